@@ -1,0 +1,1 @@
+"""Mail servers, incidents, remedies, access and the audit log. Knows no chat."""
