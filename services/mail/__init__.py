@@ -1,0 +1,1 @@
+"""Mail servers: the port they all serve, and one module a server."""
