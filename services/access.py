@@ -1,0 +1,83 @@
+"""Who may do what. Unknown people, and lookups that fail, get nothing."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.clock import Clock
+from services.errors import Refused, SpoolwardenError
+from services.people import BOT, Actor, Role
+from services.settings import AccessSettings
+
+_log = logging.getLogger(__name__)
+_GROUP = "group:"
+#: How long a group's members are remembered; a person thrown out acts no longer than this.
+GROUP_CACHE = timedelta(seconds=60)
+
+
+class GroupLookup(Protocol):
+    """Asks a chat who is in a group (Slack: user group; Discord: role)."""
+
+    async def members(self, group_id: str) -> frozenset[str]:
+        """Return the user ids; raises SpoolwardenError where it cannot be known."""
+        ...
+
+
+class Access:
+    """Answers what role a person has."""
+
+    def __init__(
+        self, settings: AccessSettings, groups: Mapping[str, GroupLookup], clock: Clock
+    ) -> None:
+        """Take a GroupLookup for each chat by its name; a chat without one has no groups."""
+        self._lists = (
+            (Role.ADMIN, settings.admins),
+            (Role.OPERATOR, settings.operators),
+            (Role.VIEWER, settings.viewers),
+        )
+        self._groups = groups
+        self._clock = clock
+        self._cache: dict[tuple[str, str], tuple[datetime, frozenset[str]]] = {}
+
+    async def role(self, actor: Actor) -> Role:
+        """Return the highest role this person has."""
+        if actor == BOT:
+            return Role.ADMIN
+        for role, listed in self._lists:
+            for entry in listed:
+                if entry == actor.user_id:
+                    return role
+                if entry.startswith(_GROUP) and actor.user_id in await self._members(
+                    actor.chat, entry.removeprefix(_GROUP)
+                ):
+                    return role
+        return Role.NONE
+
+    async def require(self, actor: Actor, needed: Role, what: str) -> None:
+        """Raise Refused, saying which rule, unless the person has the role."""
+        role = await self.role(actor)
+        if role >= needed:
+            return
+        yours = f"you are {role.word}" if role else "you have no role"
+        raise Refused(
+            f"You may not {what}: that needs the role {needed.word}, and {yours}. "
+            "Nothing was done. Someone who runs Spoolwarden can add you in its [access] settings."
+        )
+
+    async def _members(self, chat: str, group_id: str) -> frozenset[str]:
+        now = self._clock.now()
+        cached = self._cache.get((chat, group_id))
+        if cached and now - cached[0] < GROUP_CACHE:
+            return cached[1]
+        lookup = self._groups.get(chat)
+        if lookup is None:
+            return frozenset()
+        try:
+            members = await lookup.members(group_id)
+        except SpoolwardenError as error:
+            # Deny by default: an old answer is not good enough once it has expired.
+            _log.warning("group %s could not be looked up: %s", group_id, error)
+            return frozenset()
+        self._cache[chat, group_id] = (now, members)
+        return members

@@ -1,0 +1,228 @@
+"""The bot's tables. State lives here and nowhere else, so that a restart loses nothing."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC. SQLite keeps no zone, so it is taken off and put back."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Store as naive UTC; a naive moment coming in is a mistake."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment without a time zone cannot be stored: {value!r}")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give it back aware."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+# SQLModel makes a Column of each field; these say which kind, shortly.
+def _when(**options: Any) -> Any:
+    return Field(sa_type=UtcDateTime, **options)
+
+
+def _text(**options: Any) -> Any:
+    return Field(sa_type=Text, **options)
+
+
+class IncidentState(StrEnum):
+    """Where an incident is in its life."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    REMEDIED = "remedied"
+    FALSE_ALARM = "false alarm"
+    CLOSED = "closed"
+
+
+#: States in which an incident's card is live and keeps being updated.
+LIVE = (
+    IncidentState.OPEN,
+    IncidentState.ACKNOWLEDGED,
+    IncidentState.SNOOZED,
+    IncidentState.REMEDIED,
+)
+
+
+class Incident(SQLModel, table=True):
+    """One abused account, from the first alert until it is quiet.
+
+    ``version`` goes up with every change that its card shows. ``open_key`` is
+    unique and set only while the incident is live: the database itself keeps a
+    second alert for the same account from being opened.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    server: str
+    sender: str
+    state: IncidentState = Field(default=IncidentState.OPEN, sa_type=Text)
+    open_key: str | None = Field(default=None, unique=True)
+    opened_at: datetime = _when()
+    updated_at: datetime = _when()
+    evidence: str = _text()  # detection.evidence.Evidence as JSON
+    score: float
+    version: int = 1
+    state_by: str | None = None  # the name of who set the state, for the card
+    state_at: datetime | None = _when(default=None)
+    snoozed_until: datetime | None = _when(default=None)
+    quiet_since: datetime | None = _when(default=None)
+
+
+class IntentState(StrEnum):
+    """How far an intent has come. It only ever goes forward."""
+
+    OFFERED = "offered"  # a button or form exists; nobody has used it
+    CLAIMED = "claimed"  # somebody has; the act is under way
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # the bot stopped in the middle of the act
+
+
+class Intent(SQLModel, table=True):
+    """What one button or form stands for. Its id is all that the chat ever holds.
+
+    Bound to a chat, a channel and (where there is one) an incident and a person;
+    claimed at most once, by one conditional UPDATE.
+    """
+
+    __table_args__ = (Index("ix_intent_offer", "incident_id", "action", "state"),)
+
+    id: str = Field(primary_key=True)
+    action: str  # a row of the command table
+    server: str
+    incident_id: int | None = Field(default=None, index=True)
+    chat: str
+    channel: str
+    bound_to: str | None = None  # Actor.key of the only person who may use it
+    created_at: datetime = _when()
+    expires_at: datetime = _when()
+    target: str = _text()  # remedies.Target as JSON, queue ids frozen
+    state: IntentState = Field(default=IntentState.OFFERED, sa_type=Text)
+    claimed_by: str | None = None  # Actor.key
+    claimed_name: str | None = None
+    claimed_at: datetime | None = _when(default=None)
+    finished_at: datetime | None = _when(default=None)
+    summary: str = _text(default="")  # the sentence that tells the result
+    undo: str | None = _text(default=None)  # remedies.Undo as JSON, where it can be undone
+    undo_until: datetime | None = _when(default=None)
+    undo_of: str | None = Field(default=None, index=True)
+    undone: bool = False
+
+
+class Announcement(SQLModel, table=True):
+    """A line for the chats: in the incident's thread, or in the channel where there is none.
+
+    With ``intent_id`` its words follow that intent's state; else ``text`` is shown.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = _when()
+    incident_id: int | None = Field(default=None, index=True)
+    intent_id: str | None = Field(default=None, index=True)
+    text: str = _text(default="")
+    version: int = 1
+
+
+class Posted(SQLModel, table=True):
+    """What a chat shows of an incident or an announcement, and how new that is.
+
+    ``message_id`` None with ``tried_at`` set: a post was sent and its answer never
+    came, so the channel must be searched before posting again.
+    """
+
+    __table_args__ = (UniqueConstraint("chat", "kind", "ref"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    chat: str
+    kind: str  # "incident" or "announcement"
+    ref: int
+    channel: str
+    message_id: str | None = None
+    version: int = 0
+    tried_at: datetime | None = _when(default=None)
+    error: str | None = _text(default=None)  # why it can never be shown; set means given up
+
+
+class AuditEntry(SQLModel, table=True):
+    """One line of the audit log. Never changed, never removed; see audit.py."""
+
+    seq: int | None = Field(default=None, primary_key=True)
+    at: datetime = _when()
+    phase: str  # intent, result, refused, repeated, read, note
+    action: str
+    actor: str
+    actor_name: str
+    server: str
+    incident_id: int | None = None
+    intent_id: str | None = Field(default=None, index=True)
+    subject: str  # the account, network or query acted on
+    detail: str = _text()  # JSON
+    prev_hash: str
+    hash: str
+
+
+class PollCursor(SQLModel, table=True):
+    """How far the submissions of one mail server have been taken in."""
+
+    server: str = Field(primary_key=True)
+    cursor: str
+    last_at: datetime = _when()
+
+
+class RecentSubmission(SQLModel, table=True):
+    """A submission of the last day, for windows, tables and evidence."""
+
+    __table_args__ = (
+        Index("ix_recent_at", "server", "at"),
+        Index("ix_recent_sender", "server", "sender", "at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    server: str
+    at: datetime = _when()
+    sender: str
+    client_ip: str | None = None
+    recipients: int
+    size: int
+    subject_key: str  # the subject, digits folded, so that numbered copies count as one
+    subject: str
+
+
+class SenderHabit(SQLModel, table=True):
+    """How many messages a sender sent in one stretch of five minutes, when any."""
+
+    server: str = Field(primary_key=True)
+    sender: str = Field(primary_key=True)
+    start: datetime = _when(primary_key=True)
+    messages: int = Field(sa_type=Integer)
+    recipients: int
+
+
+class Lesson(SQLModel, table=True):
+    """A false alarm's teaching: this many messages a window are ordinary for this sender."""
+
+    server: str = Field(primary_key=True)
+    sender: str = Field(primary_key=True)
+    messages: int
+    taught_by: str
+    taught_at: datetime = _when()

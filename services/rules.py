@@ -1,0 +1,85 @@
+"""What must never be touched, whoever asks. Each refusal names its rule."""
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+from services.errors import Refused
+from services.mail.port import Network
+from services.settings import SafetySettings
+
+# Not Python's is_private, which also counts the documentation networks.
+# RFC 1918, RFC 6598, RFC 1122, RFC 3927, RFC 4193, RFC 4291, RFC 6890.
+_NOT_PUBLIC = {
+    ip_network(text): name
+    for text, name in (
+        ("127.0.0.0/8", "loopback"),
+        ("::1/128", "loopback"),
+        ("10.0.0.0/8", "private"),
+        ("172.16.0.0/12", "private"),
+        ("192.168.0.0/16", "private"),
+        ("100.64.0.0/10", "shared (carrier NAT)"),
+        ("169.254.0.0/16", "link-local"),
+        ("fe80::/10", "link-local"),
+        ("fc00::/7", "private"),
+        ("0.0.0.0/8", "unspecified"),
+        ("::/128", "unspecified"),
+        ("224.0.0.0/4", "multicast"),
+        ("ff00::/8", "multicast"),
+    )
+}
+# Wider than this would cut off whole providers: almost surely a slip.
+_WIDEST = {4: 16, 6: 32}
+
+
+class Rules:
+    """The safety rules, from the settings."""
+
+    def __init__(self, settings: SafetySettings) -> None:
+        self._protected = frozenset(settings.protected_accounts)
+        self._trusted = settings.trusted_networks
+        self._blockable = settings.blockable_private_networks
+
+    def check_account(self, account: str) -> None:
+        """Raise Refused if this account must never be disabled."""
+        if account.lower() in self._protected:
+            raise Refused(
+                f"{account} is a protected account (setting safety.protected_accounts). "
+                "Nothing was done."
+            )
+
+    def check_network(self, network: Network, own: Iterable[Network]) -> None:
+        """Raise Refused if these addresses must never be blocked. ``own`` are the server's."""
+        if network.prefixlen < _WIDEST[network.version]:
+            raise Refused(
+                f"{network} is wider than /{_WIDEST[network.version]}; blocking that many "
+                "addresses is refused. Nothing was blocked. Block smaller networks."
+            )
+        for other in own:
+            if _overlap(network, other):
+                raise Refused(f"{network} holds the mail server's own address {other}.")
+        for other in self._trusted:
+            if _overlap(network, other):
+                raise Refused(
+                    f"{network} overlaps the trusted network {other} "
+                    "(setting safety.trusted_networks)."
+                )
+        if any(_within(network, allowed) for allowed in self._blockable):
+            return
+        for other, kind in _NOT_PUBLIC.items():
+            if _overlap(network, other):
+                raise Refused(
+                    f"{network} is in a {kind} range, which is never blocked unless it is "
+                    "listed in safety.blockable_private_networks."
+                )
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def _within(inner: Network, outer: Network) -> bool:
+    return (
+        inner.version == outer.version
+        and outer.network_address <= inner.network_address
+        and inner.broadcast_address <= outer.broadcast_address
+    )

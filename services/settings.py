@@ -1,0 +1,183 @@
+"""All settings, typed, from one TOML file and SPOOLWARDEN_* environment variables.
+
+A name in the environment wins over the file. Nested names are joined by two
+underscores: SPOOLWARDEN_SLACK__BOT_TOKEN is bot_token in the [slack] table.
+"""
+
+import tomllib
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from services.errors import ConfigError
+from services.mail.port import Network
+
+
+def _address(text: str) -> str:
+    if "@" not in text:
+        raise ValueError(f"{text!r} is not a mail address")
+    return text.lower()
+
+
+def _network(value: object) -> object:
+    return ip_network(value, strict=False) if isinstance(value, str) else value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+AnyNetwork = Annotated[Network, BeforeValidator(_network)]
+
+
+class _Table(BaseModel):
+    # A misspelt setting is an error, not a silent default.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SlackSettings(_Table):
+    """How to reach Slack. Socket Mode needs app_token; HTTP needs signing_secret."""
+
+    bot_token: SecretStr
+    channel: str = Field(description="the channel's id, such as C0123456789")
+    mode: Literal["socket", "http"] = "socket"
+    app_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=3000, ge=0, le=65535)
+    api_url: str = "https://slack.com/api/"
+
+    @model_validator(mode="after")
+    def _has_its_secret(self) -> "SlackSettings":
+        if self.mode == "socket" and self.app_token is None:
+            raise ValueError("Socket Mode needs app_token (xapp-…)")
+        if self.mode == "http" and self.signing_secret is None:
+            raise ValueError("HTTP mode needs signing_secret")
+        return self
+
+
+class EmbeddedUser(_Table):
+    """A mailbox to make on the embedded server when it has none of that name."""
+
+    address: Address
+    password: SecretStr
+
+
+class EmbeddedServerSettings(_Table):
+    """The built-in mail server."""
+
+    kind: Literal["embedded"] = "embedded"
+    name: str = Field(default="mail", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    database: Path = Path("mail.db")
+    host: str = "127.0.0.1"
+    port: int = Field(default=2525, ge=0, le=65535)
+    hostname: str = "localhost"
+    domains: tuple[str, ...] = ()
+    users: tuple[EmbeddedUser, ...] = ()
+    relay: str | None = Field(default=None, description="host:port that takes outgoing mail")
+    proxy_protocol: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+
+class AccessSettings(_Table):
+    """Who may do what: user ids, or "group:ID" for a user group. Nobody else may do anything."""
+
+    viewers: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
+
+
+class DetectionSettings(_Table):
+    """When the channel is told."""
+
+    poll_seconds: float = Field(default=10, gt=0, le=20)
+    min_messages: int = Field(
+        default=40, ge=1, description="fewer than this in a window never alert"
+    )
+    min_messages_spread: int = Field(
+        default=20, ge=1, description="the same, when sent from three or more networks"
+    )
+    habit_days: int = Field(default=28, ge=1)
+    quiet_minutes: float = Field(default=30, gt=0, description="close an incident after this")
+
+
+class SafetySettings(_Table):
+    """What is never touched, and how long things can be taken back."""
+
+    protected_accounts: tuple[Address, ...] = ()
+    trusted_networks: tuple[AnyNetwork, ...] = ()
+    blockable_private_networks: tuple[AnyNetwork, ...] = ()
+    deleted_kept_days: int = Field(default=7, ge=1)
+    form_minutes: float = Field(default=15, gt=0, description="how long a form can be confirmed")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SPOOLWARDEN_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    database: str = "sqlite:///spoolwarden.db"
+    slack: SlackSettings | None = None
+    mail_server: tuple[EmbeddedServerSettings, ...] = Field(min_length=1)
+    access: AccessSettings = AccessSettings()
+    detection: DetectionSettings = DetectionSettings()
+    safety: SafetySettings = SafetySettings()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Settings":
+        names = [server.name for server in self.mail_server]
+        if len(set(names)) < len(names):
+            raise ValueError("two mail servers have the same name")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, which arrives as init values."""
+        assert isinstance(init_settings, InitSettingsSource)  # noqa: S101 - narrows the type
+        return env_settings, init_settings
+
+
+def load(file: Path | None) -> Settings:
+    """Read the settings. Raises ConfigError, naming each bad place, without any secret in it."""
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigError(f"There is no configuration file {file}.") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} cannot be read: {error}.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        where = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigError(f"The configuration is wrong: {where}.") from error

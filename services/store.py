@@ -1,0 +1,126 @@
+"""The bot's database: SQLite by default, whatever SQLAlchemy's async engines know by URL."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DDL, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services import models
+from services.errors import ConfigError, StoreError
+
+# How long a writer waits for another before it gives up, in seconds.
+BUSY_SECONDS = 10.0
+
+# The log refuses to be rewritten even by our own code.
+for _verb in ("UPDATE", "DELETE"):
+    event.listen(
+        models.AuditEntry.__table__,  # type: ignore[attr-defined]
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]
+            f"CREATE TRIGGER auditentry_no_{_verb.lower()} BEFORE {_verb} ON auditentry "
+            "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+
+
+class Store:
+    """Opens sessions on the database. One for the whole process."""
+
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        """Take ``url`` as SQLAlchemy has it; raises ConfigError if it is none."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise ConfigError(
+                f"The database setting is not a URL: {url!r}. "
+                "Write for example sqlite:///spoolwarden.db"
+            ) from error
+        self._sqlite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {}
+        if self._sqlite:
+            parsed = parsed.set(drivername="sqlite+aiosqlite")
+            options["connect_args"] = {"timeout": busy_seconds}
+        self.url = parsed
+        self._engine: AsyncEngine = create_async_engine(parsed, **options)
+        if self._sqlite:
+            event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_immediate)
+
+    async def open(self) -> None:
+        """Make what tables are missing. Raises StoreError if the database cannot be used."""
+        if self._sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        with _as_sentences():
+            async with self._engine.begin() as connection:
+                await connection.run_sync(SQLModel.metadata.create_all)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction: committed when the block ends, undone when it raises.
+
+        Raises StoreError, with nothing written, when the database cannot be used.
+        """
+        with _as_sentences():
+            async with (
+                AsyncSession(self._engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that only reads, and so never waits for a writer.
+
+        Raises StoreError when the database cannot be used.
+        """
+        with _as_sentences():
+            async with AsyncSession(self._engine, expire_on_commit=False) as session:
+                await session.connection(execution_options={"reading": True})
+                yield session
+
+
+class _as_sentences:
+    """Turns the database driver's failures into a sentence."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, OperationalError):
+            raise StoreError(
+                "The bot's database could not be used "
+                f"({str(error.orig)[:120]}). Nothing was written; try again in a moment."
+            ) from error
+        if isinstance(error, SQLAlchemyError):
+            raise StoreError(
+                f"The bot's database refused a change ({type(error).__name__}). "
+                "Nothing was written."
+            ) from error
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions behind our back: _begin_immediate does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # an intent must survive a power cut
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    # A transaction that reads first and writes later could be refused in the
+    # middle; taking the write lock at once makes it wait its turn instead.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
