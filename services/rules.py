@@ -1,7 +1,7 @@
 """What must never be touched, whoever asks. Each refusal names its rule."""
 
 from collections.abc import Iterable
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from services.errors import Refused
 from services.mail.port import Network
@@ -78,8 +78,6 @@ def _overlap(one: Network, other: Network) -> bool:
 
 
 def _within(inner: Network, outer: Network) -> bool:
-    return (
-        inner.version == outer.version
-        and outer.network_address <= inner.network_address
-        and inner.broadcast_address <= outer.broadcast_address
-    )
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)

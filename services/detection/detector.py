@@ -1,0 +1,260 @@
+"""One poll of one mail server: take in, look, and keep the incidents true."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.audit import AuditLog, Line, Phase
+from services.clock import Clock
+from services.detection.evidence import Evidence
+from services.detection.ingest import Ingest, habit_of
+from services.detection.scoring import Verdict, judge
+from services.mail.port import DELIVERING, MailServer, Queue, SpoolCounts, SpoolQuery
+from services.models import LIVE, Announcement, Incident, IncidentState
+from services.people import BOT
+from services.settings import DetectionSettings
+from services.store import Store
+from services.traffic import WINDOW, gather, sent_since, top_addresses, top_senders
+from services.words import count, span
+
+_SHOWN = 5
+# A stopped account may have had messages under way; later ones mean it is not stopped.
+_GRACE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll found. ``changed`` is true when a chat has something new to show."""
+
+    taken_in: int
+    opened: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Queues:
+    """A sender's messages in the spool."""
+
+    queued: int
+    held: int
+
+
+class Detector:
+    """Finds the abused accounts of a mail server."""
+
+    def __init__(
+        self, store: Store, audit: AuditLog, clock: Clock, settings: DetectionSettings
+    ) -> None:
+        self._store = store
+        self._audit = audit
+        self._clock = clock
+        self._settings = settings
+        self._ingest = Ingest(store, clock, habit_days=settings.habit_days)
+
+    async def prune(self) -> None:
+        """Forget submissions and habits that are too old to matter."""
+        await self._ingest.prune()
+
+    async def poll(self, server: MailServer) -> Poll:
+        """Look once. Raises ServerDown or StoreError, with nothing lost for the next poll."""
+        taken = await self._ingest.take_in(server)
+        counts = await server.counts()
+        now = self._clock.now()
+        async with self._store.reading() as session:
+            live = await self._live(session, server.name)
+            suspects = await top_senders(
+                session,
+                server.name,
+                now - WINDOW,
+                200,
+                at_least=min(self._settings.min_messages_spread, self._settings.min_messages),
+            )
+        names = list(dict.fromkeys([*(i.sender for i in live), *(s.name for s in suspects)]))
+        # The mail server is asked before the transaction opens: it may be slow.
+        queues = {name: await self._queues(server, name) for name in names}
+        opened, changed = 0, False
+        async with self._store.session() as session:
+            for incident_sender in names:
+                evidence = await self._evidence(
+                    session, server.name, incident_sender, queues[incident_sender], counts
+                )
+                verdict = judge(evidence, self._settings)
+                evidence = evidence.model_copy(update={"reasons": verdict.reasons})
+                incident = await self._find(session, server.name, incident_sender)
+                if incident is not None:
+                    changed |= await self._update(session, incident, evidence, verdict)
+                elif verdict.alarming:
+                    await self._open(session, server.name, incident_sender, evidence, verdict)
+                    opened, changed = opened + 1, True
+        return Poll(taken, opened, changed)
+
+    async def refresh(self, server: MailServer, incident_id: int) -> None:
+        """Bring one incident's card up to date at once, after an act."""
+        async with self._store.reading() as session:
+            incident = await session.get(Incident, incident_id)
+        if incident is None or incident.state not in LIVE:
+            return
+        counts = await server.counts()
+        queues = await self._queues(server, incident.sender)
+        async with self._store.session() as session:
+            incident = await session.get(Incident, incident_id)
+            if incident is None:
+                return
+            evidence = Evidence.model_validate_json(incident.evidence).model_copy(
+                update={
+                    "queued": queues.queued,
+                    "held": queues.held,
+                    "spool_waiting": counts.waiting,
+                }
+            )
+            incident.evidence = evidence.model_dump_json()
+            incident.version += 1
+            session.add(incident)
+
+    async def _queues(self, server: MailServer, sender: str) -> _Queues:
+        waiting = await server.search(SpoolQuery(sender=sender, queues=DELIVERING), limit=1)
+        held = await server.search(SpoolQuery(sender=sender, queues=(Queue.HELD,)), limit=1)
+        return _Queues(waiting.total, held.total)
+
+    async def _live(self, session: AsyncSession, server: str) -> list[Incident]:
+        query = select(Incident).where(
+            Incident.server == server, col(Incident.open_key).is_not(None)
+        )
+        return list((await session.exec(query)).all())
+
+    async def _find(self, session: AsyncSession, server: str, sender: str) -> Incident | None:
+        query = select(Incident).where(Incident.open_key == open_key(server, sender))
+        return (await session.exec(query)).first()
+
+    async def _evidence(
+        self,
+        session: AsyncSession,
+        server: str,
+        sender: str,
+        queues: _Queues,
+        counts: SpoolCounts,
+    ) -> Evidence:
+        now = self._clock.now()
+        habit = await habit_of(session, server, sender, now)
+        evidence = await gather(session, server, sender, now, habit)
+        since = now - WINDOW
+        return evidence.model_copy(
+            update={
+                "queued": queues.queued,
+                "held": queues.held,
+                "spool_waiting": counts.waiting,
+                "top_senders": tuple(await top_senders(session, server, since, _SHOWN)),
+                "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN)),
+                "all_messages": await sent_since(session, server, since),
+            }
+        )
+
+    async def _open(
+        self, session: AsyncSession, server: str, sender: str, evidence: Evidence, verdict: Verdict
+    ) -> None:
+        now = self._clock.now()
+        incident = Incident(
+            server=server,
+            sender=sender,
+            open_key=open_key(server, sender),
+            opened_at=now,
+            updated_at=now,
+            evidence=evidence.model_dump_json(),
+            score=verdict.score,
+        )
+        session.add(incident)
+        await session.flush()
+        await self._audit.append(
+            session,
+            Line(
+                Phase.NOTE,
+                "incident opened",
+                BOT,
+                server,
+                sender,
+                incident.id,
+                detail={"score": verdict.score, "reasons": list(verdict.reasons)},
+            ),
+        )
+
+    async def _update(
+        self, session: AsyncSession, incident: Incident, evidence: Evidence, verdict: Verdict
+    ) -> bool:
+        now = self._clock.now()
+        before = Evidence.model_validate_json(incident.evidence)
+        if evidence.messages == 0:
+            # The burst is over: its facts stay as they were, only the queues move.
+            evidence = before.model_copy(
+                update={
+                    "queued": evidence.queued,
+                    "held": evidence.held,
+                    "spool_waiting": evidence.spool_waiting,
+                    "messages": 0,
+                }
+            )
+        else:
+            evidence = evidence.model_copy(
+                update={
+                    "first_at": min(before.first_at, evidence.first_at),
+                    "total": max(before.total, evidence.total),
+                }
+            )
+            if not verdict.alarming:
+                evidence = evidence.model_copy(update={"reasons": before.reasons})
+        changed = _shown(before) != _shown(evidence)
+        if verdict.alarming:
+            incident.score = verdict.score
+            incident.quiet_since = None
+        elif incident.quiet_since is None:
+            incident.quiet_since = now
+        changed |= self._step(session, incident, evidence, verdict)
+        if changed:
+            incident.evidence = evidence.model_dump_json()
+            incident.updated_at = now
+            incident.version += 1
+            session.add(incident)
+        return changed
+
+    def _step(
+        self, session: AsyncSession, incident: Incident, evidence: Evidence, verdict: Verdict
+    ) -> bool:
+        """Move the incident on in its life where that is due, and say so."""
+        now = self._clock.now()
+        text = ""
+        if incident.state is IncidentState.SNOOZED and incident.snoozed_until:
+            if now >= incident.snoozed_until:
+                text = "The snooze is over."
+                incident.state, incident.snoozed_until = IncidentState.OPEN, None
+        elif (
+            incident.state is IncidentState.REMEDIED
+            and incident.state_at
+            and evidence.last_at > incident.state_at + _GRACE
+            and verdict.alarming
+        ):
+            text = "It is sending again although it was stopped. Look at it once more."
+            incident.state = IncidentState.OPEN
+        quiet_for = timedelta(minutes=self._settings.quiet_minutes)
+        if incident.quiet_since and now - incident.quiet_since >= quiet_for:
+            text = (
+                f"Closed: quiet for {span(quiet_for)}. "
+                f"{count(evidence.total, 'message')} in all; {evidence.held:,} held, "
+                f"{evidence.queued:,} waiting."
+            )
+            incident.state, incident.open_key = IncidentState.CLOSED, None
+        if text:
+            incident.state_at, incident.state_by = now, BOT.name
+            session.add(Announcement(at=now, incident_id=incident.id, text=text))
+        return bool(text)
+
+
+def open_key(server: str, sender: str) -> str:
+    """Return what a live incident of this sender holds, so that there is only one."""
+    return f"{server}\n{sender}"
+
+
+def _shown(evidence: Evidence) -> object:
+    """Return what the card shows of it, to tell whether it must be drawn anew."""
+    passing = {"taken_at", "reasons", "top_senders", "top_addresses", "spool_waiting", "all_messages"}
+    return evidence.model_dump(exclude=passing)

@@ -1,0 +1,153 @@
+"""Takes in what a mail server accepted: each submission once, habits kept as counts.
+
+The submissions, the habit counts and the cursor are written in one transaction,
+so a crash at any point neither loses a submission nor counts one twice.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.clock import Clock
+from services.detection.evidence import Habit
+from services.mail.port import MailServer, Submission
+from services.models import Incident, IncidentState, Lesson, PollCursor, RecentSubmission
+from services.models import SenderHabit as HabitRow
+from services.store import Store
+from services.traffic import WINDOW
+
+_BATCH = 5000
+_RECENT = timedelta(hours=24)
+#: Younger stretches are not yet anybody's habit: an attack must not teach it.
+_SETTLED = timedelta(hours=1)
+_DIGITS = re.compile(r"\d+")
+
+
+class Ingest:
+    """Reads submissions into the bot's own tables."""
+
+    def __init__(self, store: Store, clock: Clock, *, habit_days: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._kept = timedelta(days=habit_days)
+
+    async def take_in(self, server: MailServer) -> int:
+        """Take in everything new; return how many submissions that was."""
+        async with self._store.reading() as session:
+            row = await session.get(PollCursor, server.name)
+        cursor, taken = (row.cursor if row else None), 0
+        while True:
+            batch = await server.submissions(cursor, _BATCH)
+            if batch:
+                async with self._store.session() as session:
+                    await self._write(session, server.name, batch)
+                cursor, taken = batch[-1].cursor, taken + len(batch)
+            if len(batch) < _BATCH:
+                return taken
+
+    async def prune(self) -> None:
+        """Forget what is too old to matter."""
+        now = self._clock.now()
+        async with self._store.session() as session:
+            await session.exec(
+                delete(RecentSubmission).where(col(RecentSubmission.at) < now - _RECENT)
+            )
+            await session.exec(delete(HabitRow).where(col(HabitRow.start) < now - self._kept))
+
+    async def _write(self, session: AsyncSession, server: str, batch: Sequence[Submission]) -> None:
+        since = self._clock.now() - _RECENT
+        recent = [
+            {
+                "server": server,
+                "at": item.at,
+                "sender": item.sender.lower(),
+                "client_ip": item.client_ip,
+                "recipients": item.recipients,
+                "size": item.size,
+                "subject_key": subject_key(item.subject),
+                "subject": item.subject[:200],
+            }
+            for item in batch
+            if item.at > since
+        ]
+        if recent:
+            await session.exec(insert(RecentSubmission), params=recent)
+        messages: Counter[tuple[str, datetime]] = Counter()
+        recipients: Counter[tuple[str, datetime]] = Counter()
+        for item in batch:
+            key = (item.sender.lower(), stretch_of(item.at))
+            messages[key] += 1
+            recipients[key] += item.recipients
+        rows = [
+            {
+                "server": server,
+                "sender": sender,
+                "start": start,
+                "messages": number,
+                "recipients": recipients[sender, start],
+            }
+            for (sender, start), number in messages.items()
+        ]
+        dialect = session.get_bind().dialect.name
+        upsert = (postgresql if dialect == "postgresql" else sqlite).insert(HabitRow)
+        await session.exec(
+            upsert.on_conflict_do_update(
+                index_elements=["server", "sender", "start"],
+                set_={
+                    "messages": HabitRow.messages + upsert.excluded.messages,
+                    "recipients": HabitRow.recipients + upsert.excluded.recipients,
+                },
+            ),
+            params=rows,
+        )
+        await session.merge(
+            PollCursor(server=server, cursor=batch[-1].cursor, last_at=batch[-1].at)
+        )
+
+
+def subject_key(subject: str) -> str:
+    """Fold a subject so that numbered copies of it are the same."""
+    return _DIGITS.sub("#", subject.casefold())[:120]
+
+
+def stretch_of(at: datetime) -> datetime:
+    """Return the start of the five minutes that ``at`` is in."""
+    seconds = int(WINDOW.total_seconds())
+    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
+
+
+async def habit_of(session: AsyncSession, server: str, sender: str, now: datetime) -> Habit:
+    """Return what is usual for a sender, leaving out past incidents and the last hour."""
+    query = select(HabitRow.start, HabitRow.messages).where(
+        HabitRow.server == server,
+        HabitRow.sender == sender,
+        col(HabitRow.start) < now - _SETTLED,
+    )
+    rows = (await session.exec(query)).all()
+    incidents = (
+        await session.exec(
+            select(Incident.opened_at, func.coalesce(Incident.quiet_since, Incident.updated_at))
+            .where(Incident.server == server, Incident.sender == sender)
+            .where(col(Incident.state) != IncidentState.FALSE_ALARM)
+        )
+    ).all()
+    bad = [(opened - _SETTLED, _aware(ended)) for opened, ended in incidents]
+    usual = sorted(n for start, n in rows if not any(a <= start <= b for a, b in bad))
+    lesson = await session.get(Lesson, (server, sender))
+    return Habit(
+        windows=len(usual),
+        usual=usual[len(usual) // 2] if usual else 0,
+        high=usual[min(len(usual) - 1, int(len(usual) * 0.95))] if usual else 0,
+        taught=lesson.messages if lesson else 0,
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    # coalesce() loses the column's type on some databases, and with it the zone.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

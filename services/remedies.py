@@ -1,0 +1,465 @@
+"""What can be done about a message, an account or an address, and how it is undone.
+
+A remedy only acts; who may, whether it was done already, the audit log and the
+telling are the pipeline's (pipeline.py). Every ``act`` may be called again with
+the same target: what is already so stays so.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from services.mail.port import (
+    DELIVERING,
+    Block,
+    Capabilities,
+    Capability,
+    Fate,
+    MailServer,
+    MessageResult,
+    Network,
+    Queue,
+    SpoolQuery,
+    UserState,
+)
+from services.models import IncidentState
+from services.people import Role
+from services.words import count, listed, span
+
+#: The most messages one act takes on; a larger spool takes several.
+MAX_MESSAGES = 100_000
+#: Where deleted messages wait until they are purged.
+DELETED = "deleted"
+REVIEW = "review"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Target(_Value):
+    """What a remedy is aimed at, frozen when the person saw it. Unused fields stay empty."""
+
+    account: str | None = None
+    query: SpoolQuery | None = None
+    queue_ids: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    folder: str | None = None
+    user_state: UserState | None = None
+    lasting: timedelta | None = None
+    permanent: bool = False
+    offset: int = 0  # of a search page
+
+    @property
+    def subject(self) -> str:
+        """What this is about, in a few words, for the audit log."""
+        about = [self.account] if self.account else []
+        about += [str(network) for network in self.networks[:10]]
+        if self.query and not about:
+            about.append(describe(self.query))
+        return ", ".join(about)
+
+
+class Undo(_Value):
+    """What must be known to take an act back exactly."""
+
+    account: str | None = None
+    user_state: UserState | None = None  # as it was before
+    held: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    restored_from: dict[str, tuple[str, ...]] = {}  # folder: queue ids
+    blocked: tuple[Network, ...] = ()
+    replaced: tuple[Block, ...] = ()  # block entries as they were before
+    incident_state: IncidentState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an act came to. ``summary`` is one or two sentences without a name in front."""
+
+    summary: str
+    messages: tuple[MessageResult, ...] = ()
+    undo: Undo | None = None
+    ok: bool = True
+    incident_state: IncidentState | None = None
+    snoozed: timedelta | None = None
+    teach: bool = False
+
+    def tally(self) -> dict[str, int]:
+        """Return how many messages met which fate."""
+        return {fate.value: sum(m.fate is fate for m in self.messages) for fate in Fate}
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A target on its server, at a moment."""
+
+    server: MailServer
+    target: Target
+    now: datetime
+    kept: timedelta  # how long deleted messages are kept
+    reason: str = ""
+
+
+Act = Callable[[Aim], Awaitable[Result]]
+UndoAct = Callable[[Aim, Undo], Awaitable[Result]]
+
+
+def _always(_: Capabilities) -> Sequence[Capability]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One remedy: what it is called, who may, what it needs, how it acts and is undone."""
+
+    name: str
+    doing: str  # "{who} is …" while it is under way
+    role: Role
+    act: Act
+    undo: UndoAct | None = None
+    needs: Callable[[Capabilities], Sequence[Capability]] = field(default=_always)
+    changes_account: bool = False  # the protected list applies
+    once: bool = False  # offered on a card: a second one on the same incident is a repeat
+
+
+async def _stop(aim: Aim) -> Result:
+    account, server = _account(aim), aim.server
+    user = await server.user(account)
+    said, undo = "", Undo(account=account)
+    if user is None:
+        said = f"{account} is no mailbox here, so there was nothing to disable. "
+    else:
+        undo = undo.model_copy(update={"user_state": user.state})
+        if user.state is UserState.ACTIVE:
+            await server.set_user_state(account, UserState.NO_SENDING)
+            said = f"{account} can no longer send and still receives. "
+        else:
+            said = f"{account} was already disabled ({user.state.value}). "
+    results: list[MessageResult] = []
+    # Messages accepted while the first lot was being held are caught by the next look.
+    for _ in range(3):
+        query = SpoolQuery(sender=account, queues=DELIVERING)
+        ids = await server.matching_ids(query, limit=MAX_MESSAGES)
+        if not ids:
+            break
+        results += await server.hold(ids)
+    held = _ids(results, Fate.DONE)
+    return Result(
+        summary=f"{said}{_tally(results, 'held')}",
+        messages=tuple(results),
+        undo=undo.model_copy(update={"held": held}),
+        incident_state=IncidentState.REMEDIED,
+        ok=_ok(results),
+    )
+
+
+async def _undo_stop(aim: Aim, undo: Undo) -> Result:
+    said = await _put_state_back(aim, undo)
+    results = await aim.server.release(undo.held)
+    return Result(f"{said}{_tally(results, 'released')}", tuple(results), ok=_ok(results))
+
+
+async def _move(aim: Aim) -> Result:
+    folder = aim.target.folder or REVIEW
+    results = await aim.server.move(aim.target.queue_ids, folder)
+    return Result(
+        f"To the folder {folder}: {_tally(results, 'moved')}",
+        tuple(results),
+        Undo(moved=_ids(results, Fate.DONE)),
+        ok=_ok(results),
+    )
+
+
+async def _undo_move(aim: Aim, undo: Undo) -> Result:
+    results = await aim.server.restore(undo.moved)
+    return Result(_tally(results, "put back"), tuple(results), ok=_ok(results))
+
+
+async def _restore(aim: Aim) -> Result:
+    # Which folder each came from is what undoing needs.
+    origin: dict[str, tuple[str, ...]] = {}
+    wanted = set(aim.target.queue_ids)
+    for folder in await aim.server.folders():
+        query = SpoolQuery(queues=(Queue.QUARANTINE,), folder=folder)
+        inside = await aim.server.matching_ids(query, limit=MAX_MESSAGES)
+        if mine := tuple(i for i in inside if i in wanted):
+            origin[folder] = mine
+    results = await aim.server.restore(aim.target.queue_ids)
+    done = set(_ids(results, Fate.DONE))
+    undo = {folder: tuple(i for i in ids if i in done) for folder, ids in origin.items()}
+    return Result(
+        _tally(results, "put back in the queue"),
+        tuple(results),
+        Undo(restored_from=undo),
+        ok=_ok(results),
+    )
+
+
+async def _undo_restore(aim: Aim, undo: Undo) -> Result:
+    results: list[MessageResult] = []
+    for folder, ids in undo.restored_from.items():
+        results += await aim.server.move(ids, folder)
+    return Result(_tally(results, "moved back to its folder"), tuple(results), ok=_ok(results))
+
+
+async def _delete(aim: Aim) -> Result:
+    if aim.target.permanent:
+        results = await aim.server.delete(aim.target.queue_ids)
+        return Result(f"For good: {_tally(results, 'deleted')}", tuple(results), ok=_ok(results))
+    results = await aim.server.move(aim.target.queue_ids, DELETED)
+    return Result(
+        f"{_tally(results, 'deleted')} They can be brought back for {span(aim.kept)}.",
+        tuple(results),
+        Undo(moved=_ids(results, Fate.DONE)),
+        ok=_ok(results),
+    )
+
+
+async def _disable(aim: Aim) -> Result:
+    account = _account(aim)
+    state = aim.target.user_state or UserState.NO_SENDING
+    before = await aim.server.set_user_state(account, state)
+    what = {
+        UserState.NO_SENDING: "can no longer send and still receives",
+        UserState.REFUSING: "can no longer send, and mail to it is refused",
+        UserState.ACTIVE: "can send and receive again",
+    }[state]
+    already = " (it was so already)" if before is state else ""
+    return Result(
+        f"{account} {what}{already}.",
+        undo=Undo(account=account, user_state=before),
+        incident_state=(
+            IncidentState.OPEN if state is UserState.ACTIVE else IncidentState.REMEDIED
+        ),
+    )
+
+
+async def _undo_disable(aim: Aim, undo: Undo) -> Result:
+    return Result((await _put_state_back(aim, undo)).strip())
+
+
+async def _enable(aim: Aim) -> Result:
+    target = aim.target.model_copy(update={"user_state": UserState.ACTIVE})
+    return await _disable(Aim(aim.server, target, aim.now, aim.kept))
+
+
+async def _block(aim: Aim) -> Result:
+    replaced: list[Block] = []
+    for network in aim.target.networks:
+        before = await aim.server.block(network, reason=aim.reason, lasting=aim.target.lasting)
+        if before:
+            replaced.append(before)
+    lasting = f"for {span(aim.target.lasting)}" if aim.target.lasting else "until lifted"
+    return Result(
+        f"SMTP from {_networks(aim.target.networks)} is refused {lasting}.",
+        undo=Undo(blocked=aim.target.networks, replaced=tuple(replaced)),
+    )
+
+
+async def _undo_block(aim: Aim, undo: Undo) -> Result:
+    before = {block.network: block for block in undo.replaced}
+    for network in undo.blocked:
+        if network in before:
+            await _put_block_back(aim, before[network])
+        else:
+            await aim.server.unblock(network)
+    kept = f" {count(len(before), 'entry', 'entries')} stand as before." if before else ""
+    return Result(f"{_networks(undo.blocked)} may use SMTP again.{kept}")
+
+
+async def _unblock(aim: Aim) -> Result:
+    lifted = [await aim.server.unblock(network) for network in aim.target.networks]
+    entries = tuple(block for block in lifted if block)
+    if not entries:
+        return Result(f"{_networks(aim.target.networks)} was not on the block list.")
+    return Result(
+        f"{_networks([b.network for b in entries])} may use SMTP again.",
+        undo=Undo(replaced=entries),
+    )
+
+
+async def _undo_unblock(aim: Aim, undo: Undo) -> Result:
+    for block in undo.replaced:
+        await _put_block_back(aim, block)
+    return Result(f"SMTP from {_networks([b.network for b in undo.replaced])} is refused again.")
+
+
+async def _acknowledge(_: Aim) -> Result:
+    return Result(
+        "Acknowledged: somebody is on it.",
+        undo=Undo(),
+        incident_state=IncidentState.ACKNOWLEDGED,
+    )
+
+
+async def _snooze(aim: Aim) -> Result:
+    lasting = aim.target.lasting or timedelta(hours=1)
+    return Result(
+        f"Snoozed for {span(lasting)}.",
+        undo=Undo(),
+        incident_state=IncidentState.SNOOZED,
+        snoozed=lasting,
+    )
+
+
+async def _false_alarm(_: Aim) -> Result:
+    return Result(
+        "A false alarm: this much is remembered as ordinary for this sender.",
+        incident_state=IncidentState.FALSE_ALARM,
+        teach=True,
+    )
+
+
+async def _undo_state(_: Aim, undo: Undo) -> Result:
+    state = undo.incident_state or IncidentState.OPEN
+    return Result(f"Back to: {state.value}.")
+
+
+async def _put_state_back(aim: Aim, undo: Undo) -> str:
+    if undo.account is None or undo.user_state is None:
+        return ""
+    await aim.server.set_user_state(undo.account, undo.user_state)
+    if undo.user_state is UserState.ACTIVE:
+        return f"{undo.account} can send again. "
+    return f"{undo.account} is {undo.user_state.value}, as before. "
+
+
+async def _put_block_back(aim: Aim, block: Block) -> None:
+    lasting = block.until - aim.now if block.until else None
+    if lasting is not None and lasting <= timedelta(0):
+        await aim.server.unblock(block.network)  # it would have run out by now
+    else:
+        await aim.server.block(block.network, reason=block.reason, lasting=lasting)
+
+
+def _account(aim: Aim) -> str:
+    if not aim.target.account:
+        raise ValueError("this remedy needs an account")
+    return aim.target.account
+
+
+def _ids(results: Sequence[MessageResult], fate: Fate) -> tuple[str, ...]:
+    return tuple(result.queue_id for result in results if result.fate is fate)
+
+
+def _ok(results: Sequence[MessageResult]) -> bool:
+    return not any(result.fate is Fate.FAILED for result in results)
+
+
+def _tally(results: Sequence[MessageResult], done: str) -> str:
+    """Return "1,812 messages held; 3 were already gone."."""
+    said = [f"{count(len(_ids(results, Fate.DONE)), 'message')} {done}"]
+    if gone := len(_ids(results, Fate.GONE)):
+        said.append(f"{gone:,} already gone")
+    failed = [result for result in results if result.fate is Fate.FAILED]
+    if failed:
+        said.append(f"{len(failed):,} FAILED ({failed[0].why}); try those again")
+    return "; ".join(said) + "."
+
+
+def _networks(networks: Sequence[Network]) -> str:
+    names = [show_network(network) for network in networks]
+    return listed(names if len(names) <= 5 else [*names[:4], f"{len(names) - 4} more"])
+
+
+def show_network(network: Network) -> str:
+    """Return a network as people write it: a single address without its prefix length."""
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address) if single else str(network)
+
+
+def describe(query: SpoolQuery) -> str:
+    """Return a query as it would be typed."""
+    parts = [
+        f"{name}:{value}"
+        for name, value in (
+            ("sender", query.sender),
+            ("to", query.recipient),
+            ("ip", show_network(query.client_ip) if query.client_ip else None),
+            ("subject", f'"{query.subject}"' if query.subject else None),
+            ("folder", query.folder),
+            ("queue", "+".join(queue.value for queue in query.queues)),
+        )
+        if value
+    ]
+    return " ".join(parts) or "everything"
+
+
+REMEDIES = {
+    remedy.name: remedy
+    for remedy in (
+        Remedy(
+            "stop",
+            "stopping its sending",
+            Role.OPERATOR,
+            _stop,
+            _undo_stop,
+            needs=lambda c: (c.hold, c.no_sending),
+            changes_account=True,
+            once=True,
+        ),
+        Remedy(
+            "move",
+            "moving messages",
+            Role.OPERATOR,
+            _move,
+            _undo_move,
+            needs=lambda c: (c.quarantine,),
+        ),
+        Remedy(
+            "restore",
+            "putting messages back",
+            Role.OPERATOR,
+            _restore,
+            _undo_restore,
+            needs=lambda c: (c.quarantine,),
+        ),
+        Remedy(
+            "delete",
+            "deleting messages",
+            Role.OPERATOR,
+            _delete,
+            _undo_move,
+            needs=lambda c: (c.quarantine, c.delete),
+        ),
+        Remedy(
+            "disable",
+            "disabling the account",
+            Role.OPERATOR,
+            _disable,
+            _undo_disable,
+            needs=lambda c: (c.no_sending,),
+            changes_account=True,
+        ),
+        Remedy(
+            "enable",
+            "enabling the account",
+            Role.OPERATOR,
+            _enable,
+            _undo_disable,
+            needs=lambda c: (c.no_sending,),
+        ),
+        Remedy(
+            "block",
+            "blocking addresses",
+            Role.OPERATOR,
+            _block,
+            _undo_block,
+            needs=lambda c: (c.block,),
+        ),
+        Remedy(
+            "unblock",
+            "lifting blocks",
+            Role.OPERATOR,
+            _unblock,
+            _undo_unblock,
+            needs=lambda c: (c.block,),
+        ),
+        Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),
+        Remedy("snooze", "snoozing", Role.OPERATOR, _snooze, _undo_state),
+        Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
+    )
+}
