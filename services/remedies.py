@@ -72,7 +72,6 @@ class Undo(_Value):
     restored_from: dict[str, tuple[str, ...]] = {}  # folder: queue ids
     blocked: tuple[Network, ...] = ()
     replaced: tuple[Block, ...] = ()  # block entries as they were before
-    incident_state: IncidentState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,9 +312,8 @@ async def _false_alarm(_: Aim) -> Result:
     )
 
 
-async def _undo_state(_: Aim, undo: Undo) -> Result:
-    state = undo.incident_state or IncidentState.OPEN
-    return Result(f"Back to: {state.value}.")
+async def _undo_state(_: Aim, __: Undo) -> Result:
+    return Result("Taken back.")
 
 
 async def _put_state_back(aim: Aim, undo: Undo) -> str:

@@ -80,6 +80,7 @@ async def gather(
         taken_at=now,
         window=int(WINDOW.total_seconds()),
         messages=subjects.total(),
+        peak=subjects.total(),
         recipients=recipients,
         addresses=tuple(Share(name=n, messages=m) for n, m in addresses.most_common(25)),
         address_count=len(addresses),

@@ -199,6 +199,7 @@ class Detector:
                 update={
                     "first_at": min(before.first_at, evidence.first_at),
                     "total": max(before.total, evidence.total),
+                    "peak": max(before.peak, evidence.messages),
                 }
             )
             if not verdict.alarming:
@@ -256,5 +257,12 @@ def open_key(server: str, sender: str) -> str:
 
 def _shown(evidence: Evidence) -> object:
     """Return what the card shows of it, to tell whether it must be drawn anew."""
-    passing = {"taken_at", "reasons", "top_senders", "top_addresses", "spool_waiting", "all_messages"}
+    passing = {
+        "taken_at",
+        "reasons",
+        "top_senders",
+        "top_addresses",
+        "spool_waiting",
+        "all_messages",
+    }
     return evidence.model_dump(exclude=passing)

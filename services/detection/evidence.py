@@ -42,6 +42,7 @@ class Evidence(BaseModel):
     taken_at: datetime
     window: int
     messages: int  # in the window
+    peak: int  # the most messages of any window of this burst
     recipients: int
     addresses: tuple[Share, ...]  # the client IPs with most messages, most first
     address_count: int
