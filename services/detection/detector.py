@@ -257,12 +257,5 @@ def open_key(server: str, sender: str) -> str:
 
 def _shown(evidence: Evidence) -> object:
     """Return what the card shows of it, to tell whether it must be drawn anew."""
-    passing = {
-        "taken_at",
-        "reasons",
-        "top_senders",
-        "top_addresses",
-        "spool_waiting",
-        "all_messages",
-    }
-    return evidence.model_dump(exclude=passing)
+    tables = {"top_senders", "top_addresses", "spool_waiting", "all_messages"}
+    return evidence.model_dump(exclude=tables | {"taken_at", "reasons"})

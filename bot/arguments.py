@@ -1,0 +1,171 @@
+"""What somebody typed after /spool, parsed into typed values.
+
+    /spool search sender:anna@example.com subject:"cheap pills" older:30m page:2
+    /spool block 203.0.113.9 for:24h
+
+Words with a colon are named, one word without a name may go to the command's
+first argument. Quotes (straight or typographic) hold words together.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_network
+from typing import Any
+
+from services.errors import BadArgument
+from services.mail.port import MAX_ADDRESS, Network, Queue
+
+_WORD = re.compile(r'(?:([A-Za-z]+):)?(?:"([^"]*)"?|(\S+))')
+# Slack rewrites addresses and links in slash commands when escaping is switched on
+# (docs: "Implementing slash commands", "Escaping channels, users, and links").
+_LINK = re.compile(r"<(?:mailto:|https?://)([^|>]*)(?:\|[^>]*)?>")
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\u00a0": " "})
+_LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)$")
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}$")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Everything that can be typed, parsed. None (or the default) where it was not."""
+
+    account: str | None = None
+    sender: str | None = None
+    to: str | None = None
+    ip: Network | None = None
+    subject: str | None = None
+    older: timedelta | None = None
+    queue: Queue | None = None
+    folder: str | None = None
+    lasting: timedelta | None = None
+    receive: bool = True
+    permanent: bool = False
+    page: int = 1
+    server: str | None = None
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a command: as it is typed, where it goes, and how it is read."""
+
+    typed: str  # the name before the colon
+    into: str  # the field of Arguments
+    read: Callable[[str], Any]
+    means: str  # what it is, in the help
+    required: bool = False
+    first: bool = False  # may be typed without its name
+
+
+def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
+    """Parse ``text`` for a command that takes these. Raises BadArgument with the example."""
+    by_name: Mapping[str, Argument] = {argument.typed: argument for argument in takes}
+    unnamed = next((argument for argument in takes if argument.first), None)
+    found: dict[str, Any] = {}
+    for name, quoted, bare in _WORD.findall(_straighten(text)):
+        value = quoted or bare
+        argument = by_name.get(name.lower()) if name else None
+        whole = f"{name}:{value}" if name else value
+        if (
+            argument is None
+            and unnamed is not None
+            and unnamed.into not in found
+            # An IPv6 address has colons of its own.
+            and (not name or _reads(unnamed, whole))
+        ):
+            argument, value = unnamed, whole
+        if argument is None:
+            known = ", ".join(f"{a.typed}:" for a in takes) or "nothing"
+            raise BadArgument(
+                f"I do not understand “{whole[:60]}” here; this takes {known}. Example: {example}"
+            )
+        if argument.into in found:
+            raise BadArgument(f"{argument.typed}: is there twice. Example: {example}")
+        try:
+            found[argument.into] = argument.read(value)
+        except ValueError as error:
+            raise BadArgument(
+                f"I read “{value[:60]}” as {argument.typed}:, but {error}. Example: {example}"
+            ) from error
+    for argument in takes:
+        if argument.required and argument.into not in found:
+            raise BadArgument(f"{argument.typed}: is missing. Example: {example}")
+    return Arguments(**found)
+
+
+def _straighten(text: str) -> str:
+    text = _LINK.sub(lambda match: match[1], text[:4000].translate(_QUOTES))
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _reads(argument: Argument, value: str) -> bool:
+    try:
+        argument.read(value)
+    except ValueError:
+        return False
+    return True
+
+
+def read_address(value: str) -> str:
+    """Read a mail address or the login name of a system account; case is folded."""
+    if len(value) > MAX_ADDRESS or any(c.isspace() for c in value) or not value:
+        raise ValueError("that is no mail address")
+    return value.lower()
+
+
+def read_network(value: str) -> Network:
+    """Read an IP address or a CIDR network."""
+    try:
+        return ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("that is no IP address or network such as 203.0.113.0/24") from None
+
+
+def read_length(value: str) -> timedelta:
+    """Read a length of time: 90s, 30m, 24h, 7d."""
+    match = _LENGTH.fullmatch(value.lower())
+    if not match:
+        raise ValueError("a length of time is written like 30m, 24h or 7d")
+    length = timedelta(seconds=int(match[1]) * _UNITS[match[2][0]])
+    if not timedelta(0) < length <= _LONGEST:
+        raise ValueError("that is no sensible length of time")
+    return length
+
+
+def read_queue(value: str) -> Queue:
+    """Read a queue's name."""
+    try:
+        return Queue(value.lower())
+    except ValueError:
+        raise ValueError(f"a queue is one of {', '.join(Queue)}") from None
+
+
+def read_folder(value: str) -> str:
+    """Read a quarantine folder's name."""
+    if not _FOLDER.match(value.lower()):
+        raise ValueError("a folder's name has up to 40 letters, digits, - or _")
+    return value.lower()
+
+
+def read_text(value: str) -> str:
+    """Read any text."""
+    if not value.strip():
+        raise ValueError("it is empty")
+    return value[:200]
+
+
+def read_page(value: str) -> int:
+    """Read a page number."""
+    if not value.isdecimal() or not 1 <= int(value[:7]) <= 100_000:
+        raise ValueError("a page is a number from 1")
+    return int(value)
+
+
+def read_yes(value: str) -> bool:
+    """Read yes or no."""
+    if value.lower() not in ("yes", "no"):
+        raise ValueError("it is yes or no")
+    return value.lower() == "yes"

@@ -1,0 +1,427 @@
+"""The cards: what the alert, a result, a search or the help say, in neutral elements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.elements import (
+    Bar,
+    Bars,
+    Bold,
+    Button,
+    Card,
+    Code,
+    Confirm,
+    Menu,
+    Moment,
+    Option,
+    Paragraph,
+    Points,
+    Pre,
+    Row,
+    Section,
+    Small,
+    Style,
+    Text,
+    plain,
+    say,
+    visible,
+)
+from services.detection.evidence import Evidence, Share
+from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
+from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
+from services.remedies import REMEDIES
+from services.words import count, short, size
+
+# Long enough for almost every address, short enough for a phone.
+_NAME = 64
+_TOP = 5
+
+#: What stands in the More menu, in this order for ever: the remedy, its label, its undo's label.
+MORE = (
+    ("move", "Move to a folder…", "Undo move"),
+    ("delete", "Delete messages…", "Bring back deleted"),
+    ("disable", "Disable only…", "Undo disable"),
+    ("block", "Block IPs…", "Undo block"),
+    ("snooze", "Snooze…", "End snooze"),
+    ("false_alarm", "False alarm…", ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """The intent ids for one incident's card: offers by action, undos by what they undo."""
+
+    offers: Mapping[str, str]
+    undos: Mapping[str, str]
+
+
+def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
+    """Return an incident's card, as it stands now."""
+    evidence = Evidence.model_validate_json(incident.evidence)
+    who = _name(incident.sender)
+    live = incident.state in LIVE
+    stopped = done.get("stop") or done.get("disable")
+    sections: list[Section] = [Paragraph(_status(incident, done))]
+    sections.append(Points(tuple(say(reason) for reason in evidence.reasons)))
+    sections.append(
+        Paragraph(
+            say(
+                "Since ",
+                Moment(evidence.first_at),
+                f": {count(evidence.total, 'message')} sent. Now ",
+                Bold(f"{evidence.queued:,} waiting"),
+                f", {evidence.held:,} held.",
+            )
+        )
+    )
+    if evidence.top_senders:
+        sections.append(_bars("Top senders, last 5 min", evidence.top_senders, evidence))
+    if evidence.addresses:
+        of_mine = sum(share.messages for share in evidence.addresses) or 1
+        rows = tuple(
+            Bar(_name(share.name), share.messages, share.messages / of_mine)
+            for share in evidence.addresses[:_TOP]
+        )
+        more = evidence.address_count - len(rows)
+        sections.append(Bars(f"Its addresses{f', and {more} more' if more > 0 else ''}", rows))
+    sections.append(
+        Small(
+            say(
+                f"Incident {incident.id} on {incident.server} · score {incident.score:.0f} · as of ",
+                Moment(evidence.taken_at, seconds=True),
+            )
+        )
+    )
+    headline = f"{who} is sending spam" if live and not stopped else f"{who} sent spam"
+    if incident.state is IncidentState.FALSE_ALARM:
+        headline = f"{who}: false alarm"
+    mark = {
+        IncidentState.REMEDIED: "🛑",
+        IncidentState.FALSE_ALARM: "☑️",
+        IncidentState.CLOSED: "✅",
+    }.get(incident.state, "🚨")
+    return Card(
+        title=f"{mark} {headline}",
+        sections=tuple(sections),
+        buttons=_alert_buttons(incident, evidence, buttons, live=live),
+        fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
+        f"{plain(_status(incident, done))}",
+    )
+
+
+def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
+    by = (
+        say(Bold(visible(incident.state_by or "?")), " at ", Moment(incident.state_at))
+        if (incident.state_at)
+        else ()
+    )
+    match incident.state:
+        case IncidentState.OPEN:
+            return say("🔴 ", Bold("Open"), ": nobody has taken this on yet.")
+        case IncidentState.ACKNOWLEDGED:
+            return (*say("🟡 ", Bold("Acknowledged"), " by "), *by, *say("; still sending."))
+        case IncidentState.SNOOZED:
+            until = say(" until ", Moment(incident.snoozed_until)) if incident.snoozed_until else ()
+            return (*say("💤 ", Bold("Snoozed"), " by "), *by, *until, *say("."))
+        case IncidentState.REMEDIED:
+            act = done.get("stop") or done.get("disable")
+            word = "Stopped" if act is None or act.action == "stop" else "Disabled"
+            said = f". {act.summary}" if act else "."
+            return (*say("🟢 ", Bold(word), " by "), *by, *say(said))
+        case IncidentState.FALSE_ALARM:
+            return (*say("⚪ ", Bold("False alarm"), ", says "), *by, *say("."))
+        case IncidentState.CLOSED:
+            return say("⚪ ", Bold("Closed"), ": it is quiet.")
+
+
+def _alert_buttons(
+    incident: Incident, evidence: Evidence, buttons: Buttons, *, live: bool
+) -> tuple[Button | Menu, ...]:
+    """Return the four places of the card: each holds its act, or the undo of it."""
+    who = short(visible(incident.sender), 80)
+    offers, undos = buttons.offers, buttons.undos
+    shown: list[Button | Menu] = []
+    if "stop" in undos:
+        shown.append(
+            Button(
+                "first",
+                "Undo stop",
+                undos["stop"],
+                confirm=Confirm(
+                    "Let it send again?",
+                    f"{who} can send again, and its {evidence.held:,} held messages "
+                    "will be delivered.",
+                    "Undo stop",
+                ),
+            )
+        )
+    elif live and "stop" in offers:
+        shown.append(
+            Button(
+                "first",
+                "Stop sending",
+                offers["stop"],
+                Style.PRIMARY,
+                Confirm(
+                    "Stop sending?",
+                    f"{who} can no longer send (it still receives), and its "
+                    f"{count(evidence.queued, 'waiting message')} "
+                    f"(as of {evidence.taken_at:%H:%M:%S} UTC) will be held. "
+                    "This can be undone.",
+                    "Stop sending",
+                ),
+            )
+        )
+    if "search" in offers:
+        shown.append(Button("second", "Review messages", offers["search"]))
+    if "acknowledge" in undos and live:
+        shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
+    elif live and "acknowledge" in offers:
+        shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
+    options = []
+    for action, label, undo_label in MORE:
+        if action in undos and undo_label:
+            options.append(Option(undo_label, undos[action]))
+        elif live and action in offers:
+            options.append(Option(label, offers[action]))
+    if options:
+        shown.append(Menu("more", "More…", tuple(options)))
+    return tuple(shown)
+
+
+def _bars(title: str, shares: Sequence[Share], evidence: Evidence) -> Bars:
+    whole = evidence.all_messages or sum(share.messages for share in shares) or 1
+    return Bars(
+        title,
+        tuple(Bar(_name(s.name), s.messages, s.messages / whole) for s in shares[:_TOP]),
+    )
+
+
+def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
+    """Return the line that tells of one act: under way, done, failed or taken back."""
+    who = Bold(visible(intent.claimed_name or "Somebody"))
+    remedy = REMEDIES[remedy_name]
+    undoing = intent.undo_of is not None
+    doing = f"taking back “{remedy_name.replace('_', ' ')}”" if undoing else remedy.doing
+    match intent.state:
+        case IntentState.CLAIMED:
+            text = say("⏳ ", who, f" is {doing} …")
+        case IntentState.DONE if intent.undone:
+            text = say("↩️ ", who, f", taken back since: {intent.summary}")
+        case IntentState.DONE:
+            text = say("↩️ " if undoing else "✔️ ", who, f": {intent.summary}")
+        case IntentState.INTERRUPTED:
+            text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
+        case _:
+            text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
+    buttons = ()
+    if undo_id is not None:
+        label = next((undo for name, _, undo in MORE if name == remedy_name and undo), "Undo")
+        buttons = (Button("undo", label, undo_id),)
+    sections: tuple[Section, ...] = (Paragraph(text),)
+    if undo_id is not None and intent.undo_until is not None:
+        sections = (*sections, Small(say("Can be undone until ", Moment(intent.undo_until), ".")))
+    return Card("", sections, buttons, fallback=plain(text))
+
+
+def note(text: str) -> Card:
+    """Return a line with nothing to press."""
+    return Card("", (Paragraph(say(text)),), fallback=visible(text))
+
+
+def failure(sentence: str) -> Card:
+    """Return a failure, for the person who asked."""
+    return Card("", (Paragraph(say("⚠️ ", sentence)),), fallback=f"⚠️ {visible(sentence)}")
+
+
+def success(sentence: str, undo: Button | None = None) -> Card:
+    """Return a result, for the person who asked."""
+    return Card(
+        "",
+        (Paragraph(say("✔️ ", sentence)),),
+        (undo,) if undo else (),
+        fallback=f"✔️ {visible(sentence)}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """What the dashboard shows of one mail server."""
+
+    server: str
+    counts: SpoolCounts
+    senders: Sequence[Share]
+    addresses: Sequence[Share]
+    sent: int  # messages in the last hour
+    incidents: Sequence[Incident]
+    taken_at: datetime
+    blocks: int
+
+
+def dashboard(state: Dashboard) -> Card:
+    """Return the spool dashboard."""
+    counts, whole = state.counts, state.sent or 1
+
+    def bars(shares: Sequence[Share]) -> tuple[Bar, ...]:
+        return tuple(Bar(_name(s.name), s.messages, s.messages / whole) for s in shares)
+
+    sections: list[Section] = [
+        Paragraph(
+            say(
+                Bold(f"{counts.waiting:,} waiting"),
+                f" ({counts.active:,} active, {counts.deferred:,} deferred) · "
+                f"{counts.held:,} held · {counts.quarantine:,} in quarantine · "
+                f"{size(counts.size)}",
+            )
+        )
+    ]
+    if state.senders:
+        sections.append(Bars("Top outbound senders, last hour", bars(state.senders)))
+        sections.append(Bars("Top outbound IP addresses, last hour", bars(state.addresses)))
+    else:
+        sections.append(Paragraph(say("Nothing was sent in the last hour.")))
+    if state.incidents:
+        sections.append(
+            Points(tuple(_incident_line(incident) for incident in state.incidents[:10]))
+        )
+    else:
+        sections.append(Paragraph(say("No open incidents.")))
+    sections.append(
+        Small(
+            say(
+                f"{count(state.blocks, 'blocked network')} · as of ",
+                Moment(state.taken_at, seconds=True),
+                " · /spool help lists the commands",
+            )
+        )
+    )
+    return Card(f"Spool of {state.server}", tuple(sections), fallback="The spool dashboard")
+
+
+def incidents(rows: Sequence[Incident]) -> Card:
+    """Return the list of incidents, newest first."""
+    if not rows:
+        return note("No incidents yet.")
+    return Card(
+        "Incidents",
+        (Points(tuple(_incident_line(row) for row in rows)),),
+        fallback=count(len(rows), "incident"),
+    )
+
+
+def _incident_line(row: Incident) -> Text:
+    evidence = Evidence.model_validate_json(row.evidence)
+    by = f" by {visible(row.state_by)}" if row.state_by else ""
+    return say(
+        f"{row.id} · ",
+        Bold(_name(row.sender)),
+        f" on {row.server} · {row.state.value}{by} · since ",
+        Moment(evidence.first_at),
+        f" · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
+        f"{evidence.held:,} held",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of a search, with the intent ids of its buttons."""
+
+    asked: str
+    page: Page
+    number: int
+    last: int
+    previews: Sequence[str]
+    buttons: tuple[Button, ...]
+
+
+def results(found: Found) -> Card:
+    """Return a page of search results, a Preview button on each."""
+    if not found.page.total:
+        return note(f"Nothing in the spool matches {found.asked}.")
+    rows: list[Section] = [
+        Paragraph(
+            say(
+                Bold(count(found.page.total, "message")),
+                f" match {found.asked} · page {found.number:,} of {found.last:,}, oldest first",
+            )
+        )
+    ]
+    for message, intent_id in zip(found.page.messages, found.previews, strict=True):
+        rows.append(
+            Row(_message(message), Button(f"preview-{message.queue_id}", "Preview", intent_id))
+        )
+    return Card(
+        "Messages in the spool",
+        tuple(rows),
+        found.buttons,
+        fallback=count(found.page.total, "message"),
+    )
+
+
+def _message(message: Message) -> Text:
+    to = message.recipients[0] if message.recipients else "nobody"
+    more = f" and {len(message.recipients) - 1:,} more" if len(message.recipients) > 1 else ""
+    where = message.queue.value
+    if message.queue is Queue.QUARANTINE:
+        where = f"quarantine, {message.folder}"
+    error = f"\n{short(message.last_error, 120)}" if message.last_error else ""
+    return say(
+        f"{message.arrived:%Y-%m-%d %H:%M:%S} UTC · {where} · {size(message.size)} · "
+        f"{message.queue_id}\n"
+        f"{_name(message.sender)} → {_name(to)}{more} · from {message.client_ip or 'unknown'}\n"
+        f"{short(message.subject, 150) or '(no subject)'}{error}",
+    )
+
+
+def preview(shown: Preview) -> Card:
+    """Return the head of one message: envelope beside headers, so that a forgery is seen."""
+    message = shown.message
+    points = [
+        say("Authenticated as ", Code(message.authenticated_user or "nobody")),
+        say("Envelope sender ", Code(message.envelope_sender or "<>")),
+        say("From address ", Code(message.client_ip or "unknown")),
+        say(
+            f"To {count(len(message.recipients), 'recipient')}: ",
+            short(", ".join(message.recipients), 300),
+        ),
+        say(f"In {message.queue.value} · {size(message.size)} · arrived ", Moment(message.arrived)),
+    ]
+    if shown.attachments:
+        names = [short(name, 60) for name in shown.attachments[:10]]
+        points.append(say("Attachments, not opened: ", ", ".join(names)))
+    headers = "\n".join(f"{name}: {short(value, 200)}" for name, value in shown.headers)
+    return Card(
+        short(f"Message {message.queue_id}", 60),
+        (
+            Points(tuple(points)),
+            Paragraph(say(Bold("Headers"))),
+            Pre(short(headers, 2500)),
+            Paragraph(say(Bold("Text"))),
+            Pre(shown.text or "(no text)"),
+        ),
+        fallback=f"Message {message.queue_id}",
+    )
+
+
+def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
+    """Return the newest lines of the audit log."""
+    lines = tuple(
+        say(
+            f"{entry.seq} · ",
+            Moment(entry.at, seconds=True),
+            " · ",
+            Bold(visible(entry.actor_name)),
+            f" · {entry.action} · {entry.phase}"
+            + (f" · {short(entry.subject, 80)}" if entry.subject else ""),
+        )
+        for entry in entries
+    )
+    sections: tuple[Section, ...] = (
+        (Points(lines),) if lines else (Paragraph(say("The log is empty.")),)
+    )
+    return Card("Audit log, newest first", (*sections, Small(say(verdict))), fallback="Audit log")
+
+
+def _name(text: str) -> str:
+    return short(visible(text), _NAME) or "<>"

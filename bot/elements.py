@@ -1,0 +1,240 @@
+"""What a chat can show, neutral of any chat: text, cards, buttons and forms.
+
+Text is made of spans and is never markup: a chat's renderer turns each span into
+that chat's own form and escapes it there. So nothing that a sender wrote can
+become a mention, a link or formatting.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Text as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bold:
+    """Text that is looked at first."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text that may be copied: an address, an id."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment, shown in the reader's own time zone where the chat can. Aware, UTC."""
+
+    at: datetime
+    seconds: bool = False
+
+
+Span = Plain | Bold | Code | Moment
+Text = tuple[Span, ...]
+
+
+def say(*parts: Span | str) -> Text:
+    """Return a text of these parts; a str is plain."""
+    return tuple(Plain(part) if isinstance(part, str) else part for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph."""
+
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A list of short points."""
+
+    items: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar. ``share`` is 0 to 1."""
+
+    label: str
+    value: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A small bar chart under a title."""
+
+    title: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pre:
+    """Text with its line breaks and spaces kept."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A line in small print."""
+
+    text: Text
+
+
+class Style(StrEnum):
+    """How a button looks. At most one PRIMARY on a card."""
+
+    PLAIN = "plain"
+    PRIMARY = "primary"
+    DANGER = "danger"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """A question asked before a button does anything. Plain text throughout."""
+
+    title: str
+    text: str
+    yes: str
+    no: str = "Cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button. ``slot`` is its fixed place on the card; ``intent_id`` is all it holds."""
+
+    slot: str
+    label: str
+    intent_id: str
+    style: Style = Style.PLAIN
+    confirm: Confirm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An entry of a menu or a field. In a menu its value is an intent id."""
+
+    label: str
+    value: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A button that opens to a list of options."""
+
+    slot: str
+    label: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table with a button at its end."""
+
+    text: Text
+    button: Button
+
+
+Section = Paragraph | Points | Bars | Pre | Small | Row
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A message. ``fallback`` is what a notification or a screen reader says of it."""
+
+    title: str
+    sections: tuple[Section, ...] = ()
+    buttons: tuple[Button | Menu, ...] = ()
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Choose one of a few."""
+
+    name: str
+    label: str
+    options: tuple[Option, ...]
+    initial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Tick any of a few."""
+
+    name: str
+    label: str
+    options: tuple[Option, ...]
+    initial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write a short text."""
+
+    name: str
+    label: str
+    hint: str = ""
+    initial: str = ""
+    longest: int = 40
+
+
+Field = Choose | Tick | Write
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A question with fields; submitting it uses the intent."""
+
+    title: str
+    sections: tuple[Section, ...]
+    fields: tuple[Field, ...]
+    submit: str
+    intent_id: str
+
+
+#: What was filled in: the field's name, and its value or values.
+Values = dict[str, tuple[str, ...]]
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """Return ``text`` with every character that cannot be seen written out as its number.
+
+    Controls, bidirectional overrides and isolates, zero-width and other format
+    characters, private use and surrogates (Unicode categories C*, Zl, Zp). With
+    ``lines`` line feeds and tabs stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        c
+        if _seen(c) or (lines and c in "\n\t")
+        else f"\N{LEFT ANGLE BRACKET}{ord(c):04X}\N{RIGHT ANGLE BRACKET}"
+        for c in text
+    )
+
+
+def _seen(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] != "C" and category not in ("Zl", "Zp")
+
+
+def plain(text: Text) -> str:
+    """Return a text without any of its looks; moments in UTC."""
+    return "".join(
+        f"{span.at:%H:%M} UTC" if isinstance(span, Moment) else visible(span.text) for span in text
+    )
