@@ -88,7 +88,8 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
     sections.append(
         Small(
             say(
-                f"Incident {incident.id} on {incident.server} · score {incident.score:.0f} · as of ",
+                f"Incident {incident.id} on {incident.server} · score {incident.score:.0f}",
+                " · as of ",
                 Moment(evidence.taken_at, seconds=True),
             )
         )
@@ -148,12 +149,6 @@ def _alert_buttons(
                 "first",
                 "Undo stop",
                 undos["stop"],
-                confirm=Confirm(
-                    "Let it send again?",
-                    f"{who} can send again, and its {evidence.held:,} held messages "
-                    "will be delivered.",
-                    "Undo stop",
-                ),
             )
         )
     elif live and "stop" in offers:
@@ -215,7 +210,7 @@ def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
             text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
         case _:
             text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
-    buttons = ()
+    buttons: tuple[Button, ...] = ()
     if undo_id is not None:
         label = next((undo for name, _, undo in MORE if name == remedy_name and undo), "Undo")
         buttons = (Button("undo", label, undo_id),)

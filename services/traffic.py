@@ -33,6 +33,26 @@ async def top_addresses(
     return await _top(session, server, since, limit, 1, col(RecentSubmission.client_ip))
 
 
+async def addresses_of(
+    session: AsyncSession, server: str, sender: str, since: datetime, limit: int
+) -> list[Share]:
+    """Return the client IPs that one sender used since then, most used first."""
+    address = col(RecentSubmission.client_ip)
+    query = (
+        select(address, func.count())
+        .where(
+            RecentSubmission.server == server,
+            RecentSubmission.sender == sender,
+            col(RecentSubmission.at) >= since,
+            address.is_not(None),
+        )
+        .group_by(address)
+        .order_by(func.count().desc(), address)
+        .limit(limit)
+    )
+    return [Share(name=name or "", messages=n) for name, n in (await session.exec(query)).all()]
+
+
 async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:
     """Return how many messages the server accepted since then."""
     query = select(func.count()).where(

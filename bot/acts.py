@@ -1,0 +1,98 @@
+"""The commands that act: a form first where the table says so, then the pipeline."""
+
+from bot import cards, forms
+from bot.desk import Desk, Reply, Request
+from bot.elements import Form, Values
+from services.detection.evidence import Evidence
+from services.errors import BadArgument, Expired
+from services.models import Incident, Intent
+from services.pipeline import Outcome
+from services.remedies import Target
+from services.traffic import addresses_of
+
+#: Undoing these changes nothing on the mail server, so nobody is asked first.
+_PLAIN_UNDO = ("acknowledge", "snooze")
+_MAX_ADDRESSES = 200
+
+
+async def ask(
+    desk: Desk,
+    request: Request,
+    action: str,
+    target: Target,
+    incident_id: int | None = None,
+) -> Form:
+    """Freeze what would be done and return the form that confirms it."""
+    server = desk.pipeline.server(request.server)
+    if target.account and action != "false_alarm" and await server.user(target.account) is None:
+        raise BadArgument(f"{target.account} is no mailbox on {request.server}. Nothing was done.")
+    proposal = await desk.pipeline.propose(
+        request.actor,
+        request.place,
+        action,
+        server=request.server,
+        target=target,
+        incident_id=incident_id,
+    )
+    folders = tuple(await server.folders()) if action == "move" else ()
+    return forms.ask(proposal, desk.clock.now(), kept=desk.kept, folders=folders)
+
+
+async def ask_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer a button of a card whose act is confirmed by a form."""
+    target = Target.model_validate_json(intent.target)
+    if intent.action == "block" and intent.incident_id is not None:
+        target = target.model_copy(
+            update={"networks": forms.networks_of(await _addresses(desk, intent.incident_id))}
+        )
+        if not target.networks:
+            raise BadArgument("No client address is known for this account; nothing to block.")
+    return await ask(desk, request, intent.action, target, intent.incident_id)
+
+
+async def act_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Do what a button says at once. The channel tells how it went; only a failure is private."""
+    outcome = await desk.pipeline.execute(request.actor, request.place, intent.id)
+    await _refresh(desk, intent.server, outcome)
+    return None if outcome.ok else cards.failure(outcome.sentence)
+
+
+async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Ask before an act on the mail server is taken back."""
+    async with desk.store.reading() as session:
+        original = await session.get(Intent, intent.undo_of)
+    if original is None or original.undone:
+        raise Expired("This was taken back already; nothing was done twice.")
+    if original.action in _PLAIN_UNDO:
+        return await act_pressed(desk, request, intent)
+    return forms.ask_undo(original, intent.id)
+
+
+async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -> Reply:
+    """Do what a confirmed form says."""
+    outcome = await desk.pipeline.execute(
+        request.actor,
+        request.place,
+        intent.id,
+        lambda target: forms.amend(intent.action, target, values),
+    )
+    await _refresh(desk, intent.server, outcome)
+    if not outcome.ok:
+        return cards.failure(outcome.sentence)
+    return cards.success(outcome.sentence)
+
+
+async def _refresh(desk: Desk, server: str, outcome: Outcome) -> None:
+    if outcome.incident_id is not None:
+        await desk.refresh(server, outcome.incident_id)
+
+
+async def _addresses(desk: Desk, incident_id: int) -> list[str]:
+    """Return the client IPs that an incident's sender used since it began, most used first."""
+    async with desk.store.reading() as session:
+        incident = await session.get(Incident, incident_id)
+        if incident is None:
+            return []
+        since = Evidence.model_validate_json(incident.evidence).first_at
+        used = await addresses_of(session, incident.server, incident.sender, since, _MAX_ADDRESSES)
+        return [share.name for share in used]

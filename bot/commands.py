@@ -1,0 +1,273 @@
+"""THE table: every command and button, once. Help, manifests and listeners come from it.
+
+A row is typed after /spool, pressed as a button, or both. Remedies confirm
+through a form of forms.py and act through the pipeline; the rest only read.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from bot import acts, reads
+from bot.arguments import (
+    Argument,
+    Arguments,
+    read_address,
+    read_folder,
+    read_length,
+    read_network,
+    read_page,
+    read_queue,
+    read_text,
+    read_yes,
+)
+from bot.cards import MORE
+from bot.desk import Desk, Reply, Request
+from services.errors import BadArgument
+from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
+from services.models import Intent
+from services.people import Role
+from services.pipeline import UNDO
+from services.remedies import REMEDIES, Target
+
+COMMAND = "/spool"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row.
+
+    ``typed`` answers the slash command, ``pressed`` a button. A remedy has
+    ``target``, which says what typed arguments aim at, instead of ``typed``.
+    """
+
+    name: str
+    summary: str
+    role: Role
+    takes: tuple[Argument, ...] = ()
+    example: str = ""
+    typed: Callable[[Desk, Request, Arguments], Awaitable[Reply]] | None = None
+    pressed: Callable[[Desk, Request, Intent], Awaitable[Reply]] | None = None
+    target: Callable[[Desk, Arguments], Target] | None = None
+    layer: bool = False  # its answer opens on top of what is shown, instead of replacing it
+
+    @property
+    def slash(self) -> bool:
+        """Whether it can be typed."""
+        return self.typed is not None or self.target is not None
+
+    @property
+    def usage(self) -> str:
+        """How it is typed, in one line."""
+        words = [COMMAND, self.name] if self.name != "dashboard" else [COMMAND]
+        for argument in self.takes:
+            word = argument.typed.upper() if argument.first else f"{argument.typed}:…"
+            words.append(word if argument.required else f"[{word}]")
+        return " ".join(words)
+
+
+_SENDER = Argument("sender", "sender", read_address, "the sending account")
+_TO = Argument("to", "to", read_address, "a recipient")
+_IP = Argument("ip", "ip", read_network, "the client's address or network")
+_SUBJECT = Argument("subject", "subject", read_text, "words of the subject, in quotes")
+_OLDER = Argument("older", "older", read_length, "arrived at least this long ago, such as 30m")
+_QUEUE = Argument("queue", "queue", read_queue, "active, deferred, held or quarantine")
+_FOLDER = Argument("folder", "folder", read_folder, "a quarantine folder")
+_ON = Argument("on", "server", read_text, "the mail server, where there are several")
+_PAGE = Argument("page", "page", read_page, "which page")
+_ACCOUNT = Argument("account", "account", read_address, "the mailbox", required=True, first=True)
+_ADDRESS = Argument("ip", "ip", read_network, "an address or network", required=True, first=True)
+_MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
+
+
+def _query(desk: Desk, asked: Arguments) -> SpoolQuery:
+    return SpoolQuery(
+        sender=asked.sender,
+        recipient=asked.to,
+        client_ip=asked.ip,
+        subject=asked.subject,
+        arrived_before=desk.clock.now() - asked.older if asked.older else None,
+        queues=(asked.queue,) if asked.queue else (),
+        folder=asked.folder,
+    )
+
+
+async def _search(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    return await reads.search(desk, request, asked, _query(desk, asked))
+
+
+def _messages(desk: Desk, asked: Arguments) -> Target:
+    # For a move, the folder is where to, not where from.
+    query = replace(_query(desk, asked), folder=None)
+    if query == SpoolQuery():
+        raise BadArgument(
+            "That would be the whole spool. Say which messages, for example "
+            f"{COMMAND} search sender:anna@example.com, or queue:deferred for all deferred ones."
+        )
+    if not query.queues:
+        query = replace(query, queues=(*DELIVERING, Queue.HELD))
+    return Target(query=query, folder=asked.folder, permanent=asked.permanent)
+
+
+def _quarantined(desk: Desk, asked: Arguments) -> Target:
+    return Target(query=replace(_query(desk, asked), queues=(Queue.QUARANTINE,)))
+
+
+def _disabled(_: Desk, asked: Arguments) -> Target:
+    state = UserState.NO_SENDING if asked.receive else UserState.REFUSING
+    return Target(account=asked.account, user_state=state)
+
+
+def _enabled(_: Desk, asked: Arguments) -> Target:
+    return Target(account=asked.account, user_state=UserState.ACTIVE)
+
+
+def _addresses(_: Desk, asked: Arguments) -> Target:
+    return Target(networks=(asked.ip,) if asked.ip else (), lasting=asked.lasting)
+
+
+async def _help(_: Desk, __: Request, asked: Arguments) -> Reply:
+    rows = [row for row in COMMANDS.values() if row.slash]
+    if asked.about is not None:
+        rows = [row for row in rows if row.name == asked.about.lower()]
+        if not rows:
+            raise BadArgument(f"There is no command “{asked.about}”. {COMMAND} help lists all.")
+    detail = [(a.typed, a.means) for a in rows[0].takes] if asked.about else []
+    return reads.help_card([(row.usage, row.summary) for row in rows], detail)
+
+
+def _remedy(
+    name: str,
+    summary: str,
+    takes: tuple[Argument, ...] = (),
+    example: str = "",
+    target: Callable[[Desk, Arguments], Target] | None = None,
+    *,
+    direct: bool = False,
+) -> Command:
+    pressed = acts.act_pressed if direct else acts.ask_pressed
+    return Command(
+        name, summary, REMEDIES[name].role, takes, example, None, pressed, target, layer=True
+    )
+
+
+COMMANDS = {
+    row.name: row
+    for row in (
+        Command(
+            "dashboard",
+            "the spool now: counts, top senders, top addresses, open incidents",
+            Role.VIEWER,
+            (_ON,),
+            COMMAND,
+            reads.dashboard,
+        ),
+        Command(
+            "search",
+            "find messages in the spool and look into them",
+            Role.VIEWER,
+            (*_MATCH, _FOLDER, _PAGE, _ON),
+            f'{COMMAND} search sender:anna@example.com subject:"invoice" older:30m',
+            _search,
+            reads.search_pressed,
+        ),
+        Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),
+        _remedy(
+            "stop",
+            "disable an account for sending and hold what it has waiting",
+            (_ACCOUNT, _ON),
+            direct=True,
+        ),
+        _remedy(
+            "move",
+            "move messages to a folder for review",
+            (*_MATCH, _FOLDER, _ON),
+            f"{COMMAND} move sender:anna@example.com folder:review",
+            _messages,
+        ),
+        _remedy(
+            "restore",
+            "put moved or deleted messages back in the queue",
+            (*_MATCH, _FOLDER, _ON),
+            f"{COMMAND} restore folder:review sender:anna@example.com",
+            _quarantined,
+        ),
+        _remedy(
+            "delete",
+            "delete messages; they can be brought back for some days",
+            (
+                *_MATCH,
+                Argument("permanent", "permanent", read_yes, "yes: for good, at once (admin)"),
+                _ON,
+            ),
+            f"{COMMAND} delete sender:anna@example.com",
+            _messages,
+        ),
+        _remedy(
+            "disable",
+            "disable an account for sending; it still receives",
+            (
+                _ACCOUNT,
+                Argument("receive", "receive", read_yes, "no: its mail is refused too"),
+                _ON,
+            ),
+            f"{COMMAND} disable anna@example.com",
+            _disabled,
+        ),
+        _remedy(
+            "enable",
+            "enable a disabled account",
+            (_ACCOUNT, _ON),
+            f"{COMMAND} enable anna@example.com",
+            _enabled,
+        ),
+        _remedy(
+            "block",
+            "refuse SMTP from an address or network",
+            (
+                _ADDRESS,
+                Argument("for", "lasting", read_length, "how long, such as 24h; else until lifted"),
+                _ON,
+            ),
+            f"{COMMAND} block 203.0.113.9 for:24h",
+            _addresses,
+        ),
+        _remedy(
+            "unblock",
+            "lift a block",
+            (_ADDRESS, _ON),
+            f"{COMMAND} unblock 203.0.113.9",
+            _addresses,
+        ),
+        _remedy("acknowledge", "say that somebody is on it", direct=True),
+        _remedy("snooze", "be quiet about an incident for a while"),
+        _remedy("false_alarm", "close an incident and learn that this is ordinary"),
+        Command(UNDO, "take an act back", Role.OPERATOR, pressed=acts.undo_pressed, layer=True),
+        Command(
+            "incidents",
+            "the newest incidents",
+            Role.VIEWER,
+            (),
+            f"{COMMAND} incidents",
+            reads.incidents,
+        ),
+        Command(
+            "audit",
+            "who did what, newest first",
+            Role.VIEWER,
+            (_PAGE,),
+            f"{COMMAND} audit",
+            reads.audit,
+        ),
+        Command(
+            "help",
+            "this list, or one command in full",
+            Role.VIEWER,
+            (Argument("command", "about", read_text, "a command", first=True),),
+            f"{COMMAND} help search",
+            _help,
+        ),
+    )
+}
+
+#: The actions an incident's card offers, in the order of their making.
+CARD_ACTIONS = ("stop", "search", "acknowledge", *(action for action, _, _ in MORE))

@@ -1,0 +1,39 @@
+"""What a command works with: the services, who asked and where, and what it may answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.elements import Card, Form
+from services.access import Access
+from services.audit import AuditLog
+from services.clock import Clock
+from services.people import Actor, Place
+from services.pipeline import Pipeline
+from services.store import Store
+
+#: What the person who asked is shown privately; None where the channel tells it all.
+Reply = Card | Form | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The services, as commands use them."""
+
+    pipeline: Pipeline
+    store: Store
+    access: Access
+    audit: AuditLog
+    clock: Clock
+    servers: tuple[str, ...]
+    kept: timedelta  # how long deleted messages can be brought back
+    refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks, where, and of which mail server."""
+
+    actor: Actor
+    place: Place
+    server: str

@@ -1,0 +1,344 @@
+"""The forms that confirm an act: what will be done to exactly what, and the choices left."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+
+from bot.arguments import read_folder
+from bot.elements import (
+    Bold,
+    Choose,
+    Field,
+    Form,
+    Moment,
+    Option,
+    Paragraph,
+    Section,
+    Small,
+    Tick,
+    Values,
+    Write,
+    say,
+    visible,
+)
+from services.errors import BadArgument
+from services.mail.port import Network, UserState
+from services.models import Intent
+from services.pipeline import Proposal
+from services.remedies import DELETED, REVIEW, Target, describe, show_network
+from services.words import count, short, span
+
+# Slack's checkboxes hold ten options; the last stands for all that are left.
+_TICKS = 10
+_REST = "rest"
+_LASTING = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+_SNOOZES = {
+    "30m": timedelta(minutes=30),
+    "1h": timedelta(hours=1),
+    "4h": timedelta(hours=4),
+    "24h": timedelta(hours=24),
+}
+_FOREVER = "lifted"
+
+
+def ask(proposal: Proposal, now: datetime, *, kept: timedelta, folders: Sequence[str]) -> Form:
+    """Return the form that confirms a proposal."""
+    return _FORMS[proposal.remedy.name](proposal, now, kept, folders)
+
+
+def ask_undo(intent: Intent, undo_id: str) -> Form:
+    """Return the form that confirms taking an act back."""
+    return Form(
+        "Take this back?",
+        (
+            Paragraph(
+                say(
+                    Bold(visible(intent.claimed_name or "Somebody")),
+                    " did: ",
+                    visible(intent.summary),
+                )
+            ),
+            Paragraph(say("Everything is put back as it was before that.")),
+        ),
+        (),
+        "Take it back",
+        undo_id,
+    )
+
+
+def amend(action: str, target: Target, values: Values) -> Target:
+    """Return the target with a form's choices in it. Raises BadArgument on a wrong one."""
+    change = _AMENDS.get(action)
+    return change(target, values) if change else target
+
+
+def _messages(proposal: Proposal, now: datetime, verb: str) -> tuple[Section, ...]:
+    target = proposal.target
+    if not target.queue_ids:
+        asked = describe(target.query) if target.query else "that"
+        raise BadArgument(f"No message in the spool matches {asked}, so nothing to do.")
+    return (
+        Paragraph(
+            say(
+                Bold(count(len(target.queue_ids), "message")),
+                f" {verb}: those that match ",
+                Bold(visible(describe(target.query)) if target.query else "your choice"),
+                f" on {proposal.server} as of ",
+                Moment(now, seconds=True),
+                ". Later ones are not touched.",
+            )
+        ),
+    )
+
+
+def _move(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    wanted = proposal.target.folder or REVIEW
+    names = list(dict.fromkeys([wanted, REVIEW, *(f for f in folders if f != DELETED)]))[:50]
+    return Form(
+        "Move messages?",
+        _messages(proposal, now, "will be moved out of the queue"),
+        (
+            Choose("folder", "To the folder", tuple(Option(n, n) for n in names), wanted),
+            Write("new", "Or to a new folder", "letters, digits, - and _"),
+        ),
+        "Move",
+        proposal.intent_id,
+    )
+
+
+def _restore(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    return Form(
+        "Put messages back?",
+        _messages(proposal, now, "will be put back in the queue they came from"),
+        (),
+        "Put back",
+        proposal.intent_id,
+    )
+
+
+def _delete(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    return Form(
+        "Delete messages?",
+        _messages(proposal, now, "will be deleted"),
+        (
+            Choose(
+                "how",
+                "How",
+                (
+                    Option(f"Can be brought back for {span(kept)}", "kept"),
+                    Option("For good, now: cannot be undone (admin)", "permanent"),
+                ),
+                "permanent" if proposal.target.permanent else "kept",
+            ),
+        ),
+        "Delete",
+        proposal.intent_id,
+    )
+
+
+def _disable(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    state = proposal.target.user_state or UserState.NO_SENDING
+    return Form(
+        "Disable the account?",
+        (
+            Paragraph(say(Bold(visible(proposal.target.account or "")), " can no longer send.")),
+            Small(
+                say("What it has waiting is still delivered; “Stop sending” would hold that too.")
+            ),
+        ),
+        (
+            Choose(
+                "state",
+                "Mail to it",
+                (
+                    Option("is still received", UserState.NO_SENDING.value),
+                    Option("is refused too", UserState.REFUSING.value),
+                ),
+                state.value,
+            ),
+        ),
+        "Disable",
+        proposal.intent_id,
+    )
+
+
+def _enable(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    return Form(
+        "Enable the account?",
+        (
+            Paragraph(say(Bold(visible(proposal.target.account or "")), " can send and receive.")),
+            Small(say("Held messages stay held. Change the password first if it leaked.")),
+        ),
+        (),
+        "Enable",
+        proposal.intent_id,
+    )
+
+
+def _block(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    networks = proposal.target.networks
+    named, rest = _split(networks)
+    options = [Option(show_network(network), str(number)) for number, network in enumerate(named)]
+    if rest:
+        options.append(Option(f"All the other {len(rest):,} addresses", _REST))
+    lasting = proposal.target.lasting
+    choices = [Option(f"for {span(length)}", key) for key, length in _LASTING.items()]
+    initial = "24h"
+    if lasting is not None:
+        initial = next((key for key, length in _LASTING.items() if length == lasting), "asked")
+        if initial == "asked":
+            choices.insert(0, Option(f"for {span(lasting)}", "asked"))
+    choices.append(Option("until somebody lifts it", _FOREVER))
+    fields: tuple[Field, ...] = (
+        Tick("networks", "Addresses", tuple(options), tuple(option.value for option in options)),
+        Choose("lasting", "How long", tuple(choices), initial),
+    )
+    left_out = tuple(Small(say("Left out: ", sentence)) for sentence in proposal.left_out[:5])
+    return Form(
+        "Block addresses?",
+        (
+            Paragraph(
+                say(
+                    "SMTP from these is refused, for everybody; open sessions end at their next "
+                    "message. Webmail, IMAP and POP are not touched."
+                )
+            ),
+            *left_out,
+        ),
+        fields,
+        "Block",
+        proposal.intent_id,
+    )
+
+
+def _unblock(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    names = ", ".join(show_network(network) for network in proposal.target.networks)
+    return Form(
+        "Lift the block?",
+        (Paragraph(say(Bold(names), " may use SMTP again.")),),
+        (),
+        "Lift",
+        proposal.intent_id,
+    )
+
+
+def _snooze(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    return Form(
+        "Snooze the incident?",
+        (Paragraph(say("The account goes on sending. The card keeps counting, quietly.")),),
+        (
+            Choose(
+                "lasting",
+                "For",
+                tuple(Option(span(length), key) for key, length in _SNOOZES.items()),
+                "1h",
+            ),
+        ),
+        "Snooze",
+        proposal.intent_id,
+    )
+
+
+def _false_alarm(
+    proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]
+) -> Form:
+    return Form(
+        "A false alarm?",
+        (
+            Paragraph(
+                say(
+                    Bold(visible(proposal.target.account or "")),
+                    " sends this much rightly: the incident is closed, and this volume will "
+                    "not alert again. Nothing is changed on the mail server.",
+                )
+            ),
+        ),
+        (),
+        "False alarm",
+        proposal.intent_id,
+    )
+
+
+def _amend_move(target: Target, values: Values) -> Target:
+    folder = _one(values, "new") or _one(values, "folder") or REVIEW
+    try:
+        name = read_folder(folder)
+    except ValueError as error:
+        raise BadArgument(f"I cannot use “{short(folder, 40)}”: {error}.") from error
+    if name == DELETED:
+        raise BadArgument(f"“{DELETED}” is where deleted messages wait; use Delete for that.")
+    return target.model_copy(update={"folder": name})
+
+
+def _amend_delete(target: Target, values: Values) -> Target:
+    return target.model_copy(update={"permanent": _one(values, "how") == "permanent"})
+
+
+def _amend_disable(target: Target, values: Values) -> Target:
+    refusing = _one(values, "state") == UserState.REFUSING.value
+    state = UserState.REFUSING if refusing else UserState.NO_SENDING
+    return target.model_copy(update={"user_state": state})
+
+
+def _amend_block(target: Target, values: Values) -> Target:
+    named, rest = _split(target.networks)
+    ticked = values.get("networks", ())
+    chosen = [network for number, network in enumerate(named) if str(number) in ticked]
+    if _REST in ticked:
+        chosen += rest
+    if not chosen:
+        raise BadArgument("No address is ticked, so nothing would be blocked. Tick at least one.")
+    key = _one(values, "lasting")
+    lasting = None if key == _FOREVER else _LASTING.get(key, target.lasting)
+    return target.model_copy(update={"networks": tuple(chosen), "lasting": lasting})
+
+
+def _amend_snooze(target: Target, values: Values) -> Target:
+    lasting = _SNOOZES.get(_one(values, "lasting"), timedelta(hours=1))
+    return target.model_copy(update={"lasting": lasting})
+
+
+def _one(values: Values, name: str) -> str:
+    return next(iter(values.get(name, ())), "")
+
+
+def _split(networks: Sequence[Network]) -> tuple[list[Network], list[Network]]:
+    """Return the networks that get a tick each, and those that share the last one."""
+    named = list(networks if len(networks) <= _TICKS else networks[: _TICKS - 1])
+    return named, list(networks[len(named) :])
+
+
+def networks_of(addresses: Sequence[str]) -> tuple[Network, ...]:
+    """Return client IPs as networks of one address each; what is no address is left out."""
+    networks: list[Network] = []
+    for address in addresses:
+        try:
+            networks.append(ip_network(address))
+        except ValueError:
+            continue
+    return tuple(networks)
+
+
+_FORMS: Mapping[str, Callable[[Proposal, datetime, timedelta, Sequence[str]], Form]] = {
+    "move": _move,
+    "restore": _restore,
+    "delete": _delete,
+    "disable": _disable,
+    "enable": _enable,
+    "block": _block,
+    "unblock": _unblock,
+    "snooze": _snooze,
+    "false_alarm": _false_alarm,
+}
+_AMENDS: Mapping[str, Callable[[Target, Values], Target]] = {
+    "move": _amend_move,
+    "delete": _amend_delete,
+    "disable": _amend_disable,
+    "block": _amend_block,
+    "snooze": _amend_snooze,
+}

@@ -1,0 +1,159 @@
+"""The commands that only read: dashboard, search, preview, incidents, audit, help."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlmodel import col, select
+
+from bot import cards
+from bot.arguments import Arguments
+from bot.desk import Desk, Reply, Request
+from bot.elements import Bold, Button, Card, Points, Small, Style, say
+from services.audit import Line, Phase
+from services.errors import BadArgument
+from services.mail.port import DELIVERING, Queue, SpoolQuery
+from services.models import LIVE, Incident, Intent
+from services.remedies import Target, describe
+from services.traffic import sent_since, top_addresses, top_senders
+
+#: Messages on one page of a search: as many as a phone shows with their previews.
+PER_PAGE = 5
+_HOUR = timedelta(hours=1)
+_TOP = 5
+
+
+async def dashboard(desk: Desk, request: Request, _: Arguments) -> Reply:
+    """Answer with the spool's state and the last hour's top senders and addresses."""
+    server = desk.pipeline.server(request.server)
+    counts = await server.counts()
+    blocks = await server.blocks()
+    now = desk.clock.now()
+    async with desk.store.reading() as session:
+        live = await session.exec(
+            select(Incident)
+            .where(Incident.server == server.name, col(Incident.state).in_(LIVE))
+            .order_by(col(Incident.id).desc())
+        )
+        return cards.dashboard(
+            cards.Dashboard(
+                server=server.name,
+                counts=counts,
+                senders=await top_senders(session, server.name, now - _HOUR, _TOP),
+                addresses=await top_addresses(session, server.name, now - _HOUR, _TOP),
+                sent=await sent_since(session, server.name, now - _HOUR),
+                incidents=live.all(),
+                taken_at=now,
+                blocks=len(blocks),
+            )
+        )
+
+
+async def search(desk: Desk, request: Request, asked: Arguments, query: SpoolQuery) -> Reply:
+    """Answer with one page of what matches."""
+    return await _page(desk, request, query, (asked.page - 1) * PER_PAGE)
+
+
+async def search_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer a Review or a page button."""
+    target = Target.model_validate_json(intent.target)
+    return await _page(desk, request, target.query or SpoolQuery(), target.offset)
+
+
+async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) -> Reply:
+    server = desk.pipeline.server(request.server)
+    page = await server.search(query, offset=offset, limit=PER_PAGE)
+    last = max(1, -(-page.total // PER_PAGE))
+    if page.total and not page.messages:
+        # Asked for a page past the end, or the spool has shrunk meanwhile.
+        offset = (last - 1) * PER_PAGE
+        page = await server.search(query, offset=offset, limit=PER_PAGE)
+
+    async def button(action: str, target: Target) -> str:
+        return await desk.pipeline.offer(
+            request.place, action, server=request.server, target=target, actor=request.actor
+        )
+
+    previews = [
+        await button("preview", Target(queue_ids=(message.queue_id,))) for message in page.messages
+    ]
+    buttons: list[Button] = []
+    if offset > 0:
+        before = Target(query=query, offset=max(0, offset - PER_PAGE))
+        buttons.append(Button("before", "◀ Previous", await button("search", before)))
+    if offset + PER_PAGE < page.total:
+        after = Target(query=query, offset=offset + PER_PAGE)
+        buttons.append(Button("after", "Next ▶", await button("search", after)))
+    buttons += await _acts(button_for=button, query=query, total=page.total)
+    number = offset // PER_PAGE + 1
+    return cards.results(cards.Found(describe(query), page, number, last, previews, tuple(buttons)))
+
+
+async def _acts(
+    *, button_for: Callable[[str, Target], Awaitable[str]], query: SpoolQuery, total: int
+) -> list[Button]:
+    """Return the buttons that act on all that a search found; none for the whole spool."""
+    if not total or query == SpoolQuery():
+        return []
+    if query.queues == (Queue.QUARANTINE,) or query.folder:
+        stored = replace(query, queues=(Queue.QUARANTINE,))
+        return [Button("restore", "Put back…", await button_for("restore", Target(query=stored)))]
+    if Queue.QUARANTINE in query.queues:
+        return []
+    waiting = query if query.queues else replace(query, queues=(*DELIVERING, Queue.HELD))
+    target = Target(query=waiting)
+    return [
+        Button("move", "Move these…", await button_for("move", target)),
+        Button("delete", "Delete these…", await button_for("delete", target), Style.DANGER),
+    ]
+
+
+async def preview(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer with the head of one message. Who looked is audited: it is somebody's mail."""
+    queue_id = Target.model_validate_json(intent.target).queue_ids[0]
+    shown = await desk.pipeline.server(request.server).preview(queue_id)
+    if shown is None:
+        raise BadArgument(f"Message {queue_id} is no longer in the spool: delivered or deleted.")
+    await desk.audit.write(
+        Line(
+            Phase.READ,
+            "preview",
+            request.actor,
+            request.server,
+            shown.message.sender,
+            intent.incident_id,
+            detail={"queue_id": queue_id},
+        )
+    )
+    return cards.preview(shown)
+
+
+async def incidents(desk: Desk, request: Request, _: Arguments) -> Reply:
+    """Answer with the newest incidents."""
+    async with desk.store.reading() as session:
+        rows = await session.exec(select(Incident).order_by(col(Incident.id).desc()).limit(15))
+        return cards.incidents(rows.all())
+
+
+async def audit(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Answer with the newest audit entries, and whether the chain is whole."""
+    entries = await desk.audit.newest(15, offset=(asked.page - 1) * 15)
+    verdict = await desk.audit.verify()
+    return cards.audit(entries, verdict.sentence)
+
+
+def help_card(rows: Sequence[tuple[str, str]], detail: Sequence[tuple[str, str]]) -> Card:
+    """Return the help: every command, or one with its arguments."""
+    points = tuple(say(Bold(usage), f": {summary}") for usage, summary in rows)
+    arguments = tuple(say(Bold(f"{name}: "), means) for name, means in detail)
+    return Card(
+        "Spoolwarden's commands",
+        (
+            Points(points),
+            *((Points(arguments),) if arguments else ()),
+            Small(
+                say("Every act asks before it is done, is written down, and most can be undone.")
+            ),
+        ),
+        fallback="Spoolwarden's commands",
+    )

@@ -1,0 +1,1 @@
+"""Slack: cards as Block Kit, and listeners made from the command table."""

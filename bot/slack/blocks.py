@@ -1,0 +1,295 @@
+"""Cards and forms as Block Kit.
+
+What a sender wrote goes only where Slack shows text as it is and parses
+nothing: rich_text's text elements and plain_text objects. mrkdwn is not used at
+all. The limits are those of Slack's Block Kit reference: header 150, button
+text 75, option text 75, confirm title 100 and text 300, view title 24,
+50 blocks a message, 100 a view, plain_text in a section 3000.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.elements import (
+    Bars,
+    Bold,
+    Button,
+    Card,
+    Choose,
+    Code,
+    Confirm,
+    Field,
+    Form,
+    Menu,
+    Moment,
+    Option,
+    Paragraph,
+    Plain,
+    Points,
+    Pre,
+    Row,
+    Section,
+    Small,
+    Style,
+    Text,
+    Tick,
+    Values,
+    Write,
+    plain,
+    visible,
+)
+from services.words import short
+
+Block = dict[str, Any]
+
+MAX_BLOCKS = 50
+#: Action ids of everything that holds an intent id start with this.
+PRESS = "press"
+PICK = "pick"
+_BAR = 12
+_FULL, _EMPTY = "█", "░"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a view carries in private_metadata: where it was opened, and its form's intent."""
+
+    channel: str
+    intent_id: str = ""
+
+    def dumps(self) -> str:
+        """Return it as Slack keeps it."""
+        return json.dumps([self.channel, self.intent_id])
+
+    @classmethod
+    def loads(cls, text: str) -> "Carried":
+        """Read it back; what is not ours gives an empty one."""
+        try:
+            channel, intent_id = json.loads(text)
+        except ValueError:
+            return cls("")
+        return cls(str(channel), str(intent_id))
+
+
+def message(card: Card) -> list[Block]:
+    """Return a card's blocks for a message."""
+    blocks: list[Block] = []
+    if card.title:
+        blocks.append({"type": "header", "text": _plain(card.title, 150)})
+    blocks += [_section(section, n) for n, section in enumerate(card.sections)]
+    blocks = blocks[: MAX_BLOCKS - 1]
+    if card.buttons:
+        blocks.append(
+            {
+                "type": "actions",
+                "block_id": "buttons",
+                "elements": [_element(button) for button in card.buttons],
+            }
+        )
+    return blocks
+
+
+def fallback(card: Card) -> str:
+    """Return the text of a notification. Slack parses it, so its three characters are escaped."""
+    text = visible(card.fallback or card.title or "Spoolwarden")
+    return escape(short(text, 1000))
+
+
+def escape(text: str) -> str:
+    """Escape what Slack would parse (Formatting text: "Escaping text")."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def panel(card: Card, channel: str) -> dict[str, Any]:
+    """Return a card as a view."""
+    return {
+        "type": "modal",
+        "title": _plain(card.title or "Spoolwarden", 24),
+        "close": _plain("Close", 24),
+        "private_metadata": Carried(channel).dumps(),
+        "blocks": message(Card("", card.sections, card.buttons)) or [_paragraph(())],
+    }
+
+
+def form(shown: Form, channel: str) -> dict[str, Any]:
+    """Return a form as a view that can be submitted."""
+    blocks = [_section(section, n) for n, section in enumerate(shown.sections)]
+    return {
+        "type": "modal",
+        "callback_id": "form",
+        "title": _plain(shown.title, 24),
+        "submit": _plain(shown.submit, 24),
+        "close": _plain("Cancel", 24),
+        "private_metadata": Carried(channel, shown.intent_id).dumps(),
+        "blocks": [*blocks, *(_field(field) for field in shown.fields)],
+    }
+
+
+def values(state: dict[str, Any]) -> Values:
+    """Parse a view's state into what was filled in, by the field's name."""
+    filled: Values = {}
+    for name, elements in state.get("values", {}).items():
+        for element in elements.values():
+            if element.get("selected_option"):
+                filled[name] = (element["selected_option"]["value"],)
+            elif "selected_options" in element:
+                filled[name] = tuple(o["value"] for o in element["selected_options"])
+            elif element.get("value"):
+                filled[name] = (element["value"],)
+    return filled
+
+
+def _section(section: Section, number: int) -> Block:
+    match section:
+        case Paragraph(text):
+            return _paragraph(text)
+        case Points(items):
+            points = [{"type": "rich_text_section", "elements": _spans(item)} for item in items]
+            return _rich({"type": "rich_text_list", "style": "bullet", "elements": points})
+        case Bars():
+            return _bars(section)
+        case Pre(text):
+            shown = short(visible(text, lines=True), 2900) or " "
+            return _rich(
+                {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
+            )
+        case Small(text):
+            return {"type": "context", "elements": [_plain(plain(text), 2000)]}
+        case Row(text, button):
+            return {
+                "type": "section",
+                "text": _plain(_lines(text), 3000),
+                "block_id": f"row-{number}",
+                "accessory": _element(button),
+            }
+
+
+def _lines(text: Text) -> str:
+    return "".join(
+        visible(span.text, lines=True) if not isinstance(span, Moment) else plain((span,))
+        for span in text
+    )
+
+
+def _paragraph(text: Text) -> Block:
+    return _rich({"type": "rich_text_section", "elements": _spans(text)})
+
+
+def _rich(*elements: Block) -> Block:
+    return {"type": "rich_text", "elements": list(elements)}
+
+
+def _spans(text: Text) -> list[Block]:
+    spans = [_span(span) for span in text if isinstance(span, Moment) or span.text]
+    return spans or [{"type": "text", "text": " "}]
+
+
+def _span(span: Plain | Bold | Code | Moment) -> Block:
+    match span:
+        case Plain(words):
+            return {"type": "text", "text": visible(words, lines=True)}
+        case Bold(words):
+            return {"type": "text", "text": visible(words), "style": {"bold": True}}
+        case Code(words):
+            return {"type": "text", "text": visible(words), "style": {"code": True}}
+        case Moment(at, seconds):
+            # Slack puts it in the reader's own time zone ("date" element of rich text).
+            return {
+                "type": "date",
+                "timestamp": int(at.timestamp()),
+                "format": "{time_secs}" if seconds else "{date_short_pretty} {time}",
+                "fallback": f"{at:%Y-%m-%d %H:%M:%S} UTC",
+            }
+
+
+def _bars(bars: Bars) -> Block:
+    elements: list[Block] = [
+        {"type": "text", "text": f"{visible(bars.title)}\n", "style": {"bold": True}}
+    ]
+    for number, bar in enumerate(bars.bars):
+        share = min(1.0, max(0.0, bar.share))
+        filled = max(round(share * _BAR), 1 if bar.value else 0)
+        drawn = _FULL * filled + _EMPTY * (_BAR - filled)
+        end = "\n" if number < len(bars.bars) - 1 else ""
+        elements += [
+            {"type": "text", "text": f"{drawn} {share:>4.0%}", "style": {"code": True}},
+            {"type": "text", "text": f"  {bar.value:,}  "},
+            {"type": "text", "text": f"{visible(bar.label)}{end}"},
+        ]
+    return _rich({"type": "rich_text_section", "elements": elements})
+
+
+def _element(shown: Button | Menu) -> Block:
+    if isinstance(shown, Menu):
+        return {
+            "type": "static_select",
+            "action_id": f"{PICK}:{shown.slot}",
+            "placeholder": _plain(shown.label, 150),
+            "options": _options(shown.options),
+        }
+    element: Block = {
+        "type": "button",
+        "action_id": f"{PRESS}:{shown.slot}",
+        "text": _plain(shown.label, 75),
+        "value": shown.intent_id,
+    }
+    if shown.style is not Style.PLAIN:
+        element["style"] = shown.style.value
+    if shown.confirm:
+        element["confirm"] = _confirm(shown.confirm)
+    return element
+
+
+def _confirm(confirm: Confirm) -> Block:
+    return {
+        "title": _plain(confirm.title, 100),
+        "text": _plain(confirm.text, 300),
+        "confirm": _plain(confirm.yes, 30),
+        "deny": _plain(confirm.no, 30),
+    }
+
+
+def _options(options: Sequence[Option]) -> list[Block]:
+    return [{"text": _plain(o.label, 75), "value": o.value} for o in options[:100]]
+
+
+def _field(field: Field) -> Block:
+    block: Block = {"type": "input", "block_id": field.name, "label": _plain(field.label, 2000)}
+    match field:
+        case Choose(_, _, options, initial):
+            shown = _options(options)
+            first = next((o for o in shown if o["value"] == initial), shown[0])
+            kind = "radio_buttons" if len(shown) <= 10 else "static_select"
+            block["element"] = {
+                "type": kind,
+                "action_id": "value",
+                "options": shown,
+                "initial_option": first,
+            }
+        case Tick(_, _, options, ticked):
+            shown = _options(options)[:10]
+            block["optional"] = True
+            element: Block = {"type": "checkboxes", "action_id": "value", "options": shown}
+            if first_ticked := [o for o in shown if o["value"] in ticked]:
+                element["initial_options"] = first_ticked
+            block["element"] = element
+        case Write(_, _, hint, initial, longest):
+            block["optional"] = True
+            block["element"] = {
+                "type": "plain_text_input",
+                "action_id": "value",
+                "max_length": longest,
+            }
+            if initial:
+                block["element"]["initial_value"] = initial[:longest]
+            if hint:
+                block["hint"] = _plain(hint, 2000)
+    return block
+
+
+def _plain(text: str, longest: int) -> Block:
+    # emoji off: ":smile:" in a subject stays what it is.
+    shown = short(visible(text, lines=True), longest) or " "
+    return {"type": "plain_text", "text": shown, "emoji": False}
