@@ -1,0 +1,60 @@
+"""What a message may hold ("chat.postMessage", "Message metadata", "Truncating content")."""
+
+import json
+from typing import Any
+
+from bot.workspace.checks.grammar import Report, record, string
+from bot.workspace.checks.layout import message_faults
+from bot.workspace.values import ApiError, JsonObject
+
+TEXT_LIMIT = 40_000  # "chat.postMessage": msg_too_long above 40,000 characters
+METADATA_BYTES = 16_000  # "Message metadata": metadata_too_large above 16 kB
+
+
+def check_blocks(value: Any) -> list[JsonObject]:
+    """Return a message's blocks if Slack would take them.
+
+    Raises ApiError ``invalid_blocks_format`` when it isn't an array of objects, else
+    ``invalid_blocks`` with a message per fault.
+    """
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ApiError("invalid_blocks_format") from None
+    if not isinstance(value, list) or not all(isinstance(b, dict) for b in value):
+        raise ApiError("invalid_blocks_format")
+    faults = message_faults(value)
+    if faults:
+        raise ApiError("invalid_blocks", tuple(faults), {"errors": faults})
+    return value
+
+
+def check_text(value: str | None) -> str:
+    """Return the text, "" for none. Raises ApiError ``msg_too_long``."""
+    if value is not None and len(value) > TEXT_LIMIT:
+        raise ApiError("msg_too_long")
+    return value or ""
+
+
+def _payload(value: Any, pointer: str, report: Report) -> None:
+    if not isinstance(value, dict):
+        report.fault(pointer, "must provide an object")
+
+
+_METADATA = record({"event_type": string(low=1, high=255), "event_payload": _payload}, {})
+
+
+def check_metadata(value: Any) -> JsonObject:
+    """Return message metadata if Slack would take it.
+
+    Raises ApiError ``invalid_metadata_format`` or ``metadata_too_large``.
+    """
+    report = Report()
+    _METADATA(value, "/metadata", report)
+    if report.faults:
+        raise ApiError("invalid_metadata_format", tuple(report.faults))
+    if len(json.dumps(value).encode()) > METADATA_BYTES:
+        raise ApiError("metadata_too_large")
+    checked: JsonObject = value
+    return checked

@@ -1,0 +1,57 @@
+"""Faults a test or the drill can switch on: an outage, rate limits, dropped sockets, retries."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bot.workspace.envelopes import Dispatcher
+
+
+@dataclass(slots=True)
+class _Limit:
+    retry_after: int
+    times: int
+
+
+class Faults:
+    """The workspace's fault switches.
+
+    ``down`` makes every Web API call and response URL answer HTTP 503.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        drop_sockets: Callable[[], Awaitable[None]],
+        ask_to_reconnect: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.down = False
+        self._dispatcher = dispatcher
+        self._limits: dict[str, _Limit] = {}
+        self._drop_sockets = drop_sockets
+        self._ask_to_reconnect = ask_to_reconnect
+
+    def rate_limit(self, method: str, retry_after: int, times: int = 1) -> None:
+        """Answer the next ``times`` calls of ``method`` with 429, ``Retry-After`` in seconds."""
+        self._limits[method] = _Limit(retry_after, times)
+
+    def resend_envelopes(self, on: bool) -> None:
+        """Deliver each interactive or command envelope twice, the second marked as a retry."""
+        self._dispatcher.resending = on
+
+    async def drop_sockets(self) -> None:
+        """Close every Socket Mode connection without a word to the app."""
+        await self._drop_sockets()
+
+    async def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
+        """Send ``disconnect`` with ``reason`` (``refresh_requested`` or ``warning``)."""
+        await self._ask_to_reconnect(reason)
+
+    def forced_limit(self, method: str) -> int | None:
+        """Return the forced Retry-After for this call of ``method``, and count it."""
+        limit = self._limits.get(method)
+        if limit is None:
+            return None
+        limit.times -= 1
+        if limit.times <= 0:
+            del self._limits[method]
+        return limit.retry_after

@@ -1,0 +1,265 @@
+"""The local workspace: a strict, Slack-compatible workspace on a loopback socket.
+
+An unmodified Slack client library connects to it with only another base URL.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from bot.workspace import page_guard
+from bot.workspace.api.http import WebApi
+from bot.workspace.api.method import Context
+from bot.workspace.clock import Clock, RealClock
+from bot.workspace.envelopes import Dispatcher
+from bot.workspace.faults import Faults
+from bot.workspace.feed import Feed
+from bot.workspace.http_mode import HttpMode, SignedRequest, signed_request
+from bot.workspace.ids import new_id
+from bot.workspace.interactions import Interactions, Parts
+from bot.workspace.journal import Journal
+from bot.workspace.limits import Buckets
+from bot.workspace.member import MemberClient
+from bot.workspace.member_api import MemberApi
+from bot.workspace.modals import Modals
+from bot.workspace.payloads import Payloads
+from bot.workspace.responses import Responses
+from bot.workspace.side_doors import SideDoors
+from bot.workspace.socket_mode import SocketMode
+from bot.workspace.store import Store
+from bot.workspace.submissions import Submissions
+from bot.workspace.tickets import Hook, Hooks, Triggers
+from bot.workspace.values import (
+    BOT_SCOPES,
+    AppIdentity,
+    Bounds,
+    ChannelSpec,
+    Credentials,
+    JsonObject,
+    Member,
+    SlashCommand,
+)
+
+
+def _credentials() -> Credentials:
+    """Make random secrets, with the prefixes Slack's have."""
+    return Credentials(
+        bot_token=f"xoxb-{secrets.token_urlsafe(24)}",
+        app_token=f"xapp-1-{secrets.token_urlsafe(24)}",
+        signing_secret=secrets.token_hex(16),
+        page_token=secrets.token_urlsafe(24),
+    )
+
+
+class Workspace:
+    """One workspace with one installed app. Everything is in memory and bounded.
+
+    ``channels`` are names, or ChannelSpec for what differs from "public, everyone and the bot
+    in it". ``usergroups`` maps group ids to user ids. ``clock`` drives every expiry and limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        members: Iterable[Member],
+        channels: Iterable[str | ChannelSpec],
+        usergroups: Mapping[str, Iterable[str]] | None = None,
+        commands: Iterable[SlashCommand] = (),
+        scopes: frozenset[str] = BOT_SCOPES,
+        identity: AppIdentity | None = None,
+        credentials: Credentials | None = None,
+        clock: Clock | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.identity = identity or AppIdentity()
+        self.credentials = credentials or _credentials()
+        self.clock: Clock = clock or RealClock()
+        bounds = bounds or Bounds()
+        self._feed = Feed()
+        self.store = Store(
+            self.identity,
+            members,
+            channels,
+            usergroups or {},
+            commands,
+            self.clock,
+            self._feed,
+            bounds,
+        )
+        self.journal = Journal(self.clock, bounds.journal)
+        self.modals = Modals(self.identity, self.clock, self._feed)
+        self._sockets = SocketMode(self.identity, self.clock, self._app_changed)
+        self._http: HttpMode | None = None
+        self._dispatcher = Dispatcher(self._sockets, self.clock)
+        self.faults = Faults(self._dispatcher, self._sockets.drop, self._sockets.ask_to_reconnect)
+        triggers, hooks = Triggers(self.clock), Hooks(self.clock)
+        responses = Responses(self.store)
+        self._payloads = Payloads(
+            self.store, self.modals, self.credentials.verification_token, self._hook_url
+        )
+        parts = Parts(
+            self.store,
+            self.modals,
+            self._feed,
+            triggers,
+            hooks,
+            self._payloads,
+            self._dispatcher,
+            responses,
+            self.journal,
+            self.clock,
+        )
+        interactions = Interactions(parts)
+        self._member_api = MemberApi(
+            parts,
+            interactions,
+            Submissions(parts, interactions),
+            lambda: self.app_connected,
+            self.identity.name,
+        )
+        context = Context(
+            self.store,
+            self.modals,
+            triggers,
+            scopes,
+            self.identity.name,
+            lambda: self.origin,
+            self._sockets.ticket,
+        )
+        self._web_api = WebApi(
+            context, self.credentials, Buckets(self.clock), self.faults, self.journal
+        )
+        self._doors = SideDoors(self.store, hooks, responses, self.faults, self.journal)
+        self._file_bytes = bounds.file_bytes
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    # Addresses and secrets
+
+    @property
+    def origin(self) -> str:
+        """The server's ``http://127.0.0.1:port``. Raises RuntimeError before start."""
+        if self._runner is None:
+            raise RuntimeError("the workspace is not started")
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def base_url(self) -> str:
+        """The Web API's base URL, for a Slack client."""
+        return f"{self.origin}/api/"
+
+    @property
+    def page_url(self) -> str:
+        """The page's address, token included."""
+        return f"{self.origin}/?token={self.credentials.page_token}"
+
+    @property
+    def bot_token(self) -> str:
+        """The bot token."""
+        return self.credentials.bot_token
+
+    @property
+    def app_token(self) -> str:
+        """The app-level token, for Socket Mode."""
+        return self.credentials.app_token
+
+    @property
+    def signing_secret(self) -> str:
+        """The secret that requests over HTTP are signed with."""
+        return self.credentials.signing_secret
+
+    @property
+    def app_connected(self) -> bool:
+        """Whether interactions reach the app: a socket is open, or a request URL is set."""
+        return self._http is not None or self._sockets.connected
+
+    def channel_id(self, name: str) -> str:
+        """Return a channel's id. Raises KeyError for a name it doesn't have."""
+        for channel in self.store.channels.values():
+            if channel.name == name and channel.im_with is None:
+                return channel.id
+        raise KeyError(name)
+
+    def member(self, user: str) -> MemberClient:
+        """Return a client that acts as one member; use it as an async context."""
+        return MemberClient(self.origin, self.credentials.page_token, user)
+
+    # Running
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError for a port in use."""
+        app = web.Application(
+            client_max_size=self._file_bytes + 64 * 1024,
+            middlewares=[page_guard.guard(self.credentials.page_token)],
+        )
+        app.on_response_prepare.append(page_guard.add_page_headers)
+        app.add_routes(
+            [
+                web.route("*", "/api/{method}", self._web_api.handle),
+                web.post("/hooks/{kind}/{team}/{key:.+}", self._doors.respond),
+                web.post("/upload/v1/{file_id}", self._doors.upload),
+                web.get("/link/", self._sockets.handle),
+                web.get("/", page_guard.index),
+                web.get("/static/{name:.+}", page_guard.static),
+                *self._member_api.routes(),
+            ]
+        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._port = runner.addresses[0][1]
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Close every connection and stop listening."""
+        await self._member_api.close()
+        await self._sockets.close()
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> "Workspace":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # Delivery
+
+    async def deliver_over_http(self, url: str | None) -> None:
+        """Deliver to a request URL by signed POST from now on; None goes back to Socket Mode."""
+        if self._http is not None:
+            await self._http.close()
+        self._http = HttpMode(url, self.signing_secret, self.clock) if url is not None else None
+        self._dispatcher.carrier = self._http or self._sockets
+        self._app_changed(self.app_connected)
+
+    async def send_event(self, event: Mapping[str, Any]) -> None:
+        """Deliver an Events API event. Raises NotAcknowledged after the last retry."""
+        payload = self._payloads.event(dict(event), new_id("Ev"), self.clock.time())
+        await self._dispatcher.deliver_event(payload)
+
+    def signed(self, kind: str, payload: JsonObject) -> SignedRequest:
+        """Build the signed HTTP request for a payload, as it would be sent now."""
+        return signed_request(self.signing_secret, self.clock.time(), kind, payload)
+
+    async def until_app_connected(self) -> None:
+        """Return once the app has a Socket Mode connection."""
+        await self._sockets.until_connected()
+
+    def _app_changed(self, connected: bool) -> None:
+        self._feed.tell_all({"type": "app", "connected": connected})
+
+    def _hook_url(self, hook: Hook, kind: str) -> str:
+        return f"{self.origin}/hooks/{kind}/{self.identity.team_id}/{hook.key}"
