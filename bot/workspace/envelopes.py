@@ -13,7 +13,19 @@ EVENT_RETRIES = (0.0, 60.0, 300.0)  # "Events API": at once, after a minute, aft
 
 
 class NotAcknowledged(Exception):
-    """The app did not acknowledge in time, or answered with an HTTP error."""
+    """The app did not acknowledge in time, or answered with an HTTP error.
+
+    ``reason`` is the retry reason of the "Events API" page: http_timeout or http_error.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    @property
+    def code(self) -> str:
+        """What Slack tells the member: operation_timeout or dispatch_failed."""
+        return "operation_timeout" if self.reason == "http_timeout" else "dispatch_failed"
 
 
 @dataclass(slots=True)
@@ -90,7 +102,7 @@ class Dispatcher:
             try:
                 await self._answer(envelope)
             except NotAcknowledged as failure:
-                reason = str(failure)
+                reason = failure.reason
             else:
                 return
         raise NotAcknowledged(reason)

@@ -21,7 +21,7 @@ class Faults:
     def __init__(
         self,
         dispatcher: Dispatcher,
-        drop_sockets: Callable[[], Awaitable[None]],
+        drop_sockets: Callable[[], None],
         ask_to_reconnect: Callable[[str], Awaitable[None]],
     ) -> None:
         self.down = False
@@ -38,9 +38,9 @@ class Faults:
         """Deliver each interactive or command envelope twice, the second marked as a retry."""
         self._dispatcher.resending = on
 
-    async def drop_sockets(self) -> None:
-        """Close every Socket Mode connection without a word to the app."""
-        await self._drop_sockets()
+    def drop_sockets(self) -> None:
+        """Cut every Socket Mode connection without a closing handshake."""
+        self._drop_sockets()
 
     async def ask_to_reconnect(self, reason: str = "refresh_requested") -> None:
         """Send ``disconnect`` with ``reason`` (``refresh_requested`` or ``warning``)."""

@@ -17,6 +17,8 @@ from bot.workspace.clock import Clock
 from bot.workspace.envelopes import ACK_SECONDS, Envelope, NotAcknowledged
 from bot.workspace.values import JsonObject
 
+POST_SECONDS = 2 * ACK_SECONDS  # a post is given up on some time after its answer is too late
+
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
@@ -61,7 +63,7 @@ class HttpMode:
         self.url = url
         self._secret = secret
         self._clock = clock
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ACK_SECONDS * 2))
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=POST_SECONDS))
         self._posts: set[asyncio.Task[None]] = set()
 
     async def carry(self, envelope: Envelope) -> None:

@@ -78,8 +78,8 @@ class Interactions:
         return channel
 
     async def command(self, user: str, channel_id: str, text: str) -> None:
-        """Run a slash command. Raises Refused ``unknown_command``, ``operation_timeout`` or the
-        code of a malformed answer.
+        """Run a slash command. Raises Refused ``unknown_command``, ``operation_timeout``,
+        ``dispatch_failed`` or the code of a malformed answer.
         """
         parts = self._parts
         channel = self.channel_for(user, channel_id)
@@ -93,9 +93,9 @@ class Interactions:
         )
         try:
             answer = await parts.dispatcher.deliver("slash_commands", payload, accepts_payload=True)
-        except NotAcknowledged:
-            self.notice(user, f'{word} failed with the error "operation_timeout"')
-            raise Refused("operation_timeout") from None
+        except NotAcknowledged as failure:
+            self.notice(user, f'{word} failed with the error "{failure.code}"')
+            raise Refused(failure.code) from None
         if not answer:
             return
         try:
@@ -171,9 +171,9 @@ class Interactions:
     async def _deliver_actions(self, user: str, payload: JsonObject) -> None:
         try:
             await self._parts.dispatcher.deliver("interactive", payload, accepts_payload=False)
-        except NotAcknowledged:
+        except NotAcknowledged as failure:
             self.notice(user, "The app did not respond.")
-            raise Refused("operation_timeout") from None
+            raise Refused(failure.code) from None
 
     def _enter(
         self, form: FormState, block: JsonObject, element: JsonObject, value: Any

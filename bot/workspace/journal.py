@@ -2,13 +2,14 @@
 
 import copy
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 from bot.workspace.clock import Clock
 from bot.workspace.values import Call, JsonObject
 
 
-class Journal:
+class Journal(Sequence[Call]):
     """The latest calls, oldest first; bounded."""
 
     def __init__(self, clock: Clock, limit: int) -> None:
@@ -28,6 +29,15 @@ class Journal:
                 self._clock.time(),
             )
         )
+
+    @overload
+    def __getitem__(self, index: int) -> Call: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Call, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Call | tuple[Call, ...]:
+        return tuple(self._calls)[index]
 
     def __iter__(self) -> Iterator[Call]:
         return iter(tuple(self._calls))

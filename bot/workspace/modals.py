@@ -55,7 +55,7 @@ class Modals:
 
     def find(self, *, view_id: str | None = None, external_id: str | None = None) -> View:
         """Return an open view by either id. Raises ApiError ``not_found``."""
-        for stack in self._stacks.values():
+        for stack in (*self._stacks.values(), self._homes.values()):
             for view in stack:
                 if view_id is not None and view.id == view_id:
                     return view

@@ -92,6 +92,7 @@ class Workspace:
         self.modals = Modals(self.identity, self.clock, self._feed)
         self._sockets = SocketMode(self.identity, self.clock, self._app_changed)
         self._http: HttpMode | None = None
+        self._retired: list[HttpMode] = []
         self._dispatcher = Dispatcher(self._sockets, self.clock)
         self.faults = Faults(self._dispatcher, self._sockets.drop, self._sockets.ask_to_reconnect)
         triggers, hooks = Triggers(self.clock), Hooks(self.clock)
@@ -222,8 +223,9 @@ class Workspace:
         await self._member_api.close()
         await self._sockets.close()
         if self._http is not None:
-            await self._http.close()
-            self._http = None
+            self.deliver_over_http(None)
+        while self._retired:
+            await self._retired.pop().close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -237,10 +239,10 @@ class Workspace:
 
     # Delivery
 
-    async def deliver_over_http(self, url: str | None) -> None:
+    def deliver_over_http(self, url: str | None) -> None:
         """Deliver to a request URL by signed POST from now on; None goes back to Socket Mode."""
         if self._http is not None:
-            await self._http.close()
+            self._retired.append(self._http)
         self._http = HttpMode(url, self.signing_secret, self.clock) if url is not None else None
         self._dispatcher.carrier = self._http or self._sockets
         self._app_changed(self.app_connected)

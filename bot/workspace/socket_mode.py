@@ -58,8 +58,10 @@ class SocketMode:
 
     def ticket(self) -> str:
         """Return a single-use ticket for one connection."""
+        now = self._clock.monotonic()
+        self._tickets = {t: due for t, due in self._tickets.items() if due >= now}
         ticket = secrets.token_urlsafe(24)
-        self._tickets[ticket] = self._clock.monotonic() + TICKET_SECONDS
+        self._tickets[ticket] = now + TICKET_SECONDS
         return ticket
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -102,7 +104,7 @@ class SocketMode:
         if connection is not None:
             await self._send(connection, envelope.frame())
 
-    async def drop(self) -> None:
+    def drop(self) -> None:
         """Cut every connection without a closing handshake."""
         for connection in list(self._connections):
             connection.leaving = True

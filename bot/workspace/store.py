@@ -150,16 +150,25 @@ class Store:
             raise ApiError("not_in_channel")
         return channel
 
-    def posting_channel(self, target: str) -> Channel:
-        """Return the channel that ``target`` means to chat.postMessage.
+    def resolve(self, target: str) -> str:
+        """Return the id that ``target`` means to chat.postMessage, "" for none.
 
         Its page takes a channel id, a channel's name, or a user id for a direct message.
         """
-        if target in self.members:
-            return self._direct_message(target)
+        if target in self.members or target in self.channels:
+            return target
         name = target.removeprefix("#")
         named = [c for c in self.channels.values() if c.name == name and c.im_with is None]
-        return self.bot_channel(named[0].id if named else target)
+        return named[0].id if named else ""
+
+    def posting_channel(self, target: str) -> Channel:
+        """Return the channel that ``target`` means to chat.postMessage, as the bot sees it.
+
+        Raises ApiError ``channel_not_found`` or ``not_in_channel``.
+        """
+        if target in self.members:
+            return self._direct_message(target)
+        return self.bot_channel(self.resolve(target))
 
     def _direct_message(self, user: str) -> Channel:
         for channel in self.channels.values():

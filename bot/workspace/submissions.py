@@ -58,9 +58,9 @@ class Submissions:
         self._waiting.add(view.id)
         try:
             answer = await parts.dispatcher.deliver("interactive", payload, accepts_payload=True)
-        except NotAcknowledged:
+        except NotAcknowledged as failure:
             self._interactions.notice(user, TROUBLE)
-            raise Refused("operation_timeout") from None
+            raise Refused(failure.code) from None
         finally:
             self._waiting.discard(view.id)
         return self._act(view, answer)
@@ -77,8 +77,8 @@ class Submissions:
             payload = parts.payloads.view_closed(user, gone, cleared=whole)
             try:
                 await parts.dispatcher.deliver("interactive", payload, accepts_payload=False)
-            except NotAcknowledged:
-                raise Refused("operation_timeout") from None
+            except NotAcknowledged as failure:
+                raise Refused(failure.code) from None
 
     def _entered(self, view: View, values: Any) -> FormState:
         if not isinstance(values, dict):

@@ -42,8 +42,10 @@ def _place(cursor: str) -> str:
 
 
 def _limit(a: Arguments, default: int) -> int:
+    if not a.has("limit"):
+        return default
     limit = a.number("limit", default)
-    if not 1 <= limit <= 1_000:
+    if not 1 <= limit <= 999:  # the methods' pages: at most 999
         raise ApiError("invalid_limit")
     return limit
 

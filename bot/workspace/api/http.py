@@ -111,8 +111,8 @@ class WebApi:
     def _keep_to_rate(self, method: Method, arguments: Arguments) -> None:
         wanted: list[tuple[tuple[str, ...], Tier]] = [((method.name,), method.tier)]
         if method.per_channel is not None:
-            channel = arguments.text_or_none("channel") or ""
-            wanted.append(((method.name, channel.removeprefix("#")), method.per_channel))
+            channel = self._context.store.resolve(arguments.text("channel"))
+            wanted.append(((method.name, channel), method.per_channel))
         wait = self._buckets.take(*wanted)
         if wait is not None:
             raise Limited(wait)

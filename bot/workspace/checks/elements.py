@@ -31,6 +31,7 @@ from bot.workspace.checks.objects import (
     SLACK_FILE,
     TIME,
     URL,
+    image_url,
     initial_options_exist,
     matching,
     plain,
@@ -96,7 +97,7 @@ _MAX_ITEMS: Mapping[str, Rule] = {"max_selected_items": integer(low=1)}
 # "Image element": alt_text is required; image_url at most 3000 characters.
 IMAGE = record(
     {"type": one_of("image"), "alt_text": string(low=1, high=2000)},
-    {"image_url": URL, "slack_file": SLACK_FILE},
+    {"image_url": image_url, "slack_file": SLACK_FILE},
     exactly_one("image_url", "slack_file"),
 )
 

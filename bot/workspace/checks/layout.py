@@ -28,7 +28,7 @@ from bot.workspace.checks.grammar import (
     string,
     unique,
 )
-from bot.workspace.checks.objects import IDENTIFIER, SLACK_FILE, URL, any_text, plain
+from bot.workspace.checks.objects import IDENTIFIER, SLACK_FILE, any_text, image_url, plain
 from bot.workspace.checks.rich_text import RICH_TEXT
 from bot.workspace.values import JsonObject
 
@@ -116,7 +116,7 @@ _SHARED: dict[str, Rule] = {
     "image": _block(
         "image",
         {"alt_text": string(low=1, high=2000)},
-        {"title": plain(2000), "image_url": URL, "slack_file": SLACK_FILE},
+        {"title": plain(2000), "image_url": image_url, "slack_file": SLACK_FILE},
         exactly_one("image_url", "slack_file"),
     ),
     "rich_text": RICH_TEXT,

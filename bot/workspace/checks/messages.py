@@ -34,7 +34,7 @@ def check_text(value: str | None) -> str:
     """Return the text, "" for none. Raises ApiError ``msg_too_long``."""
     if value is not None and len(value) > TEXT_LIMIT:
         raise ApiError("msg_too_long")
-    return value or ""
+    return value if value is not None and value.strip() else ""
 
 
 def _payload(value: Any, pointer: str, report: Report) -> None:

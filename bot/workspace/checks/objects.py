@@ -24,6 +24,13 @@ IDENTIFIER = string(low=1, high=255)  # action_id, block_id, callback_id: at mos
 URL = string(low=1, high=3000)
 
 
+def image_url(value: Any, pointer: str, report: Report) -> None:
+    """Accept an http or https URL of at most 3000 characters ("Image block")."""
+    URL(value, pointer, report)
+    if isinstance(value, str) and not value.startswith(("https://", "http://")):
+        report.fault(pointer, "must be a public http or https URL")
+
+
 def plain(high: int) -> Rule:
     """Accept a plain_text object of 1 to ``high`` characters ("Text object")."""
     return by_type(
