@@ -13,15 +13,12 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from bot.workspace.page_guard import PAGE_HEADERS
+
 Json = dict[str, Any]
 
 PAGE = Path(__file__).parents[2] / "bot" / "workspace" / "page"
 TOKEN = "a-token"
-# The header the workspace sends with the page.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'"
-)
 PIXEL = (
     b"<svg xmlns='http://www.w3.org/2000/svg' width='300' height='120'>"
     b"<rect width='300' height='120' fill='#0b6f70'/></svg>"
@@ -124,7 +121,7 @@ class FakeMemberApi:
         return web.Response(
             body=(PAGE / "index.html").read_bytes(),
             content_type="text/html",
-            headers={"Content-Security-Policy": POLICY},
+            headers=PAGE_HEADERS,
         )
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
@@ -140,6 +137,8 @@ class FakeMemberApi:
     async def _state(self, request: web.Request) -> web.Response:
         self._check(request)
         me = request.query.get("as") or self.state["me"]
+        if me not in {member["id"] for member in self.state["members"]}:
+            raise web.HTTPNotFound
         return web.json_response({**self.state, "me": me})
 
     async def _events(self, request: web.Request) -> web.WebSocketResponse:

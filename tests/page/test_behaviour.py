@@ -202,6 +202,9 @@ async def test_new_messages_are_told_when_one_reads_further_up(visit: Opener) ->
     await page.locator("#pill").click()
     await expect(page.get_by_text("the newest")).to_be_in_viewport()
     await expect(page.locator("#pill")).to_be_hidden()
+    await page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true })")
+    await v.api.push({"type": "message", "message": said(100, canned.ADMIN, "unread")})
+    await expect(page).to_have_title("(1) #mail-ops · Example Mail")
     assert await page.locator("#log").get_attribute("role") == "log"
     assert await page.locator("#log").get_attribute("aria-live") == "polite"
 

@@ -2,6 +2,10 @@
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8000;
+const REFUSED = {
+  403: "This address has no valid token. Open the one the demo printed.",
+  404: "This address does not say who you are. Add &as= and a member's user id to it.",
+};
 
 export class Api {
   /** `token` is the page's own, from its address; `as` the member, or null for the default one. */
@@ -19,7 +23,10 @@ export class Api {
     return url;
   }
 
-  /** The whole state as this member sees it. Throws an Error with a sentence to show. */
+  /**
+   * The whole state as this member sees it. Throws an Error with a sentence to show; its
+   * `final` is true where trying again cannot help.
+   */
   async state() {
     let answer;
     try {
@@ -27,11 +34,14 @@ export class Api {
     } catch {
       throw new Error("The workspace cannot be reached. Is it still running?");
     }
-    if (answer.status === 403) {
-      throw new Error("This address has no valid token. Open the one the demo printed.");
+    if (answer.ok) return answer.json();
+    if (answer.status === 404 && this.as) {
+      this.as = null; // a member of an earlier workspace: be its first one
+      return this.state();
     }
-    if (!answer.ok) throw new Error(`The workspace refused to show its state (${answer.status}).`);
-    return answer.json();
+    throw Object.assign(new Error(REFUSED[answer.status] ?? `The workspace answered ${answer.status}.`), {
+      final: answer.status in REFUSED,
+    });
   }
 
   /** POST one act. Resolves to `{ok, error?, errors?}`; a network failure is error "unreachable". */

@@ -177,6 +177,7 @@ function tellHidden(message) {
   toast("There is a reply only you can see, in a thread.", "Open it", () => openThread(message));
 }
 
+/** Load the whole state. Resolves to false where trying again cannot help. */
 async function reload() {
   waiting ??= [];
   try {
@@ -185,13 +186,16 @@ async function reload() {
     if (!api.as) remember(state.me);
     render();
     modals.show(store.view);
-    frame.problem(null);
   } catch (error) {
     frame.problem(error.message);
+    if (error.final) api.stop();
+    return !error.final;
+  } finally {
+    const events = waiting;
+    waiting = null;
+    for (const event of events) onEvent(event);
   }
-  const events = waiting;
-  waiting = null;
-  for (const event of events) onEvent(event);
+  return true;
 }
 
 function remember(id) {
@@ -219,8 +223,7 @@ async function become(id) {
   modals.closeAll();
   closeThread(false);
   log.reset();
-  await reload();
-  connect();
+  if (await reload()) connect();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -236,6 +239,5 @@ document.addEventListener("visibilitychange", () => {
 $("thread-close").append(icon("close"));
 $("thread-close").addEventListener("click", () => closeThread());
 
-await reload();
-connect();
+if (await reload()) connect();
 composer.area.focus({ preventScroll: true });

@@ -8,6 +8,9 @@ import { safeString, safeText } from "./text.js";
 const $ = (id) => document.getElementById(id);
 const HINTS_KEY = "workspace.hints-dismissed";
 
+/** The sign before a channel's name; a direct message has another. */
+const hash = (id) => el("span", { class: "hash" }, id.startsWith("D") ? "@" : "#");
+
 export class Frame {
   /** `options`: `onMember(id)`, `onChannel(id)`, `onHint(text)`. */
   constructor(options) {
@@ -54,11 +57,11 @@ export class Frame {
         if (!current) this.options.onChannel(item.id);
       };
       const attrs = { type: "button", class: "rail-item", "aria-current": current ? "page" : null, on: { click } };
-      return el("li", {}, el("button", attrs, el("span", { class: "hash" }, "#"), safeText(item.name)));
+      return el("li", {}, el("button", attrs, hash(item.id), safeText(item.name)));
     });
     $("channels").replaceChildren(...items);
     const name = channel ? safeText(store.channelName(channel)) : "No channel";
-    $("channel-name").replaceChildren(el("span", { class: "hash" }, "#"), name);
+    $("channel-name").replaceChildren(...(channel ? [hash(channel)] : []), name);
   }
 
   app(app) {
@@ -137,9 +140,8 @@ export class Frame {
     box.replaceChildren(...(wait === null ? [] : [icon("warning"), words]));
   }
 
-  /** The state could not be loaded, in a sentence; null: it could. */
+  /** The state could not be loaded; `text` says why. */
   problem(text) {
-    if (text === null) return;
     $("lost").hidden = false;
     $("lost").replaceChildren(icon("warning"), text);
   }

@@ -7,7 +7,7 @@ import { safeString, safeText } from "./text.js";
 import { dayAndClock, moment, timeNode } from "./time.js";
 
 const TONES = 6;
-const IMAGE = /\.(?:png|jpe?g|gif|webp|svg)$/i;
+const IMAGE = /\.(?:png|jpe?g|gif|webp)$/i;
 
 /** A person's square with an initial, or the app's icon. */
 export function avatar(id, name, bot) {
@@ -22,14 +22,17 @@ function fileNode(file, host) {
   const address = file.url ?? host.fileUrl(file.id);
   const source = imageSource(address, host);
   if (!source) return el("div", { class: "file" }, icon("file"), safeText(name));
+  const attrs = { class: "file", href: source, download: safeString(name), rel: "noopener" };
+  const words = el("span", { class: "file-act" }, "Download");
+  const download = el("a", attrs, icon("file"), safeText(name), words);
   const isImage = file.alt_txt || IMAGE.test(name) || IMAGE.test(new URL(address, location.href).pathname);
-  if (!isImage) {
-    const attrs = { class: "file", href: source, download: safeString(name), rel: "noopener" };
-    return el("a", attrs, icon("file"), safeText(name), el("span", { class: "file-act" }, "Download"));
-  }
+  if (!isImage) return download;
   const image = el("img", { class: "picture", src: source, alt: safeString(file.alt_txt || name) });
   const open = { href: source, target: "_blank", rel: "noopener", "aria-label": `Open ${safeString(name)}` };
-  return el("figure", { class: "image" }, el("figcaption", {}, safeText(name)), el("a", open, image));
+  const figure = el("figure", { class: "image" }, el("figcaption", {}, safeText(name)), el("a", open, image));
+  // Described as an image, but the browser cannot show it: it can still be had.
+  image.addEventListener("error", () => figure.replaceWith(download));
+  return figure;
 }
 
 /** The replies of a message in one line, which opens the thread. */

@@ -26,6 +26,7 @@ export function openPopup({ anchor, items, label, role = "listbox", multi = fals
   const list = el("div", {
     class: "popup", role, id: prefix, popover: "manual", tabindex: "-1", "aria-label": label,
     "aria-multiselectable": multi ? "true" : null,
+    data: { focus: anchor.dataset.focus ?? prefix }, // its focus is the anchor's, if it goes
   });
   const marked = role === "listbox" && (multi || chosen.size > 0);
   const nodes = items.map((item, index) => {
