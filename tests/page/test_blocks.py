@@ -140,6 +140,17 @@ async def test_every_block_and_element_is_shown(visit: Opener) -> None:
     assert all(widths), "an image was not loaded"
 
 
+async def test_lines_of_plain_text_stay_lines(visit: Opener) -> None:
+    words = plain("Subject: invoice\nfrom anna@example.com")
+    blocks = [
+        {"type": "section", "block_id": "s", "text": words},
+        {"type": "context", "block_id": "c", "elements": [words]},
+    ]
+    v = await visit(canned.state(message(1, blocks=blocks)))
+    assert await v.shown(".section") == words["text"]
+    assert await v.shown(".context") == words["text"]
+
+
 async def test_grouped_multiple_and_ticked_choices_reach_the_app(visit: Opener) -> None:
     v = await visit(canned.state(message(1, blocks=BLOCKS)))
     page = v.page

@@ -1,19 +1,27 @@
 // A scrolling list of messages that stays where the reader is.
 
 import { el, icon, reconcile } from "./dom.js";
-import { MessageView, avatar } from "./message.js";
+import { MessageView } from "./message.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { dayHeading, dayKey, moment, timeNode } from "./time.js";
 
 const AT_END_PX = 48;
 const GROUP_SECONDS = 300;
 
+const signatures = new WeakMap();
+
+/** What tells a changed message from the same; a message object itself never changes. */
+function signature(message) {
+  if (!signatures.has(message)) signatures.set(message, JSON.stringify(message));
+  return signatures.get(message);
+}
+
 function noticeNode(notice, env) {
   const dismiss = { type: "button", class: "text-btn", on: { click: () => env.onDismissNotice(notice) } };
   return el(
     "article",
     { class: "message ephemeral notice", tabindex: "-1" },
-    el("div", { class: "gutter" }, avatar("W", "i", false)),
+    el("div", { class: "gutter" }, el("img", { class: "avatar", src: "/static/team-icon.svg", alt: "" })),
     el(
       "div",
       { class: "message-main" },
@@ -148,7 +156,7 @@ export class Log {
   item(message) {
     const replies = this.env.repliesOf(message);
     const data = { message, replies };
-    const sig = JSON.stringify([message, replies.length, replies.at(-1)?.ts]);
+    const sig = `${signature(message)} ${replies.length} ${replies.at(-1)?.ts}`;
     const make = () => {
       const view = new MessageView(message, this.env);
       view.update(message, replies);

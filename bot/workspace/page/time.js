@@ -4,8 +4,8 @@ import { el } from "./dom.js";
 import { safeText } from "./text.js";
 
 const format = (options) => new Intl.DateTimeFormat(undefined, options);
-const CLOCK = format({ hour: "2-digit", minute: "2-digit" });
-const CLOCK_SECONDS = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const CLOCK = format({ timeStyle: "short" });
+const CLOCK_SECONDS = format({ timeStyle: "medium" });
 const FULL = format({ dateStyle: "full", timeStyle: "long" });
 const DAY = format({ weekday: "long", month: "long", day: "numeric" });
 const DAY_YEAR = format({ year: "numeric", month: "long", day: "numeric" });
