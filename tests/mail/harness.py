@@ -1,0 +1,114 @@
+"""The embedded server as the conformance suite and its own tests drive it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.demo.sender import Letter, Sender, compose
+from services.clock import ManualClock
+from services.mail.embedded import EmbeddedConfig, EmbeddedServer
+from services.mail.port import SpoolQuery
+
+PASSWORD = "correct horse"
+DOMAIN = "example.test"
+ANN = f"ann@{DOMAIN}"
+BOB = f"bob@{DOMAIN}"
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class EmbeddedHarness:
+    """An embedded server with a clock that stands still and no relay.
+
+    Mail to other domains is therefore deferred once ``settle`` has run.
+    """
+
+    domain = DOMAIN
+    elsewhere = "elsewhere.test"
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.clock = ManualClock(START)
+        self.config = replace(
+            EmbeddedConfig(
+                name="mail",
+                database=folder / "mail.db",
+                domains=(DOMAIN,),
+                proxy_protocol=True,
+                deliver_in_background=False,
+            ),
+            **settings,
+        )
+        self.server = EmbeddedServer(self.config, self.clock)
+
+    async def start(self) -> None:
+        await self.server.start()
+
+    async def stop(self) -> None:
+        await self.server.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        self.server = EmbeddedServer(self.config, self.clock)
+        await self.start()
+
+    async def add_user(self, address: str) -> None:
+        await self.server.add_user(address, PASSWORD)
+
+    def sender(self, client_ip: str = "192.0.2.10") -> Sender:
+        """A client that has yet to connect."""
+        announced = client_ip if self.config.proxy_protocol else None
+        return Sender("127.0.0.1", self.server.port, client_ip=announced, timeout=10)
+
+    async def logged_in(
+        self, user: str, client_ip: str = "192.0.2.10", password: str = PASSWORD
+    ) -> Sender:
+        """A client that is connected and logged in."""
+        client = self.sender(client_ip)
+        await client.open()
+        try:
+            await client.log_in(user, password)
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    async def submit(
+        self,
+        user: str | None,
+        recipients: Sequence[str],
+        subject: str,
+        *,
+        body: str = "Hello.",
+        client_ip: str = "192.0.2.10",
+        envelope_sender: str | None = None,
+        times: int = 1,
+    ) -> None:
+        """Send over real SMTP; ``user`` None does not log in."""
+        sender = user if envelope_sender is None else envelope_sender
+        async with self.sender(client_ip) as client:
+            if user is not None:
+                await client.log_in(user, PASSWORD)
+            letter = compose(sender or "", recipients, subject, body, clock=self.clock)
+            await client.send_many([letter] * times)
+
+    async def submit_raw(self, user: str, recipients: Sequence[str], content: bytes) -> str:
+        """Send these bytes and return the one queue id that is new."""
+        before = set(await self.server.matching_ids(SpoolQuery(), limit=100_000))
+        client = await self.logged_in(user)
+        await client.send(Letter(user, tuple(recipients), content))
+        await client.close()
+        after = set(await self.server.matching_ids(SpoolQuery(), limit=100_000))
+        (queue_id,) = after - before
+        return queue_id
+
+    async def settle(self) -> None:
+        """Let the server try once whatever is due."""
+        await self.server.deliver_due()
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def advance(self, by: timedelta) -> None:
+        """Let time pass for the server."""
+        self.clock.set(self.clock.now() + by)
