@@ -12,7 +12,7 @@ from bot import acts, cards
 from bot.arguments import Argument, Arguments, parse
 from bot.commands import COMMANDS, Command
 from bot.desk import Desk, Reply, Request
-from bot.elements import Values
+from bot.elements import Card, Values
 from services.audit import Line, Phase
 from services.errors import BadArgument, Refused, SpoolwardenError
 from services.models import Intent
@@ -23,10 +23,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to show privately, and whether on top of what the person was looking at."""
+    """What to show privately, and whether on top of what the person was looking at.
+
+    ``failed`` means that the reply tells of a failure; ``again`` that other input
+    would do, and nothing has been used up.
+    """
 
     reply: Reply
     layer: bool = False
+    failed: bool = False
+    again: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The reply in words."""
+        return self.reply.fallback if isinstance(self.reply, Card) else ""
 
 
 class Dispatch:
@@ -117,7 +128,8 @@ async def _answered(work: Awaitable[Answer]) -> Answer:
     try:
         return await work
     except SpoolwardenError as error:
-        return Answer(cards.failure(error.sentence), layer=True)
+        again = isinstance(error, BadArgument)
+        return Answer(cards.failure(error.sentence), layer=True, failed=True, again=again)
     except Exception:  # noqa: BLE001 - the person is told, and the log has it
         _log.exception("a command failed in a way nobody foresaw")
         return Answer(
@@ -126,4 +138,5 @@ async def _answered(work: Awaitable[Answer]) -> Answer:
                 "its log has the details."
             ),
             layer=True,
+            failed=True,
         )

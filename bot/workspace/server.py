@@ -187,6 +187,10 @@ class Workspace:
         """Return a client that acts as one member; use it as an async context."""
         return MemberClient(self.origin, self.credentials.page_token, user)
 
+    def state_of(self, user: str) -> JsonObject:
+        """Return what the member API's state shows a member now."""
+        return self._member_api.state_of(user)
+
     # Running
 
     async def start(self, port: int = 0) -> None:

@@ -279,6 +279,24 @@ async def test_a_lost_connection_comes_back_with_what_was_missed(visit: Opener) 
     await expect(page.locator("#app-state")).to_contain_text("is connected")
 
 
+async def test_an_address_that_does_not_work_says_why(visit: Opener) -> None:
+    v = await visit(canned.state(said(1, canned.ADMIN, "hi")))
+    page = v.page
+    # A member of an earlier run is not here any more: one becomes the first there is.
+    await page.goto(f"{v.api.url}&as=U0GONE")
+    await expect(page.locator("#who-btn")).to_contain_text("Omar Haddad")
+    assert f"as={canned.OPERATOR}" in page.url
+    await page.goto(f"{v.api.origin}/?token=wrong")
+    await expect(page.locator("#lost")).to_contain_text("no valid token")
+
+
+async def test_a_file_that_is_no_image_after_all_can_be_downloaded(visit: Opener) -> None:
+    files = [{"id": "F9", "title": "odd.png", "url": "/member/file/nothing/here.png"}]
+    v = await visit(canned.state(message(1, text="see", files=files)))
+    await expect(v.page.locator("a.file")).to_contain_text("odd.png")
+    assert await v.page.locator(".files img").count() == 0
+
+
 async def test_a_phone_never_scrolls_sideways(visit: Opener) -> None:
     address = "a" * 200 + "@" + "b" * 55
     long_blocks = [

@@ -49,6 +49,9 @@ def usergroups(c: Context, a: Arguments) -> JsonObject:
             "id": group_id,
             "team_id": c.store.identity.team_id,
             "is_usergroup": True,
+            "is_subteam": True,
+            "auto_provision": False,
+            "enterprise_subteam_id": "",
             "is_external": False,
             "name": group_id.lower(),
             "handle": group_id.lower(),
@@ -65,7 +68,7 @@ def usergroups(c: Context, a: Arguments) -> JsonObject:
         if a.flag("include_users"):
             form["users"] = list(users)
         if a.flag("include_count"):
-            form["user_count"] = str(len(users))
+            form["user_count"] = len(users)
         groups.append(form)
     return {"ok": True, "usergroups": groups}
 

@@ -19,7 +19,8 @@ export class Api {
 
   address(path, params = {}) {
     const url = new URL(path, location.href);
-    for (const [name, value] of Object.entries(params)) if (value) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(params))
+      if (value) url.searchParams.set(name, value);
     return url;
   }
 
@@ -39,9 +40,12 @@ export class Api {
       this.as = null; // a member of an earlier workspace: be its first one
       return this.state();
     }
-    throw Object.assign(new Error(REFUSED[answer.status] ?? `The workspace answered ${answer.status}.`), {
-      final: answer.status in REFUSED,
-    });
+    throw Object.assign(
+      new Error(REFUSED[answer.status] ?? `The workspace answered ${answer.status}.`),
+      {
+        final: answer.status in REFUSED,
+      },
+    );
   }
 
   /** POST one act. Resolves to `{ok, error?, errors?}`; a network failure is error "unreachable". */

@@ -83,7 +83,8 @@ function dismiss(id) {
 }
 
 function render() {
-  if (!store.channels.some((known) => known.id === channel)) channel = store.channels[0]?.id ?? null;
+  if (!store.channels.some((known) => known.id === channel))
+    channel = store.channels[0]?.id ?? null;
   frame.show(store, channel);
   const added = log.show(store.channelLog(channel));
   if (added && document.hidden) unread += added;
@@ -173,7 +174,8 @@ function onEvent(event) {
 
 /** An ephemeral reply in a thread that is not open would go unseen. */
 function tellHidden(message) {
-  if (!message.thread_ts || message.thread_ts === message.ts || thread?.ts === message.thread_ts) return;
+  if (!message.thread_ts || message.thread_ts === message.ts || thread?.ts === message.thread_ts)
+    return;
   toast("There is a reply only you can see, in a thread.", "Open it", () => openThread(message));
 }
 

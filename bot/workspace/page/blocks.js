@@ -21,7 +21,8 @@ export function imageSource(url, host) {
 function picture(spec, host, cls) {
   const address = spec.image_url ?? spec.slack_file?.url ?? host.fileUrl(spec.slack_file?.id);
   const source = address ? imageSource(address, host) : null;
-  if (!source) return el("span", { class: "unsupported" }, "Image not loaded: ", safeText(spec.alt_text));
+  if (!source)
+    return el("span", { class: "unsupported" }, "Image not loaded: ", safeText(spec.alt_text));
   return el("img", { class: cls, src: source, alt: safeString(spec.alt_text ?? "") });
 }
 
@@ -34,7 +35,9 @@ function section(block, host) {
   const words = el("div", { class: "section-text" });
   if (block.text) words.append(el("div", {}, textObject(block.text, host.people)));
   if (block.fields?.length) {
-    const cells = block.fields.map((cell) => el("div", { class: "cell" }, textObject(cell, host.people)));
+    const cells = block.fields.map((cell) =>
+      el("div", { class: "cell" }, textObject(cell, host.people)),
+    );
     words.append(el("div", { class: "fields" }, ...cells));
   }
   const side = block.accessory
@@ -84,12 +87,13 @@ function input(block, host) {
   const control = element(block.element, ref, host, block);
   const target = control.matches("input, textarea, [role]")
     ? control
-    : control.querySelector("input, textarea, button") ?? control;
+    : (control.querySelector("input, textarea, button") ?? control);
   const labelled = target.matches("button") && target.querySelector(".select-label");
   if (labelled) labelled.id = freshId("value");
   target.setAttribute("aria-labelledby", labelled ? `${labelId} ${labelled.id}` : labelId);
   target.setAttribute("aria-describedby", `${hintId} ${errorId}`);
-  if (!block.optional && !target.matches("button, [role=group]")) target.setAttribute("aria-required", "true");
+  if (!block.optional && !target.matches("button, [role=group]"))
+    target.setAttribute("aria-required", "true");
   const optional = block.optional ? el("span", { class: "optional" }, " (optional)") : null;
   const label = el("label", { class: "input-label", id: labelId }, plain(block.label), optional);
   if (target.matches("input, textarea")) {
@@ -98,21 +102,35 @@ function input(block, host) {
   }
   const hint = el("div", { class: "input-hint", id: hintId }, block.hint ? plain(block.hint) : "");
   const error = el("div", { class: "input-error", id: errorId });
-  const box = el("div", { class: "input", data: { input: block.block_id } }, label, control, error, hint);
+  const box = el(
+    "div",
+    { class: "input", data: { input: block.block_id } },
+    label,
+    control,
+    error,
+    hint,
+  );
   return { node: box };
 }
 
 function table(block, host) {
   const settings = block.column_settings ?? [];
   const cell = (item, tag, column) => {
-    const align = ["right", "center"].includes(settings[column]?.align) ? settings[column].align : "left";
+    const align = ["right", "center"].includes(settings[column]?.align)
+      ? settings[column].align
+      : "left";
     const inside = item.type === "rich_text" ? richText(item, host.people) : safeText(item.text);
     return el(tag, { class: `align-${align}`, scope: tag === "th" ? "col" : null }, inside);
   };
   const rows = (block.rows ?? []).map((row, index) =>
     el("tr", {}, ...row.map((item, column) => cell(item, index === 0 ? "th" : "td", column))),
   );
-  const inner = el("table", {}, el("thead", {}, ...rows.slice(0, 1)), el("tbody", {}, ...rows.slice(1)));
+  const inner = el(
+    "table",
+    {},
+    el("thead", {}, ...rows.slice(0, 1)),
+    el("tbody", {}, ...rows.slice(1)),
+  );
   return el("div", { class: "table", role: "region", tabindex: "0", "aria-label": "Table" }, inner);
 }
 
@@ -129,13 +147,17 @@ const MAKERS = {
 };
 
 function make(block, host) {
-  const made = MAKERS[block.type]?.(block, host) ??
+  const made =
+    MAKERS[block.type]?.(block, host) ??
     el("div", { class: "unsupported" }, safeText(`[${block.type}]`));
   const inner = made instanceof Node ? { node: made } : made;
   const error = el("div", { class: "press-error" });
   const node = el(
     "div",
-    { class: `block block-${MAKERS[block.type] ? block.type : "other"}`, data: { block: block.block_id } },
+    {
+      class: `block block-${MAKERS[block.type] ? block.type : "other"}`,
+      data: { block: block.block_id },
+    },
     inner.node,
     error,
   );

@@ -40,13 +40,27 @@ export class Composer {
     this.active = -1;
     const listId = freshId("commands");
     this.area = el("textarea", {
-      rows: 1, role: "combobox", "aria-label": options.label, "aria-autocomplete": "list",
-      "aria-expanded": "false", "aria-controls": listId, placeholder: options.placeholder,
-      autocomplete: "off", autocapitalize: "off", spellcheck: "false", data: { focus: `composer-${listId}` },
+      rows: 1,
+      role: "combobox",
+      "aria-label": options.label,
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-controls": listId,
+      placeholder: options.placeholder,
+      autocomplete: "off",
+      autocapitalize: "off",
+      spellcheck: "false",
+      data: { focus: `composer-${listId}` },
     });
     const attrs = { type: "submit", class: "send", "aria-label": "Send", title: "Send (Enter)" };
     this.button = el("button", attrs, icon("send"));
-    this.list = el("div", { class: "commands", id: listId, role: "listbox", "aria-label": "Commands", hidden: true });
+    this.list = el("div", {
+      class: "commands",
+      id: listId,
+      role: "listbox",
+      "aria-label": "Commands",
+      hidden: true,
+    });
     this.status = el("div", { class: "composer-status", role: "status" });
     const form = el("form", { class: "composer-box" }, this.area, this.button);
     root.append(this.list, form, this.status);
@@ -76,8 +90,14 @@ export class Composer {
     this.fit();
     const commands = this.options.commands();
     this.complete(continuing(commands, text));
-    const command = this.matches.length ? null : commands.find((c) => text.startsWith(`${c.command} `));
-    this.say(command?.usage_hint ? ["Usage: ", el("code", {}, safeText(`${command.command} ${command.usage_hint}`))] : []);
+    const command = this.matches.length
+      ? null
+      : commands.find((c) => text.startsWith(`${c.command} `));
+    this.say(
+      command?.usage_hint
+        ? ["Usage: ", el("code", {}, safeText(`${command.command} ${command.usage_hint}`))]
+        : [],
+    );
   }
 
   /** As high as its text. A box that is not shown has no height to measure. */
@@ -123,7 +143,8 @@ export class Composer {
       node.setAttribute("aria-selected", String(index === this.active));
       if (index === this.active) node.scrollIntoView({ block: "nearest" });
     });
-    if (this.active >= 0) this.area.setAttribute("aria-activedescendant", `${this.list.id}-${this.active}`);
+    if (this.active >= 0)
+      this.area.setAttribute("aria-activedescendant", `${this.list.id}-${this.active}`);
     else this.area.removeAttribute("aria-activedescendant");
   }
 
@@ -152,7 +173,10 @@ export class Composer {
       event.stopPropagation();
     } else if (key === "Enter" && !event.shiftKey) {
       this.submit();
-    } else if (key === "ArrowUp" && !this.area.value.slice(0, this.area.selectionStart).includes("\n")) {
+    } else if (
+      key === "ArrowUp" &&
+      !this.area.value.slice(0, this.area.selectionStart).includes("\n")
+    ) {
       if (!this.recall(-1)) return;
     } else if (key === "ArrowDown" && this.at < this.history.length) {
       if (!this.recall(1)) return;

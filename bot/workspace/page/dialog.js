@@ -75,7 +75,12 @@ export function confirmed(confirm, body) {
     );
     const dialog = el(
       "dialog",
-      { class: "confirm", role: "alertdialog", "aria-labelledby": titleId, "aria-describedby": textId },
+      {
+        class: "confirm",
+        role: "alertdialog",
+        "aria-labelledby": titleId,
+        "aria-describedby": textId,
+      },
       el("h2", { class: "dialog-title", id: titleId }, plain(confirm.title)),
       el("div", { class: "dialog-body", id: textId }, body(confirm.text)),
       el("div", { class: "dialog-foot" }, deny, yes),

@@ -37,7 +37,8 @@ const PATHS = {
   warning: "M8 2.2l6.3 11H1.7L8 2.2zM8 6.5v3M8 11.4v.1",
   file: "M4 1.8h5l3 3v9.4H4V1.8zM9 1.8v3h3",
   thread: "M2.5 3.5h11v7.5H7l-3 2.5V11H2.5z",
-  spark: "M8 2v3M8 11v3M2 8h3M11 8h3M4.2 4.2l1.6 1.6M10.2 10.2l1.6 1.6M11.8 4.2l-1.6 1.6M5.8 10.2l-1.6 1.6",
+  spark:
+    "M8 2v3M8 11v3M2 8h3M11 8h3M4.2 4.2l1.6 1.6M10.2 10.2l1.6 1.6M11.8 4.2l-1.6 1.6M5.8 10.2l-1.6 1.6",
 };
 
 /** A 16 px line icon by name; hidden from assistive technology, so name the control itself. */

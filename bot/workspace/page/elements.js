@@ -41,7 +41,10 @@ const focusName = (ref) => `${ref.block_id}/${ref.action_id}`;
  */
 async function use(control, ref, element, host, value) {
   if (control.getAttribute("aria-busy") === "true") return false;
-  if (element.confirm && !(await confirmed(element.confirm, (text) => textObject(text, host.people)))) {
+  if (
+    element.confirm &&
+    !(await confirmed(element.confirm, (text) => textObject(text, host.people)))
+  ) {
     return false;
   }
   control.setAttribute("aria-busy", "true");
@@ -84,7 +87,13 @@ function choices(element, host, selected) {
         ? el("span", { class: "option-about" }, textObject(option.description, host.people))
         : null;
       const node = el("span", { class: "option" }, textObject(option.text, host.people), about);
-      out.push({ value: option.value, text, node, group, selected: selected.includes(option.value) });
+      out.push({
+        value: option.value,
+        text,
+        node,
+        group,
+        selected: selected.includes(option.value),
+      });
     }
   };
   if (element.type.endsWith("users_select")) {
@@ -117,7 +126,10 @@ function selectParts(element, ref, role) {
   const node = el(
     "button",
     {
-      type: "button", class: "btn select", "aria-haspopup": role, "aria-expanded": "false",
+      type: "button",
+      class: "btn select",
+      "aria-haspopup": role,
+      "aria-expanded": "false",
       data: { focus: focusName(ref), action: ref.action_id },
     },
     label,
@@ -151,9 +163,15 @@ function select(element, ref, host, input) {
     }
   };
   node.addEventListener("click", () => {
-    if (node.getAttribute("aria-busy") === "true" || node.getAttribute("aria-expanded") === "true") return;
+    if (node.getAttribute("aria-busy") === "true" || node.getAttribute("aria-expanded") === "true")
+      return;
     const items = choices(element, host, values);
-    openPopup({ anchor: node, items, label: plainString(element.placeholder ?? "Choose"), onPick: picked });
+    openPopup({
+      anchor: node,
+      items,
+      label: plainString(element.placeholder ?? "Choose"),
+      onPick: picked,
+    });
   });
   return el("span", { class: "holder" }, node);
 }
@@ -179,7 +197,8 @@ function multiSelect(element, ref, host, input) {
     }
   };
   node.addEventListener("click", () => {
-    if (node.getAttribute("aria-busy") === "true" || node.getAttribute("aria-expanded") === "true") return;
+    if (node.getAttribute("aria-busy") === "true" || node.getAttribute("aria-expanded") === "true")
+      return;
     const items = choices(element, host, values);
     const name = plainString(element.placeholder ?? "Choose");
     openPopup({ anchor: node, items, label: name, multi: true, onClose: closed });
@@ -191,13 +210,18 @@ function overflow(element, ref, host) {
   const node = el(
     "button",
     {
-      type: "button", class: "btn btn-icon", "aria-label": "More actions", "aria-haspopup": "menu",
-      "aria-expanded": "false", data: { focus: focusName(ref), action: ref.action_id },
+      type: "button",
+      class: "btn btn-icon",
+      "aria-label": "More actions",
+      "aria-haspopup": "menu",
+      "aria-expanded": "false",
+      data: { focus: focusName(ref), action: ref.action_id },
     },
     icon("dots"),
   );
   node.addEventListener("click", () => {
-    if (node.getAttribute("aria-busy") === "true" || node.getAttribute("aria-expanded") === "true") return;
+    if (node.getAttribute("aria-busy") === "true" || node.getAttribute("aria-expanded") === "true")
+      return;
     const items = choices(element, host, []);
     const onPick = (value) => use(node, ref, element, host, { option: value });
     openPopup({ anchor: node, items, label: "More actions", role: "menu", onPick });
@@ -220,6 +244,8 @@ const MAKERS = {
 export function element(spec, ref, host, input = null) {
   const make = MAKERS[spec.type];
   if (make) return make(spec, ref, host, input);
-  const node = field(spec, ref, host, input, (control, value) => use(control, ref, spec, host, value));
+  const node = field(spec, ref, host, input, (control, value) =>
+    use(control, ref, spec, host, value),
+  );
   return node ?? el("span", { class: "unsupported" }, safeText(`[${spec.type}]`));
 }

@@ -56,7 +56,12 @@ export class Frame {
         this.closeRail();
         if (!current) this.options.onChannel(item.id);
       };
-      const attrs = { type: "button", class: "rail-item", "aria-current": current ? "page" : null, on: { click } };
+      const attrs = {
+        type: "button",
+        class: "rail-item",
+        "aria-current": current ? "page" : null,
+        on: { click },
+      };
       return el("li", {}, el("button", attrs, hash(item.id), safeText(item.name)));
     });
     $("channels").replaceChildren(...items);
@@ -66,7 +71,8 @@ export class Frame {
 
   app(app) {
     const state = app.connected ? "connected" : "not connected";
-    const dot = () => el("span", { class: `dot ${app.connected ? "on" : "off"}`, "aria-hidden": "true" });
+    const dot = () =>
+      el("span", { class: `dot ${app.connected ? "on" : "off"}`, "aria-hidden": "true" });
     const name = safeText(app.name);
     $("rail-app").replaceChildren(avatar(null, app.name, true), name, dot());
     const words = el("span", { class: "link-words" }, safeText(app.name), ` is ${state}`);
@@ -78,7 +84,11 @@ export class Frame {
     const me = store.member(store.me);
     const name = me?.real_name || me?.name || store.me;
     const attrs = {
-      type: "button", class: "who-btn", id: "who-btn", "aria-haspopup": "listbox", "aria-expanded": "false",
+      type: "button",
+      class: "who-btn",
+      id: "who-btn",
+      "aria-haspopup": "listbox",
+      "aria-expanded": "false",
       "aria-label": `You are ${safeString(name)}, ${safeString(me?.title || "no title")}. Choose who you are`,
       data: { focus: "who" },
     };
@@ -93,7 +103,12 @@ export class Frame {
     button.addEventListener("click", () => {
       if (button.getAttribute("aria-expanded") === "true") return;
       const items = store.members().map((person) => this.person(person, store.me));
-      openPopup({ anchor: button, items, label: "Who you are", onPick: (id) => this.options.onMember(id) });
+      openPopup({
+        anchor: button,
+        items,
+        label: "Who you are",
+        onPick: (id) => this.options.onMember(id),
+      });
     });
     const focused = $("who").contains(document.activeElement);
     $("who").replaceChildren(button);
@@ -123,7 +138,12 @@ export class Frame {
       $("hints").hidden = true;
       $("composer").querySelector("textarea").focus({ preventScroll: true });
     };
-    const cross = { type: "button", class: "icon-btn", "aria-label": "Hide the suggestions", on: { click: close } };
+    const cross = {
+      type: "button",
+      class: "icon-btn",
+      "aria-label": "Hide the suggestions",
+      on: { click: close },
+    };
     $("hints").replaceChildren(
       el("span", { class: "hints-title" }, icon("spark"), "Try"),
       el("div", { class: "hints-row" }, ...chips),

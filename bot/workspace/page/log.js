@@ -17,16 +17,35 @@ function signature(message) {
 }
 
 function noticeNode(notice, env) {
-  const dismiss = { type: "button", class: "text-btn", on: { click: () => env.onDismissNotice(notice) } };
+  const dismiss = {
+    type: "button",
+    class: "text-btn",
+    on: { click: () => env.onDismissNotice(notice) },
+  };
   return el(
     "article",
     { class: "message ephemeral notice", tabindex: "-1" },
-    el("div", { class: "gutter" }, el("img", { class: "avatar", src: "/static/team-icon.svg", alt: "" })),
+    el(
+      "div",
+      { class: "gutter" },
+      el("img", { class: "avatar", src: "/static/team-icon.svg", alt: "" }),
+    ),
     el(
       "div",
       { class: "message-main" },
-      el("div", { class: "only-you" }, icon("eye"), "Only visible to you · ", el("button", dismiss, "Dismiss")),
-      el("div", { class: "message-head" }, el("span", { class: "author" }, "Workspace"), timeNode(notice.at)),
+      el(
+        "div",
+        { class: "only-you" },
+        icon("eye"),
+        "Only visible to you · ",
+        el("button", dismiss, "Dismiss"),
+      ),
+      el(
+        "div",
+        { class: "message-head" },
+        el("span", { class: "author" }, "Workspace"),
+        timeNode(notice.at),
+      ),
       el("div", { class: "notice-text" }, mrkdwn(notice.text, env.store)),
     ),
   );
@@ -149,7 +168,9 @@ export class Log {
   }
 
   rule(key, text, cls) {
-    const make = () => ({ node: el("div", { class: cls, role: "separator" }, el("span", {}, text)) });
+    const make = () => ({
+      node: el("div", { class: cls, role: "separator" }, el("span", {}, text)),
+    });
     return { key, sig: text, make };
   }
 
@@ -168,7 +189,10 @@ export class Log {
 
   noticeItem(notice) {
     return {
-      key: notice.id, sig: notice.id, counts: true, make: () => ({ node: noticeNode(notice, this.env) }),
+      key: notice.id,
+      sig: notice.id,
+      counts: true,
+      make: () => ({ node: noticeNode(notice, this.env) }),
     };
   }
 
@@ -176,11 +200,19 @@ export class Log {
   group(entries) {
     let before = null;
     for (const entry of entries) {
-      const node = this.kept.get(entry.id ?? `${entry.ephemeral ? "e" : "m"}:${entry.channel}/${entry.ts}`)?.node;
+      const node = this.kept.get(
+        entry.id ?? `${entry.ephemeral ? "e" : "m"}:${entry.channel}/${entry.ts}`,
+      )?.node;
       const follows =
-        before && entry.user && before.user === entry.user && !entry.ephemeral && !before.ephemeral &&
-        Number(entry.ts) - Number(before.ts) < GROUP_SECONDS && !this.env.repliesOf(before).length &&
-        !entry.blocks?.length && node?.previousElementSibling?.matches(".message");
+        before &&
+        entry.user &&
+        before.user === entry.user &&
+        !entry.ephemeral &&
+        !before.ephemeral &&
+        Number(entry.ts) - Number(before.ts) < GROUP_SECONDS &&
+        !this.env.repliesOf(before).length &&
+        !entry.blocks?.length &&
+        node?.previousElementSibling?.matches(".message");
       node?.classList.toggle("follows", Boolean(follows));
       before = entry;
     }

@@ -25,11 +25,22 @@ function fileNode(file, host) {
   const attrs = { class: "file", href: source, download: safeString(name), rel: "noopener" };
   const words = el("span", { class: "file-act" }, "Download");
   const download = el("a", attrs, icon("file"), safeText(name), words);
-  const isImage = file.alt_txt || IMAGE.test(name) || IMAGE.test(new URL(address, location.href).pathname);
+  const isImage =
+    file.alt_txt || IMAGE.test(name) || IMAGE.test(new URL(address, location.href).pathname);
   if (!isImage) return download;
   const image = el("img", { class: "picture", src: source, alt: safeString(file.alt_txt || name) });
-  const open = { href: source, target: "_blank", rel: "noopener", "aria-label": `Open ${safeString(name)}` };
-  const figure = el("figure", { class: "image" }, el("figcaption", {}, safeText(name)), el("a", open, image));
+  const open = {
+    href: source,
+    target: "_blank",
+    rel: "noopener",
+    "aria-label": `Open ${safeString(name)}`,
+  };
+  const figure = el(
+    "figure",
+    { class: "image" },
+    el("figcaption", {}, safeText(name)),
+    el("a", open, image),
+  );
   // Described as an image, but the browser cannot show it: it can still be had.
   image.addEventListener("error", () => figure.replaceWith(download));
   return figure;
@@ -91,21 +102,38 @@ export class MessageView {
       timeNode(message.ts),
       this.edited,
     );
-    const dismiss = { type: "button", class: "text-btn", on: { click: () => env.onDismiss(this.message) } };
+    const dismiss = {
+      type: "button",
+      class: "text-btn",
+      on: { click: () => env.onDismiss(this.message) },
+    };
     const only = message.ephemeral
-      ? el("div", { class: "only-you" }, icon("eye"), "Only visible to you · ", el("button", dismiss, "Dismiss"))
+      ? el(
+          "div",
+          { class: "only-you" },
+          icon("eye"),
+          "Only visible to you · ",
+          el("button", dismiss, "Dismiss"),
+        )
       : null;
     const thread = {
-      type: "button", class: "tool", title: "Reply in thread", "aria-label": "Reply in thread",
-      data: { focus: "reply" }, on: { click: () => env.onThread(this.message) },
+      type: "button",
+      class: "tool",
+      title: "Reply in thread",
+      "aria-label": "Reply in thread",
+      data: { focus: "reply" },
+      on: { click: () => env.onThread(this.message) },
     };
-    const tools = env.onThread && !message.ephemeral
-      ? el("div", { class: "message-tools" }, el("button", thread, icon("thread")))
-      : null;
+    const tools =
+      env.onThread && !message.ephemeral
+        ? el("div", { class: "message-tools" }, el("button", thread, icon("thread")))
+        : null;
     this.node = el(
       "article",
       {
-        class: `message${message.ephemeral ? " ephemeral" : ""}`, tabindex: "-1", "aria-labelledby": authorId,
+        class: `message${message.ephemeral ? " ephemeral" : ""}`,
+        tabindex: "-1",
+        "aria-labelledby": authorId,
         data: { ts: message.ts },
       },
       el("div", { class: "gutter" }, avatar(message.user, name, message.bot), timeNode(message.ts)),
@@ -116,8 +144,13 @@ export class MessageView {
 
   /** Show the message as it is now, touching only what changed. */
   update(message, replies = []) {
-    const said = { type: "section", block_id: "said", text: { type: "mrkdwn", text: message.text } };
-    const changed = this.made && JSON.stringify(message.blocks) !== JSON.stringify(this.message.blocks);
+    const said = {
+      type: "section",
+      block_id: "said",
+      text: { type: "mrkdwn", text: message.text },
+    };
+    const changed =
+      this.made && JSON.stringify(message.blocks) !== JSON.stringify(this.message.blocks);
     this.message = message;
     this.blocks.show(message.blocks?.length ? message.blocks : message.text ? [said] : []);
     this.edited.hidden = !message.edited;

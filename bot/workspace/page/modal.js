@@ -40,7 +40,8 @@ class Form {
     for (const block of this.view.blocks) {
       for (const spec of [block.element, block.accessory, ...(block.elements ?? [])]) {
         const key = JSON.stringify([block.block_id, spec?.action_id]);
-        if (spec && this.values.has(key)) (out[block.block_id] ??= {})[spec.action_id] = this.values.get(key);
+        if (spec && this.values.has(key))
+          (out[block.block_id] ??= {})[spec.action_id] = this.values.get(key);
       }
     }
     return out;
@@ -62,7 +63,8 @@ class Form {
 
   /** Show what is wrong beside each field, and go to the first. */
   errors(errors) {
-    for (const block of this.view.blocks) this.error(block.block_id, errors[block.block_id] ?? null);
+    for (const block of this.view.blocks)
+      this.error(block.block_id, errors[block.block_id] ?? null);
     const first = this.view.blocks.find((block) => errors[block.block_id]);
     this.box(first?.block_id)?.querySelector("input, textarea, .select")?.focus();
   }
@@ -111,7 +113,9 @@ export class Modals {
     this.title.replaceChildren(plain(view.title));
     this.submit.hidden = !view.submit;
     if (view.submit) this.submit.replaceChildren(plain(view.submit));
-    this.cancel.replaceChildren(plain(view.close ?? (depth > 1 ? "Back" : view.submit ? "Cancel" : "Close")));
+    this.cancel.replaceChildren(
+      plain(view.close ?? (depth > 1 ? "Back" : view.submit ? "Cancel" : "Close")),
+    );
     if (!fresh) return;
     this.say(null);
     this.busy(false);
@@ -127,7 +131,12 @@ export class Modals {
     this.banner = el("div", { class: "banner", hidden: true });
     this.submit = el("button", { type: "submit", class: "btn btn-primary" });
     this.cancel = el("button", { type: "button", class: "btn", on: { click: () => this.leave() } });
-    const cross = { type: "button", class: "icon-btn", "aria-label": "Close", on: { click: () => this.leave() } };
+    const cross = {
+      type: "button",
+      class: "icon-btn",
+      "aria-label": "Close",
+      on: { click: () => this.leave() },
+    };
     const form = el(
       "form",
       { novalidate: true },
@@ -140,7 +149,11 @@ export class Modals {
       event.preventDefault();
       if (this.top?.view.submit) this.send();
     });
-    this.dialog = el("dialog", { class: "modal", "aria-labelledby": titleId, tabindex: "-1" }, form);
+    this.dialog = el(
+      "dialog",
+      { class: "modal", "aria-labelledby": titleId, tabindex: "-1" },
+      form,
+    );
     this.close = showModal(this.dialog, () => this.leave());
   }
 
@@ -160,7 +173,10 @@ export class Modals {
     this.busy(true);
     this.say(null);
     form.errors({});
-    const answer = await this.env.api.post("submit", { view_id: form.view.id, values: form.filled() });
+    const answer = await this.env.api.post("submit", {
+      view_id: form.view.id,
+      values: form.filled(),
+    });
     if (this.top !== form) return;
     this.busy(false);
     if (answer.ok) return;

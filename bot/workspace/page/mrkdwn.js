@@ -43,11 +43,21 @@ export function broadcast(range) {
 /** A person's mention; one's own stands out. */
 export function userMention(id, people) {
   const own = id === people.me ? " own" : "";
-  return el("span", { class: `mention${own}`, data: { user: id } }, "@", safeText(people.userName(id)));
+  return el(
+    "span",
+    { class: `mention${own}`, data: { user: id } },
+    "@",
+    safeText(people.userName(id)),
+  );
 }
 
 export function channelMention(id, people) {
-  return el("span", { class: "mention", data: { channel: id } }, "#", safeText(people.channelName(id)));
+  return el(
+    "span",
+    { class: "mention", data: { channel: id } },
+    "#",
+    safeText(people.channelName(id)),
+  );
 }
 
 export function groupMention(id, label) {
@@ -61,7 +71,11 @@ export function code(...children) {
   if (!bar || !/[█▉▊▋▌▍▎▏▐░▒▓]/.test(bar[0])) return node;
   const part = (cls, text) => el("span", { class: cls }, text ?? "");
   node.className = "meter";
-  node.replaceChildren(part("meter-full", bar[1]), part("meter-rest", bar[2]), part("meter-share", bar[3]));
+  node.replaceChildren(
+    part("meter-full", bar[1]),
+    part("meter-rest", bar[2]),
+    part("meter-share", bar[3]),
+  );
   return node;
 }
 
@@ -116,7 +130,7 @@ function inline(text, people, inCode = false) {
     nodes.push(node);
     return to;
   };
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     const char = text[i];
     if (char === "<") {
       const end = text.indexOf(">", i + 1);

@@ -13,7 +13,15 @@ let serial = 0;
  * `onPick(value)` for single, `onClose(values)` always, with the chosen values.
  * Returns a function that closes it.
  */
-export function openPopup({ anchor, items, label, role = "listbox", multi = false, onPick, onClose }) {
+export function openPopup({
+  anchor,
+  items,
+  label,
+  role = "listbox",
+  multi = false,
+  onPick,
+  onClose,
+}) {
   const itemRole = role === "menu" ? "menuitem" : "option";
   serial += 1;
   const prefix = `popup-${serial}`;
@@ -24,14 +32,24 @@ export function openPopup({ anchor, items, label, role = "listbox", multi = fals
   let typedAt = 0;
 
   const list = el("div", {
-    class: "popup", role, id: prefix, popover: "manual", tabindex: "-1", "aria-label": label,
+    class: "popup",
+    role,
+    id: prefix,
+    popover: "manual",
+    tabindex: "-1",
+    "aria-label": label,
     "aria-multiselectable": multi ? "true" : null,
     data: { focus: anchor.dataset.focus ?? prefix }, // its focus is the anchor's, if it goes
   });
   const marked = role === "listbox" && (multi || chosen.size > 0);
   const nodes = items.map((item, index) => {
     const mark = marked ? icon("check") : null;
-    const node = el("div", { class: "popup-item", role: itemRole, id: `${prefix}-${index}` }, mark, item.node);
+    const node = el(
+      "div",
+      { class: "popup-item", role: itemRole, id: `${prefix}-${index}` },
+      mark,
+      item.node,
+    );
     if (role === "listbox") node.setAttribute("aria-selected", String(chosen.has(item.value)));
     node.addEventListener("pointermove", () => active !== index && setActive(index, false));
     node.addEventListener("click", () => pick(index));
@@ -146,10 +164,20 @@ export function openPopup({ anchor, items, label, role = "listbox", multi = fals
   listen(list, "keydown", onKey);
   listen(window, "resize", place);
   listen(document, "scroll", (event) => event.target !== list && place(), { capture: true });
-  listen(document, "pointerdown", (event) => {
-    if (!list.contains(event.target) && !anchor.contains(event.target)) close(false);
-  }, { capture: true });
-  setActive(Math.max(0, items.findIndex((item) => item.selected)));
+  listen(
+    document,
+    "pointerdown",
+    (event) => {
+      if (!list.contains(event.target) && !anchor.contains(event.target)) close(false);
+    },
+    { capture: true },
+  );
+  setActive(
+    Math.max(
+      0,
+      items.findIndex((item) => item.selected),
+    ),
+  );
   list.focus({ preventScroll: true });
   return close;
 }

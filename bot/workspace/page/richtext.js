@@ -8,7 +8,9 @@ import { dateNode } from "./time.js";
 const COLOR = /^#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})$/i;
 
 function emojiText(item) {
-  const points = String(item.unicode ?? "").split("-").map((hex) => Number.parseInt(hex, 16));
+  const points = String(item.unicode ?? "")
+    .split("-")
+    .map((hex) => Number.parseInt(hex, 16));
   if (points.length && points.every((point) => point > 0 && point <= 0x10ffff)) {
     return String.fromCodePoint(...points);
   }
@@ -70,7 +72,9 @@ function list(element, people) {
   const ordered = element.style === "ordered";
   const indent = Math.min(Math.max(Number(element.indent) || 0, 0), 8);
   const start = ordered && element.offset ? Number(element.offset) + 1 : null;
-  const items = (element.elements ?? []).map((section) => el("li", {}, ...inlines(section, people)));
+  const items = (element.elements ?? []).map((section) =>
+    el("li", {}, ...inlines(section, people)),
+  );
   return el(ordered ? "ol" : "ul", { class: `list indent-${indent}`, start }, ...items);
 }
 

@@ -46,7 +46,8 @@ export class Store {
         this.ephemerals.set(place(event.message), event.message);
         return true;
       case "ephemeral_replaced":
-        for (const [key, old] of this.ephemerals) if (old.ts === event.old_ts) this.ephemerals.delete(key);
+        for (const [key, old] of this.ephemerals)
+          if (old.ts === event.old_ts) this.ephemerals.delete(key);
         if (event.message) this.ephemerals.set(place(event.message), event.message);
         return true;
       case "view":
@@ -90,9 +91,7 @@ export class Store {
   /** The replies of a thread, oldest first; `own` adds those only this member sees. */
   replies(channel, ts, own = true) {
     const all = [...this.messages.values(), ...(own ? this.visibleEphemerals() : [])];
-    return all
-      .filter((m) => m.channel === channel && m.thread_ts === ts && m.ts !== ts)
-      .sort(byTs);
+    return all.filter((m) => m.channel === channel && m.thread_ts === ts && m.ts !== ts).sort(byTs);
   }
 
   message(channel, ts) {

@@ -11,7 +11,9 @@ const EMOJI_END = /(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\uFE0F)$/u;
 const EMOJI_START = /^\p{Extended_Pictographic}/u;
 
 function joinsEmoji(text, at) {
-  return EMOJI_END.test(text.slice(Math.max(0, at - 2), at)) && EMOJI_START.test(text.slice(at + 1));
+  return (
+    EMOJI_END.test(text.slice(Math.max(0, at - 2), at)) && EMOJI_START.test(text.slice(at + 1))
+  );
 }
 
 /** Split into `[{text}|{code, count}]`: readable runs, and hidden characters by number. */
@@ -42,7 +44,11 @@ export function safeText(value) {
     }
     const many = piece.count > 1 ? ` ×${piece.count}` : "";
     node.append(
-      el("span", { class: "codepoint", title: "A character that would not be visible" }, piece.code + many),
+      el(
+        "span",
+        { class: "codepoint", title: "A character that would not be visible" },
+        piece.code + many,
+      ),
     );
   }
   return node;
@@ -57,21 +63,78 @@ export function safeString(value) {
 
 // The short names the bot and people use most; an unknown name stays as typed.
 const EMOJI = {
-  rotating_light: "🚨", warning: "⚠️", white_check_mark: "✅", heavy_check_mark: "✔️", x: "❌",
-  no_entry: "⛔", no_entry_sign: "🚫", octagonal_sign: "🛑", stop_sign: "🛑", lock: "🔒",
-  unlock: "🔓", closed_lock_with_key: "🔐", key: "🔑", shield: "🛡️", bell: "🔔", no_bell: "🔕",
-  mag: "🔍", mag_right: "🔎", email: "📧", envelope: "✉️", incoming_envelope: "📨",
-  outbox_tray: "📤", inbox_tray: "📥", mailbox: "📫", package: "📦", wastebasket: "🗑️",
-  arrows_counterclockwise: "🔄", leftwards_arrow_with_hook: "↩️", rewind: "⏪",
-  hourglass: "⌛", hourglass_flowing_sand: "⏳", stopwatch: "⏱️", clock3: "🕒", alarm_clock: "⏰",
-  zzz: "💤", eyes: "👀", bulb: "💡", memo: "📝", clipboard: "📋", page_facing_up: "📄",
-  bar_chart: "📊", chart_with_upwards_trend: "📈", chart_with_downwards_trend: "📉",
-  information_source: "ℹ️", question: "❓", exclamation: "❗", fire: "🔥", skull: "💀",
-  robot_face: "🤖", busts_in_silhouette: "👥", bust_in_silhouette: "👤", globe_with_meridians: "🌐",
-  red_circle: "🔴", large_orange_circle: "🟠", large_yellow_circle: "🟡", large_green_circle: "🟢",
-  large_blue_circle: "🔵", white_circle: "⚪", black_circle: "⚫", link: "🔗", wave: "👋",
-  tada: "🎉", "+1": "👍", thumbsup: "👍", "-1": "👎", thumbsdown: "👎", bow: "🙇",
-  hammer_and_wrench: "🛠️", wrench: "🔧", gear: "⚙️", satellite: "📡", fast_forward: "⏩",
+  rotating_light: "🚨",
+  warning: "⚠️",
+  white_check_mark: "✅",
+  heavy_check_mark: "✔️",
+  x: "❌",
+  no_entry: "⛔",
+  no_entry_sign: "🚫",
+  octagonal_sign: "🛑",
+  stop_sign: "🛑",
+  lock: "🔒",
+  unlock: "🔓",
+  closed_lock_with_key: "🔐",
+  key: "🔑",
+  shield: "🛡️",
+  bell: "🔔",
+  no_bell: "🔕",
+  mag: "🔍",
+  mag_right: "🔎",
+  email: "📧",
+  envelope: "✉️",
+  incoming_envelope: "📨",
+  outbox_tray: "📤",
+  inbox_tray: "📥",
+  mailbox: "📫",
+  package: "📦",
+  wastebasket: "🗑️",
+  arrows_counterclockwise: "🔄",
+  leftwards_arrow_with_hook: "↩️",
+  rewind: "⏪",
+  hourglass: "⌛",
+  hourglass_flowing_sand: "⏳",
+  stopwatch: "⏱️",
+  clock3: "🕒",
+  alarm_clock: "⏰",
+  zzz: "💤",
+  eyes: "👀",
+  bulb: "💡",
+  memo: "📝",
+  clipboard: "📋",
+  page_facing_up: "📄",
+  bar_chart: "📊",
+  chart_with_upwards_trend: "📈",
+  chart_with_downwards_trend: "📉",
+  information_source: "ℹ️",
+  question: "❓",
+  exclamation: "❗",
+  fire: "🔥",
+  skull: "💀",
+  robot_face: "🤖",
+  busts_in_silhouette: "👥",
+  bust_in_silhouette: "👤",
+  globe_with_meridians: "🌐",
+  red_circle: "🔴",
+  large_orange_circle: "🟠",
+  large_yellow_circle: "🟡",
+  large_green_circle: "🟢",
+  large_blue_circle: "🔵",
+  white_circle: "⚪",
+  black_circle: "⚫",
+  link: "🔗",
+  wave: "👋",
+  tada: "🎉",
+  "+1": "👍",
+  thumbsup: "👍",
+  "-1": "👎",
+  thumbsdown: "👎",
+  bow: "🙇",
+  hammer_and_wrench: "🛠️",
+  wrench: "🔧",
+  gear: "⚙️",
+  satellite: "📡",
+  fast_forward: "⏩",
 };
 const SHORT_NAME = /:([a-z0-9_+-]{1,40}):/g;
 
@@ -96,6 +159,6 @@ export function plainString(object) {
 }
 
 function plainValue(object) {
-  const text = typeof object === "string" ? object : object?.text ?? "";
+  const text = typeof object === "string" ? object : (object?.text ?? "");
   return object?.emoji === false ? text : withEmoji(text);
 }

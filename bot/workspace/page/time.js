@@ -55,7 +55,11 @@ export function dayAndClock(date) {
 
 function ago(date) {
   const seconds = (date.getTime() - Date.now()) / 1000;
-  for (const [unit, size] of [["day", 86_400], ["hour", 3600], ["minute", 60]]) {
+  for (const [unit, size] of [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ]) {
     if (Math.abs(seconds) >= size) return RELATIVE.format(Math.trunc(seconds / size), unit);
   }
   return RELATIVE.format(Math.trunc(seconds), "second");
@@ -91,5 +95,9 @@ export function dateNode(timestamp, pattern, fallback) {
 /** The time of a message, with the full moment on hover. */
 export function timeNode(ts) {
   const date = moment(ts);
-  return el("time", { class: "time", datetime: date.toISOString(), title: full(date) }, clock(date));
+  return el(
+    "time",
+    { class: "time", datetime: date.toISOString(), title: full(date) },
+    clock(date),
+  );
 }

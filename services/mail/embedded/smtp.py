@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from aiosmtpd.proxy_protocol import ProxyData
-from aiosmtpd.smtp import SMTP, Envelope, Session, syntax
+from aiosmtpd.smtp import SMTP, Envelope, Session, TLSSetupException, syntax
 
 from services.clock import Clock
 from services.errors import ServerDown
@@ -173,6 +173,9 @@ class SmtpSession(SMTP):
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer a command that failed in a way nobody foresaw."""
+        if isinstance(error, TLSSetupException):  # what a client sent was no handshake
+            _log.debug("no TLS with %s: %s", self.client, error.__cause__)
+            return "454 4.7.0 TLS could not be set up"
         _log.warning("a command of %s failed: %s: %s", self.client, type(error).__name__, error)
         return "451 4.3.0 That command could not be carried out"
 

@@ -1,0 +1,50 @@
+"""What the bot needs of a chat to tell a channel something. One implementation a chat."""
+
+from datetime import datetime
+from typing import Protocol
+
+from bot.elements import Card
+from services.errors import SpoolwardenError
+from services.people import Place
+
+
+class ChatDown(SpoolwardenError):
+    """The chat could not be reached or said to wait. What was to be shown waits too.
+
+    ``unsure`` means that a message may have been posted although no answer came.
+    ``retry_after`` is in seconds.
+    """
+
+    def __init__(self, sentence: str, *, retry_after: float = 5.0, unsure: bool = False) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+        self.unsure = unsure
+
+
+class ChatRefused(SpoolwardenError):
+    """The chat will never take this message; trying again would not help."""
+
+
+class Chat(Protocol):
+    """A channel of a chat that is told of incidents."""
+
+    @property
+    def place(self) -> Place:
+        """The channel."""
+        ...
+
+    async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
+        """Post a card, in the thread under a message where given; return the message's id.
+
+        ``ref`` is kept with the message, unseen, so that find() knows it again.
+        Raises ChatDown or ChatRefused.
+        """
+        ...
+
+    async def update(self, message_id: str, card: Card) -> None:
+        """Show another card in place of a message. Raises ChatDown or ChatRefused."""
+        ...
+
+    async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
+        """Return the id of the message posted with ``ref``, None if it never arrived."""
+        ...

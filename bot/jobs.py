@@ -1,0 +1,82 @@
+"""When things happen: APScheduler runs the polls and the upkeep, never two of one at once."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from services.detection.detector import Detector
+from services.errors import SpoolwardenError
+from services.mail.port import MailServer
+from services.pipeline import Pipeline
+from services.watch import Watch
+
+_log = logging.getLogger(__name__)
+_UPKEEP_SECONDS = 600
+
+
+class Jobs:
+    """The bot's timetable."""
+
+    def __init__(
+        self,
+        *,
+        servers: Sequence[MailServer],
+        detector: Detector,
+        pipeline: Pipeline,
+        watch: Watch,
+        poll_seconds: float,
+        changed: Callable[[], None],
+    ) -> None:
+        self._detector = detector
+        self._pipeline = pipeline
+        self._watch = watch
+        self._changed = changed
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC",
+            # A poll that is late or was missed runs once, and never beside itself.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        for server in servers:
+            self._scheduler.add_job(
+                self.poll, IntervalTrigger(seconds=poll_seconds), args=[server], id=server.name
+            )
+        self._scheduler.add_job(self.upkeep, IntervalTrigger(seconds=_UPKEEP_SECONDS), id="upkeep")
+
+    def start(self) -> None:
+        """Start the timetable."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop it; a job under way is left to end by itself."""
+        self._scheduler.shutdown(wait=False)
+
+    async def poll(self, server: MailServer) -> None:
+        """Look at one server; trouble is told to the channel, once."""
+        try:
+            poll = await self._detector.poll(server)
+        except SpoolwardenError as error:
+            why = error.sentence
+            _log.warning("poll of %s failed: %s", server.name, why)
+            told = await _try(lambda: self._watch.failed(server.name, why))
+        else:
+            told = await _try(lambda: self._watch.worked(server.name))
+            if poll.changed:
+                self._changed()
+        if told:
+            self._changed()
+
+    async def upkeep(self) -> None:
+        """Purge what was deleted long ago, and forget what is too old to matter."""
+        await _try(self._pipeline.purge)
+        await _try(self._detector.prune)
+
+
+async def _try(work: Callable[[], Awaitable[object]]) -> bool:
+    """Do upkeep whose failure must not stop the rest; the next run tries again."""
+    try:
+        return bool(await work())
+    except SpoolwardenError as error:
+        _log.warning("upkeep failed and will be tried again: %s", error.sentence)
+        return False

@@ -1,0 +1,233 @@
+"""Keeps a chat's channel equal to the database: each incident one message, each line once.
+
+Nothing is pushed at a chat: the tables say what should be shown (Incident and
+Announcement, each with a version) and Posted says what is. Whatever is missing
+or older is shown next, so an outage loses nothing and, however long it was,
+leaves one message an incident.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from sqlmodel import col, select
+
+from bot import cards
+from bot.chat import Chat, ChatDown, ChatRefused
+from bot.commands import CARD_ACTIONS
+from bot.elements import Card
+from services.clock import Clock
+from services.errors import StoreError
+from services.mail.port import SpoolQuery
+from services.models import LIVE, Announcement, Incident, Intent, Posted
+from services.pipeline import UNDO, Pipeline
+from services.remedies import Target
+from services.store import Store
+
+_log = logging.getLogger(__name__)
+_BATCH = 200
+INCIDENT, LINE = "incident", "announcement"
+
+
+class Publisher:
+    """Shows one chat's channel what there is to show."""
+
+    def __init__(self, chat: Chat, store: Store, pipeline: Pipeline, clock: Clock) -> None:
+        self._chat = chat
+        self._store = store
+        self._pipeline = pipeline
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self.trouble: str | None = None  # why the channel is behind, if it is
+
+    def wake(self) -> None:
+        """Say that there is something new to show."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            self._wake.clear()
+            wait: float | None = None
+            try:
+                await self.catch_up()
+                self.trouble = None
+            except (ChatDown, StoreError) as error:
+                if self.trouble != error.sentence:
+                    _log.warning("the channel is behind: %s", error.sentence)
+                self.trouble = error.sentence
+                wait = error.retry_after if isinstance(error, ChatDown) else 1.0
+            if wait is None:
+                await self._wake.wait()
+            else:
+                # While the chat says to wait, being woken changes nothing.
+                await asyncio.sleep(wait)
+
+    async def catch_up(self) -> int:
+        """Show everything that is new; return how many messages. Raises ChatDown, StoreError."""
+        shown = 0
+        while True:
+            # Lines first: they are what somebody who pressed a button is waiting for.
+            # They come after their incident's card, which they hang under.
+            now = await self._new_incidents() + await self._lines() + await self._changed()
+            if not now:
+                return shown
+            shown += now
+
+    async def _new_incidents(self) -> int:
+        posted = select(Posted.ref).where(
+            Posted.chat == self._chat.place.chat,
+            Posted.kind == INCIDENT,
+            col(Posted.message_id).is_not(None) | col(Posted.error).is_not(None),
+        )
+        query = select(Incident).where(col(Incident.id).not_in(posted)).order_by(col(Incident.id))
+        async with self._store.reading() as session:
+            rows = (await session.exec(query.limit(_BATCH))).all()
+        for incident in rows:
+            await self._show(INCIDENT, incident.id or 0, incident.version, None, self._alert)
+        return len(rows)
+
+    async def _changed(self) -> int:
+        query = (
+            select(Incident)
+            .join(Posted, col(Posted.ref) == col(Incident.id))
+            .where(
+                Posted.chat == self._chat.place.chat,
+                Posted.kind == INCIDENT,
+                col(Posted.error).is_(None),
+                col(Posted.version) < col(Incident.version),
+            )
+            .order_by(col(Posted.version))
+        )
+        async with self._store.reading() as session:
+            rows = (await session.exec(query.limit(_BATCH))).all()
+        for incident in rows:
+            await self._show(INCIDENT, incident.id or 0, incident.version, None, self._alert)
+        return len(rows)
+
+    async def _lines(self) -> int:
+        place = self._chat.place
+        current = (
+            select(Posted.ref)
+            .join(Announcement, col(Announcement.id) == col(Posted.ref))
+            .where(
+                Posted.chat == place.chat,
+                Posted.kind == LINE,
+                (col(Posted.version) >= col(Announcement.version)) | col(Posted.error).is_not(None),
+            )
+        )
+        query = (
+            select(Announcement)
+            .where(col(Announcement.id).not_in(current))
+            .order_by(col(Announcement.id))
+        )
+        async with self._store.reading() as session:
+            rows = (await session.exec(query.limit(_BATCH))).all()
+        for line in rows:
+            thread = None
+            if line.incident_id is not None:
+                above = await self._posted(INCIDENT, line.incident_id)
+                thread = above.message_id if above else None
+            await self._show(LINE, line.id or 0, line.version, thread, self._line)
+        return len(rows)
+
+    async def _show(
+        self,
+        kind: str,
+        ref: int,
+        version: int,
+        thread: str | None,
+        draw: Callable[[int], Awaitable[Card | None]],
+    ) -> None:
+        """Post or update one message, and write down what is shown."""
+        name = f"{kind}:{ref}"
+        posted = await self._posted(kind, ref) or Posted(
+            chat=self._chat.place.chat, kind=kind, ref=ref, channel=self._chat.place.channel
+        )
+        card = await draw(ref)
+        try:
+            if card is None:
+                posted.error = "there is nothing to show"
+            elif posted.message_id is not None:
+                await self._chat.update(posted.message_id, card)
+            else:
+                if posted.tried_at is not None:
+                    # A post whose answer never came may have arrived all the same.
+                    posted.message_id = await self._chat.find(
+                        name, thread=thread, since=posted.tried_at
+                    )
+                if posted.message_id is None:
+                    posted.tried_at = self._clock.now()
+                    posted = await self._save(posted)
+                    posted.message_id = await self._chat.post(card, ref=name, thread=thread)
+                    posted.tried_at = None
+                else:
+                    await self._chat.update(posted.message_id, card)
+        except ChatDown as error:
+            if not error.unsure and posted.message_id is None and posted.tried_at is not None:
+                posted.tried_at = None  # it surely did not arrive
+                await self._save(posted)
+            raise
+        except ChatRefused as error:
+            _log.error("%s cannot be shown: %s", name, error.sentence)
+            posted.error = error.sentence
+        posted.version = version
+        await self._save(posted)
+
+    async def _posted(self, kind: str, ref: int) -> Posted | None:
+        async with self._store.reading() as session:
+            rows = await session.exec(
+                select(Posted).where(
+                    Posted.chat == self._chat.place.chat, Posted.kind == kind, Posted.ref == ref
+                )
+            )
+            return rows.first()
+
+    async def _save(self, posted: Posted) -> Posted:
+        async with self._store.session() as session:
+            return await session.merge(posted)
+
+    async def _alert(self, incident_id: int) -> Card | None:
+        async with self._store.reading() as session:
+            incident = await session.get(Incident, incident_id)
+        if incident is None:
+            return None
+        done = await self._pipeline.done_on(incident_id)
+        place = self._chat.place
+        undos: dict[str, str] = {}
+        for action, intent in done.items():
+            if undo_id := await self._pipeline.offer_undo(place, intent.id):
+                undos[action] = undo_id
+        actions = CARD_ACTIONS if incident.state in LIVE else ("search",)
+        offers = {
+            action: await self._pipeline.offer(
+                place,
+                action,
+                server=incident.server,
+                target=Target(account=incident.sender, query=SpoolQuery(sender=incident.sender))
+                if action in ("move", "delete", "search")
+                else Target(account=incident.sender),
+                incident_id=incident_id,
+            )
+            for action in actions
+            if action not in undos
+        }
+        return cards.alert(incident, done, cards.Buttons(offers, undos))
+
+    async def _line(self, line_id: int) -> Card | None:
+        async with self._store.reading() as session:
+            line = await session.get(Announcement, line_id)
+            if line is None:
+                return None
+            if line.intent_id is None:
+                return cards.note(line.text)
+            intent = await session.get(Intent, line.intent_id)
+            if intent is None:
+                return None
+            acted = intent
+            if intent.undo_of is not None:
+                acted = await session.get(Intent, intent.undo_of) or intent
+        if acted.action == UNDO:
+            return cards.note(intent.summary)
+        undo_id = await self._pipeline.offer_undo(self._chat.place, intent.id)
+        return cards.act_line(intent, acted.action, undo_id)

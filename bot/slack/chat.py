@@ -1,0 +1,142 @@
+"""A Slack channel, as the publisher and access control use it."""
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.chat import ChatDown, ChatRefused
+from bot.elements import Card
+from bot.slack.blocks import fallback, message
+from services.people import Place
+
+SLACK = "slack"
+_EVENT = "spoolwarden_shown"
+# Answers that mean this message will never be taken (Slack Web API, "Errors" of
+# chat.postMessage and chat.update). Everything else may be mended by a person or
+# by waiting, so it is tried again.
+_NEVER = {
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_too_long",
+    "no_text",
+    "invalid_arguments",
+    "message_not_found",
+    "cant_update_message",
+    "edit_window_closed",
+}
+_MENDABLE = {
+    "channel_not_found": "the channel in slack.channel is not known to Slack",
+    "not_in_channel": "the bot is not in its channel: type /invite @Spoolwarden there",
+    "is_archived": "the channel is archived",
+    "invalid_auth": "Slack does not accept the bot token",
+    "token_revoked": "the bot token was revoked",
+    "account_inactive": "the app was removed from the workspace",
+    "missing_scope": "the app lacks a permission: reinstall it with manifest/slack.yaml",
+}
+
+
+def make_client(token: str, api_url: str) -> AsyncWebClient:
+    """Return a Web API client that waits as Slack's Retry-After says, once, by itself."""
+    return AsyncWebClient(
+        token=token,
+        base_url=api_url,
+        timeout=15,
+        retry_handlers=[AsyncRateLimitErrorRetryHandler(max_retry_count=1)],
+    )
+
+
+class SlackChat:
+    """One channel. Implements bot.chat.Chat and services.access.GroupLookup."""
+
+    def __init__(self, client: AsyncWebClient, channel: str) -> None:
+        self._client = client
+        self._place = Place(SLACK, channel)
+
+    @property
+    def place(self) -> Place:
+        """The channel."""
+        return self._place
+
+    async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
+        """Post a card; the reference travels in the message's metadata."""
+        answer = await _called(
+            self._client.chat_postMessage(
+                channel=self._place.channel,
+                text=fallback(card),
+                blocks=message(card),
+                thread_ts=thread,
+                metadata={"event_type": _EVENT, "event_payload": {"ref": ref}},
+                unfurl_links=False,
+                unfurl_media=False,
+            ),
+        )
+        return str(answer["ts"])
+
+    async def update(self, message_id: str, card: Card) -> None:
+        """Show another card in place of a message."""
+        await _called(
+            self._client.chat_update(
+                channel=self._place.channel,
+                ts=message_id,
+                text=fallback(card),
+                blocks=message(card),
+            )
+        )
+
+    async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
+        """Look through what the channel (or thread) got since then for the reference."""
+        cursor: str | None = None
+        while True:
+            common: dict[str, Any] = {
+                "channel": self._place.channel,
+                "oldest": f"{since.timestamp() - 60:.6f}",
+                "include_all_metadata": True,
+                "limit": 200,
+                "cursor": cursor,
+            }
+            if thread is None:
+                answer = await _called(self._client.conversations_history(**common))
+            else:
+                answer = await _called(self._client.conversations_replies(ts=thread, **common))
+            for found in answer.get("messages", []):
+                if found.get("metadata", {}).get("event_payload", {}).get("ref") == ref:
+                    return str(found["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+
+    async def members(self, group_id: str) -> frozenset[str]:
+        """Return the members of a user group."""
+        answer = await _called(self._client.usergroups_users_list(usergroup=group_id))
+        return frozenset(answer.get("users", []))
+
+
+async def _called(call: Awaitable[Any]) -> Any:
+    """Await a Web API call and turn its failure into one of ours."""
+    try:
+        return await call
+    except SlackApiError as error:
+        raise _ours(error) from error
+    except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
+        raise ChatDown("Slack cannot be reached.") from error
+    except (TimeoutError, aiohttp.ClientError) as error:
+        raise ChatDown("Slack did not answer.", unsure=True) from error
+
+
+def _ours(error: SlackApiError) -> ChatDown | ChatRefused:
+    answer = error.response
+    code = str(answer.get("error") or "") if hasattr(answer, "get") else ""
+    status = getattr(answer, "status_code", 0)
+    if status == 429 or code == "ratelimited":
+        wait = float(answer.headers.get("Retry-After", 30))
+        return ChatDown(f"Slack asks to wait {wait:.0f} s.", retry_after=wait)
+    if code in _NEVER:
+        return ChatRefused(f"Slack refused the message: {code}.")
+    if code in _MENDABLE:
+        return ChatDown(f"Slack refused: {_MENDABLE[code]}.", retry_after=30)
+    return ChatDown(f"Slack answered {code or status}.", unsure=status >= 500)

@@ -1,0 +1,203 @@
+"""What people do in Slack, handed to the dispatch, and its answer shown to them.
+
+Slack gives three seconds for two things: the acknowledgement, and opening a
+modal with the trigger of the click ("Handling user interaction", "Opening
+modals"). So everything is acknowledged at once, and an answer that takes
+longer than _PATIENCE gets a modal that says so and is filled in when it comes.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import cards
+from bot.commands import COMMAND
+from bot.dispatch import Answer, Dispatch
+from bot.elements import Card, Form
+from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, panel, values
+from bot.slack.chat import SLACK
+from services.people import Actor, Place
+
+_log = logging.getLogger(__name__)
+#: Seconds to wait for an answer before a "working" modal is shown in its stead.
+_PATIENCE = 1.5
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where a person clicked or typed, and the means to answer there."""
+
+    client: AsyncWebClient
+    respond: AsyncRespond | None
+    trigger_id: str
+    channel: str
+    user: str
+    view_id: str | None = None
+    ephemeral: bool = False
+
+    async def show(self, answer: Answer) -> None:
+        """Show an answer in time for the trigger."""
+        reply = answer.reply
+        if isinstance(reply, Form):
+            await self._open(form(reply, self.channel))
+        elif isinstance(reply, Card):
+            if self.view_id and not answer.layer:
+                await self.client.views_update(
+                    view_id=self.view_id, view=panel(reply, self.channel)
+                )
+            elif self.view_id or (answer.layer and not answer.failed):
+                await self._open(panel(reply, self.channel))
+            else:
+                await self._say(reply, replace=self.ephemeral and not answer.failed)
+
+    async def hold(self) -> str:
+        """Open a modal that says that work is under way; return its view id."""
+        return await self._open(panel(_working(), self.channel))
+
+    async def fill(self, view_id: str, answer: Answer) -> None:
+        """Put a late answer into the modal that hold() opened."""
+        shown = answer.reply or cards.success("Done; the channel tells how it went.")
+        view = form(shown, self.channel) if isinstance(shown, Form) else panel(shown, self.channel)
+        await self.client.views_update(view_id=view_id, view=view)
+
+    async def _open(self, view: dict[str, Any]) -> str:
+        call = self.client.views_push if self.view_id else self.client.views_open
+        answer = await call(trigger_id=self.trigger_id, view=view)
+        return str(answer["view"]["id"])
+
+    async def _say(self, card: Card, *, replace: bool) -> None:
+        if self.respond is None:
+            await self.client.chat_postEphemeral(
+                channel=self.channel, user=self.user, text=fallback(card), blocks=message(card)
+            )
+        else:
+            await self.respond(
+                text=fallback(card),
+                blocks=message(card),
+                response_type="ephemeral",
+                replace_original=replace,
+            )
+
+
+class Listeners:
+    """Registers on a Bolt app. ``tasks`` holds what is still at work, for a graceful stop."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    def register(self, app: AsyncApp) -> None:
+        """Listen to the command, to every button and menu, and to every form."""
+        app.command(COMMAND)(self._typed)
+        app.action(re.compile(rf"^({PRESS}|{PICK}):"))(self._pressed)
+        app.view("form")(self._submitted)
+
+    async def _typed(
+        self, ack: AsyncAck, command: Body, client: AsyncWebClient, respond: AsyncRespond
+    ) -> None:
+        await ack()
+        origin = _Origin(
+            client, respond, command["trigger_id"], command["channel_id"], command["user_id"]
+        )
+        actor = Actor(SLACK, command["user_id"], command.get("user_name", ""))
+        place = Place(SLACK, origin.channel)
+        await self._answer(origin, self._dispatch.typed(actor, place, command.get("text", "")))
+
+    async def _pressed(
+        self, ack: AsyncAck, body: Body, action: Body, client: AsyncWebClient, respond: AsyncRespond
+    ) -> None:
+        await ack()
+        view = body.get("view")
+        channel = Carried.loads(view["private_metadata"]).channel if view else body["channel"]["id"]
+        origin = _Origin(
+            client,
+            None if view else respond,
+            body["trigger_id"],
+            channel,
+            body["user"]["id"],
+            view["id"] if view else None,
+            bool(body["container"].get("is_ephemeral")),
+        )
+        value = action.get("value") or (action.get("selected_option") or {}).get("value") or ""
+        await self._answer(
+            origin, self._dispatch.pressed(_actor(body), Place(SLACK, channel), value)
+        )
+
+    async def _answer(self, origin: _Origin, work: Coroutine[Any, Any, Answer]) -> None:
+        """Show the answer in time, or a modal that is filled in later."""
+        task = self._keep(work)
+        try:
+            await asyncio.wait({task}, timeout=_PATIENCE)
+            if task.done():
+                await origin.show(task.result())
+            else:
+                view_id = await origin.hold()
+                await origin.fill(view_id, await task)
+        except SlackApiError as error:
+            # The act itself is safe in the audit log and the channel's lines.
+            _log.warning("an answer could not be shown: %s", error)
+            answer = await task
+            if isinstance(answer.reply, Card):
+                await origin.client.chat_postEphemeral(
+                    channel=origin.channel,
+                    user=origin.user,
+                    text=fallback(answer.reply),
+                    blocks=message(answer.reply),
+                )
+
+    async def _submitted(
+        self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient
+    ) -> None:
+        carried = Carried.loads(view["private_metadata"])
+        task = self._keep(
+            self._dispatch.submitted(
+                _actor(body),
+                Place(SLACK, carried.channel),
+                carried.intent_id,
+                values(view["state"]),
+            )
+        )
+        await asyncio.wait({task}, timeout=_PATIENCE)
+        if not task.done():
+            await ack(response_action="update", view=panel(_working(), carried.channel))
+            shown = _shown(await task)
+            await client.views_update(view_id=view["id"], view=panel(shown, carried.channel))
+            return
+        answer = task.result()
+        field = next((b["block_id"] for b in view["blocks"] if b["type"] == "input"), None)
+        if answer.again and field is not None:
+            # The intent is not used up: the person can mend the field and submit again.
+            await ack(response_action="errors", errors={field: answer.sentence})
+        else:
+            await ack(response_action="update", view=panel(_shown(answer), carried.channel))
+
+    def _keep(self, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
+        """Start work that must not be lost when the click's own handling ends."""
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+
+def _actor(body: Body) -> Actor:
+    user = body["user"]
+    return Actor(SLACK, user["id"], user.get("name") or user.get("username") or user["id"])
+
+
+def _shown(answer: Answer) -> Card:
+    return answer.reply if isinstance(answer.reply, Card) else cards.success("Done.")
+
+
+def _working() -> Card:
+    return cards.note("Working on it … this fills in by itself.")
