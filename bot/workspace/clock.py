@@ -77,4 +77,8 @@ class ManualClock:
     async def until_asleep(self, count: int = 1) -> None:
         """Return once at least ``count`` tasks sleep on this clock."""
         async with self._fell_asleep:
-            await self._fell_asleep.wait_for(lambda: len(self._sleepers) >= count)
+            await self._fell_asleep.wait_for(lambda: self._asleep() >= count)
+
+    def _asleep(self) -> int:
+        # One that was woken but has not run yet no longer sleeps.
+        return sum(not sleeper.done() for _, sleeper in self._sleepers)
