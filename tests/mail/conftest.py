@@ -1,6 +1,7 @@
 """Fixtures for running mail servers; real SMTP, loopback only."""
 
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -22,18 +23,22 @@ async def embedded(tmp_path: Path) -> AsyncIterator[EmbeddedHarness]:
 
 
 @pytest.fixture(scope="session")
-def private_postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostfixInstance]:
+def private_postfix() -> Iterator[PostfixInstance]:
     """Start one Postfix for all tests: it takes seconds to start, and none to empty."""
     reason = missing()
     if reason:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    instance = PostfixInstance(tmp_path_factory.mktemp("postfix"))
-    instance.make()
-    instance.start()
-    yield instance
-    instance.stop()
+    # Not one of pytest's: Postfix's own user must be able to walk to its queue.
+    with tempfile.TemporaryDirectory(prefix="spoolwarden-postfix-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        instance = PostfixInstance(root)
+        instance.make()
+        instance.start()
+        yield instance
+        instance.stop()
 
 
 @pytest.fixture

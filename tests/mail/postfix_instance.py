@@ -114,10 +114,6 @@ class PostfixInstance:
     def make(self) -> None:
         """Write its files."""
         owner = pwd.getpwnam("postfix")
-        for folder in (self.root, *self.root.parents):
-            # Postfix's own user must be able to walk to its queue.
-            if folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 0o001:
-                folder.chmod(folder.stat().st_mode | 0o011)
         for name in ("config", "config/sasl", "queue", "data", "log", "sasl", "state"):
             (self.root / name).mkdir()
         os.chown(self.root / "data", owner.pw_uid, owner.pw_gid)
