@@ -107,6 +107,8 @@ class SubmissionLog:
         page = [reading.ready.popleft() for _ in range(min(limit, len(reading.ready)))]
         if page:
             self._handed_out = page[-1].cursor
+        elif not reading.read:
+            self._reading = None  # an empty file is no place to come back to
         return page
 
     def readable(self) -> None:

@@ -86,7 +86,7 @@ class LogFile:
 
     def start(self) -> Place:
         """Return its beginning, when nothing of it has been read."""
-        return self.place(0, 0)
+        return self.place(0, 0 if self.packed else self.size)
 
     def is_still(self, place: Place) -> bool:
         """Tell whether what lies at its path now is what was looked at, with this place in it."""
