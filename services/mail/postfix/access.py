@@ -47,7 +47,7 @@ _RECIPIENTS = """
 _CLIENTS = """
   WITH given(a) AS (SELECT '%s'),
   counted(a, groups) AS (SELECT a, length(trim(a, ':')) - length(replace(trim(a, ':'), ':', ''))
-    + 1 - (instr(trim(a, ':'), '::') > 0) FROM given),
+    + 1 - (instr(trim(a, ':'), '::') > 0) - (trim(a, ':') = '') FROM given),
   whole(a) AS (SELECT CASE WHEN instr(a, '::') THEN trim(replace(a, '::', ':' ||
     substr('0:0:0:0:0:0:0:0:', 1, 2 * (8 - groups))), ':') ELSE a END FROM counted),
   asked(k) AS (SELECT CASE
