@@ -1,9 +1,10 @@
 """What only Postfix has, on a real one: its names, its holds, its tables, its failures."""
 
+import asyncio
 import os
+import re
 import shutil
-import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +18,8 @@ from bot.demo.sender import SmtpRefused
 from services.errors import BadArgument, ConfigError, NotCapable, ServerDown
 from services.mail.port import Fate, Queue, SpoolQuery, UserState
 from services.mail.postfix import PostfixConfig, PostfixServer
+from services.mail.postfix.asked import read
+from services.mail.postfix.programs import Programs
 
 from .postfix_harness import PASSWORD, PostfixHarness
 
@@ -263,17 +266,87 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
         PostfixConfig(**{"name": "mx", "state_directory": Path("/srv/state"), **settings})
 
 
-async def test_the_sudoers_lines_allow_what_is_run_and_nothing_else(
-    postfix: PostfixHarness, ann: str, tmp_path: Path
-) -> None:
+def test_the_sudoers_lines_allow_what_is_run_and_nothing_else() -> None:
+    programs = Programs(
+        PostfixConfig(name="mx", state_directory=Path("/srv/state"), sasldb=Path("/etc/sasldb2"))
+    )
+    allowed = []
+    for line in programs.sudoers("bot").splitlines()[1:]:
+        path, _, rest = line.removeprefix("bot ALL=(root) NOPASSWD: ").partition(" ")
+        allowed.append((path, re.compile(rest)))
+
+    def may(command: Sequence[str]) -> bool:
+        path, *arguments = command
+        return any(p == path and rule.search(" ".join(arguments)) for p, rule in allowed)
+
+    ids = ["4fPq000000zAAAA", "1A2B3C4D5E"]
+    run = [
+        *(programs.act(option) for option in ("-h", "-H", "-d")),
+        programs.envelopes(ids),
+        programs.content(ids[0]),
+        programs.status(),
+        programs.logins(),
+        programs.password("ann", "example.test"),
+    ]
+    for command in run:
+        assert may(command)
+        for more in ("-c /tmp", "/etc/shadow", "x;y", "a\nb"):
+            assert not may([*command, *more.split(" ")])
+    assert not may([*programs.act("-d")[:-1], "ALL"])
+    assert not may([*programs.status()[:-1], "stop"])
+    assert not may(programs.envelopes(["../../etc/passwd"]))
+    assert not may(programs.password("-c", "x y"))
+
+
+async def test_the_sudoers_lines_are_such(tmp_path: Path) -> None:
     visudo = shutil.which("visudo")
     if visudo is None:
-        reason = "Debian's sudo is not installed, so the sudoers lines were not tested."
+        reason = "Debian's sudo is not installed, so the sudoers lines were not checked by it."
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    config = PostfixConfig(name="mx", state_directory=Path("/s.t"), sasldb=Path("/etc/sasldb2"))
     fragment = tmp_path / "sudoers"
-    fragment.write_text(postfix.server.sudoers("nobody"))
+    fragment.write_text(Programs(config).sudoers("nobody"))
     fragment.chmod(0o440)
-    checked = subprocess.run([visudo, "-c", "-f", str(fragment)], capture_output=True, check=False)  # noqa: S603, ASYNC221
-    assert checked.returncode == 0, checked.stderr
+    command = [visudo, "-c", "-f", str(fragment)]
+    checked = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await checked.communicate()
+    assert checked.returncode == 0, out
+
+
+SASL = "check_sasl_access proxy:sqlite:/s/logins.cf"
+
+
+@pytest.mark.parametrize(
+    ("main", "overrides", "silent"),
+    [
+        (f"smtpd_sender_restrictions = {SASL}", "", []),
+        (f"smtpd_sender_restrictions = reject_x, {SASL}, permit", "", []),
+        (f"smtpd_sender_restrictions = permit_sasl_authenticated, {SASL}", "", ["submission/inet"]),
+        (f"smtpd_sender_restrictions = permit {SASL}", "", ["submission/inet"]),
+        (f"smtpd_sender_restrictions = {SASL}.old", "", ["submission/inet"]),
+        (
+            f"smtpd_sender_restrictions = {SASL}",
+            "submission/inet/smtpd_sender_restrictions = permit_sasl_authenticated, reject",
+            ["submission/inet"],
+        ),
+        (
+            "smtpd_sender_restrictions =",
+            f"submission/inet/smtpd_sender_restrictions = {SASL}, permit_sasl_authenticated",
+            [],
+        ),
+        ("", "", ["submission/inet"]),
+    ],
+)
+def test_only_a_table_that_is_reached_is_asked(
+    main: str, overrides: str, silent: list[str]
+) -> None:
+    master = (
+        "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd -o x=y\n"
+        "smtp unix - - y - - smtp\n"
+    )
+    logins = "submission/inet/smtpd_sasl_auth_enable = yes\n"
+    setup = read(main, master, logins + overrides)
+    assert setup.silent("check_sasl_access", "/s/logins.cf") == silent
+    assert setup.takes_logins

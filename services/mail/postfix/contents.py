@@ -1,6 +1,7 @@
 """Queue files, as ``postcat`` prints them: who sent a message, and the message itself."""
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from services.errors import ServerDown
@@ -40,7 +41,7 @@ class Contents:
         while waiting:
             batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
             end = await self._runner.run(self._programs.envelopes(batch), limit=_MAX_HEADERS)
-            printed = _parse(end.out, arrivals)
+            printed = parse_envelopes(end.out, arrivals)
             found += printed
             if end.code != 0:
                 # It stops at the first that is gone; those after it are still to be asked for.
@@ -51,7 +52,17 @@ class Contents:
                 waiting = batch[at + 1 :] + waiting
         return found
 
-    async def raw(self, queue_id: str, limit: int) -> bytes | None:
+    async def whole(self, queue_id: str) -> bytes | None:
+        """Return a message with CRLF line ends, None if it is gone. Raises ServerDown."""
+        raw = await self.head(queue_id, MAX_RAW)
+        if raw is not None and len(raw) >= MAX_RAW:
+            raise ServerDown(
+                f"The message {queue_id} on the mail server {self._server} is too large to be "
+                f"fetched: it has more than {MAX_RAW} bytes. Nothing was changed."
+            )
+        return raw
+
+    async def head(self, queue_id: str, limit: int) -> bytes | None:
         """Return up to about ``limit`` bytes of a message, with CRLF line ends; None if gone."""
         parts: list[bytes] = []
         size = 0
@@ -79,7 +90,8 @@ class Contents:
         )
 
 
-def _parse(printed: bytes, arrivals: dict[str, int]) -> list[Seen]:
+def parse_envelopes(printed: bytes, arrivals: dict[str, int]) -> list[Seen]:
+    """Return what ``postcat -q -e -h`` printed of the messages that were asked for."""
     found = []
     starts = list(_START.finditer(printed))
     for number, start in enumerate(starts):
@@ -105,6 +117,7 @@ def _parse(printed: bytes, arrivals: dict[str, int]) -> list[Seen]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def client_ip(text: bytes) -> str | None:
     """Return a client's address as Postfix writes it, None if it is none."""
     try:

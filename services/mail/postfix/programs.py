@@ -45,6 +45,10 @@ class Programs:
         """Print the settings that main.cf sets."""
         return [*self._plain("postconf"), "-x", "-n"]
 
+    def services(self) -> list[str]:
+        """Print the lines of master.cf."""
+        return [*self._plain("postconf"), "-M"]
+
     def services_set(self) -> list[str]:
         """Print the settings that master.cf sets for single services."""
         return [*self._plain("postconf"), "-x", "-P"]

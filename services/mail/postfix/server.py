@@ -1,6 +1,7 @@
 """A Postfix server behind the port: its own commands, its log, and the tables it asks."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -28,16 +29,18 @@ from services.mail.port import (
     UserState,
 )
 from services.mail.postfix.access import AccessTables
+from services.mail.postfix.asked import Setup, read
 from services.mail.postfix.blocks import BlockList
 from services.mail.postfix.commands import LocalRunner, Runner
 from services.mail.postfix.config import PostfixConfig
-from services.mail.postfix.contents import MAX_RAW
 from services.mail.postfix.lines import LineParser
 from services.mail.postfix.log import SubmissionLog
 from services.mail.postfix.programs import Programs
 from services.mail.postfix.spool import Spool
 from services.mail.postfix.state import State
 from services.mail.postfix.users import Users
+
+_log = logging.getLogger(__name__)
 
 _TIDY_EVERY = timedelta(hours=1)
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
@@ -149,17 +152,10 @@ class PostfixServer:
         """Return the addresses of the machine, and those main.cf says are Postfix's outside."""
         found: set[Network] = {ip_network("127.0.0.0/8"), ip_network("::1")}
         machine = await self._runner.run(["hostname", "-I"])
-        settings = await self._runner.run(
-            self._programs.settings("inet_interfaces", "proxy_interfaces")
-        )
-        if settings.code != 0:
-            raise ServerDown(
-                f"postconf failed on the mail server {self.name}: {settings.complaint}. "
-                "Nothing was changed."
-            )
-        for word in re.split(rb"[\s,]+", machine.out + settings.out):
+        told = await self._told(self._programs.settings("inet_interfaces", "proxy_interfaces"))
+        for word in re.split(r"[\s,]+", machine.out.decode("ascii", "replace") + told):
             try:
-                found.add(ip_network(word.decode("ascii", "replace").strip("[]")))
+                found.add(ip_network(word.strip("[]")))
             except ValueError:
                 continue  # "all", a host name
         return tuple(sorted(found, key=lambda network: (network.version, network)))
@@ -189,7 +185,7 @@ class PostfixServer:
 
     async def preview(self, queue_id: str) -> Preview | None:
         """Return the head of one message, parsed from its first MiB."""
-        raw = await self._spool.raw(queue_id, MAX_PARSED)
+        raw = await self._spool.head(queue_id, MAX_PARSED)
         message = None if raw is None else await self._spool.message(queue_id)
         if message is None or raw is None:
             return None
@@ -199,7 +195,7 @@ class PostfixServer:
 
     async def raw(self, queue_id: str) -> bytes | None:
         """Return one message as it was accepted, byte for byte but for its line ends: CRLF."""
-        return await self._spool.raw(queue_id, MAX_RAW)
+        return await self._spool.raw(queue_id)
 
     async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
         """Hold; one being delivered this moment may still go out, as postsuper(1) says."""
@@ -274,29 +270,25 @@ class PostfixServer:
                 f"Postfix of the mail server {self.name} is not running, or the bot may not ask: "
                 f"{status.complaint}. Start it, or check the bot's rights there."
             )
-        version = await self._runner.run(self._programs.settings("mail_version"))
+        number = (await self._told(self._programs.settings("mail_version"))).strip()
         counts = await self._spool.counts()
         held = counts.waiting + counts.held + counts.quarantine
         plural = "" if held == 1 else "s"
-        number = version.out.decode("utf-8", "replace").strip()
         return f"Postfix {number} of mail server {self.name} runs, spool {held} message{plural}"
 
     # -- inside ----------------------------------------------------------------------
 
     async def _look(self) -> Capabilities:
         """Find out which of our tables Postfix asks."""
-        text = ""
-        for command in (self._programs.settings_set(), self._programs.services_set()):
-            end = await self._runner.run(command)
-            if end.code != 0:
-                raise ServerDown(
-                    f"postconf failed on the mail server {self.name}: {end.complaint}. "
-                    "Nothing was changed; check that Postfix is installed there."
-                )
-            text += end.out.decode("utf-8", "replace")
-        no_sending = self._asked(text, "check_sasl_access", str(self._tables.logins))
-        refusing = self._asked(text, "check_recipient_access", str(self._tables.recipients))
-        block = self._asked(text, "check_client_access", str(self._tables.clients))
+        setup = read(
+            await self._told(self._programs.settings_set()),
+            await self._told(self._programs.services()),
+            await self._told(self._programs.services_set()),
+        )
+        no_sending = self._no_sending(setup)
+        recipients = str(self._tables.recipients)
+        refusing = self._asked(setup, "check_recipient_access", recipients)
+        block = self._asked(setup, "check_client_access", str(self._tables.clients))
         return Capabilities(
             no_sending=no_sending,
             refusing=refusing if no_sending.able else no_sending,
@@ -306,35 +298,54 @@ class PostfixServer:
             block_expiry=block,
         )
 
-    def _asked(self, text: str, restriction: str, table: str) -> Capability:
-        if re.search(rf"{restriction}[\s{{]+(?:proxy:)?sqlite:{re.escape(table)}\b", text):
+    def _no_sending(self, setup: Setup) -> Capability:
+        check, table = "check_sasl_access", str(self._tables.logins)
+        silent = setup.silent(check, table)
+        if silent:
+            return Capability(
+                able=False,
+                why=f"Users cannot be disabled on {self.name}: its service {silent[0]} takes "
+                f"logins and does not ask {check} sqlite:{table} before it permits them.",
+            )
+        return ABLE if setup.takes_logins else self._asked(setup, check, table)
+
+    def _asked(self, setup: Setup, check: str, table: str) -> Capability:
+        if setup.asks(check, table):
             return ABLE
         return Capability(
             able=False,
-            why=f"Postfix of {self.name} does not ask the bot's table for this: "
-            f"{restriction} sqlite:{table} is neither in main.cf nor in master.cf.",
+            why=f"Postfix of {self.name} does not ask the bot's table for this: no service asks "
+            f"{check} sqlite:{table} before it permits the client.",
         )
+
+    async def _told(self, command: Sequence[str]) -> str:
+        """Return what postconf prints."""
+        end = await self._runner.run(command)
+        if end.code != 0:
+            raise ServerDown(
+                f"postconf failed on the mail server {self.name}: {end.complaint}. "
+                "Nothing was changed; check that Postfix is installed there."
+            )
+        return end.out.decode("utf-8", "replace")
 
     async def _addresses(self, name: str) -> list[str]:
         """Return the addresses of a user: of a name without a domain, one in each local one."""
         if "@" in name:
             return [name]
-        end = await self._runner.run(self._programs.settings("myorigin", "mydestination"))
-        if end.code != 0:
-            raise ServerDown(
-                f"postconf failed on the mail server {self.name}: {end.complaint}. "
-                f"Nothing was changed for {name}."
-            )
-        words = re.split(r"[\s,]+", end.out.decode("utf-8", "replace"))
+        told = await self._told(self._programs.settings("myorigin", "mydestination"))
+        words = re.split(r"[\s,]+", told)
         domains = {word.lower() for word in words if _DOMAIN.match(word)}
         return [f"{name}@{domain}" for domain in sorted(domains)]
 
     async def _tidy(self) -> None:
         now = self._clock.now()
-        await asyncio.to_thread(self._blocks.in_force)  # takes out what expired
-        if now - self._tidied >= _TIDY_EVERY:
-            self._tidied = now
-            await asyncio.to_thread(self._state.forget, int(now.timestamp()))
+        try:
+            await asyncio.to_thread(self._blocks.in_force)  # takes out what expired
+            if now - self._tidied >= _TIDY_EVERY:
+                self._tidied = now
+                await asyncio.to_thread(self._state.forget, int(now.timestamp()))
+        except ServerDown as error:  # no reason to lose sight of what is being sent
+            _log.warning("tidying up: %s", error)
 
     async def _tried(self, what: str, trial: Awaitable[object]) -> Check:
         try:
@@ -354,7 +365,7 @@ class PostfixServer:
 
     async def _read_a_message(self) -> Check:
         """Ask for a message that cannot be there: only a refusal is a failure."""
-        return await self._tried("read a message", self._spool.raw(_NO_MESSAGE, MAX_PARSED))
+        return await self._tried("read a message", self._spool.head(_NO_MESSAGE, MAX_PARSED))
 
     async def _try_log(self) -> None:
         async with self._reading_log:

@@ -136,9 +136,13 @@ class Spool:
                         return _message(entry, await self._seen([entry], subjects=True), notes)
         return None
 
-    async def raw(self, queue_id: str, limit: int) -> bytes | None:
+    async def head(self, queue_id: str, limit: int) -> bytes | None:
         """Return up to about ``limit`` bytes of one message, None if it is gone."""
-        return await self._contents.raw(queue_id, limit) if is_id(queue_id) else None
+        return await self._contents.head(queue_id, limit) if is_id(queue_id) else None
+
+    async def raw(self, queue_id: str) -> bytes | None:
+        """Return one message, None if it is gone."""
+        return await self._contents.whole(queue_id) if is_id(queue_id) else None
 
     # -- acting ----------------------------------------------------------------------
 
@@ -261,9 +265,7 @@ class Spool:
             why = ""
             try:
                 end = await self._runner.run(self._programs.act(option), stdin=stdin)
-                told.done.update(
-                    found[1] for found in _DONE.finditer(end.errors) if found[1] in batch
-                )
+                told.done.update({found[1] for found in _DONE.finditer(end.errors)} & {*batch})
                 if end.code != 0:
                     why = f"postsuper failed on {self._server}: {end.complaint}."
             except ServerDown as error:
