@@ -48,6 +48,24 @@ def test_a_long_id_tells_the_microsecond_and_a_short_one_the_second() -> None:
     assert int(moment("00000g1F5fzJ9Nt").timestamp()) == 1795559879
 
 
+BASE_52 = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
+
+
+def encoded(number: int, base: int, length: int) -> str:
+    digits = ""
+    while number or len(digits) < length:
+        number, digit = divmod(number, base)
+        digits = BASE_52[digit] + digits
+    return digits
+
+
+@given(st.integers(10**9, 10**10), st.integers(0, 999_999), st.integers(1, 2**63))
+def test_every_long_id_tells_its_microsecond(seconds: int, micro: int, inode: int) -> None:
+    queue_id = f"{encoded(seconds, 52, 6)}{encoded(micro, 52, 4)}z{encoded(inode, 51, 1)}"
+    assert is_id(queue_id)
+    assert arrival(queue_id, seconds) == seconds * 1_000_000 + micro
+
+
 def test_the_null_sender_is_no_name() -> None:
     entry = parse(line(sender="MAILER-DAEMON"))
     assert entry is not None

@@ -2,16 +2,14 @@
 
 import re
 
+_BASE_52 = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
 # Short ids are hexadecimal, long ones are base 52 and 51 with a "z" between. None is as
 # short as "ALL", which Postfix's commands take for every message.
 _ID = re.compile(r"[0-9A-Za-z]{6,64}\Z")
-_LONG = re.compile(
-    r"([0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{6})([0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]{4})z"
-)
-_DIGITS = {
-    digit: value
-    for value, digit in enumerate("0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz")
-}
+# Seconds, then four digits of microseconds, then a "z", which is also a digit of those two
+# but not of the inode that follows it.
+_LONG = re.compile(rf"([{_BASE_52}]{{6,}})([{_BASE_52}]{{4}})z[{_BASE_52[:-1]}]+\Z")
+_DIGITS = {digit: value for value, digit in enumerate(_BASE_52)}
 _MILLION = 1_000_000
 _DAY = 24 * 60 * 60
 
