@@ -12,6 +12,7 @@ what is open, and everything up to the first is known to have been handed out.
 """
 
 import logging
+import re
 import zlib
 from collections import deque
 from collections.abc import Callable
@@ -34,6 +35,7 @@ _MAX_OPEN = 50_000
 # A message takes less of the log than this to come in; a cursor leads no further back.
 _MAX_BACK = 64 * 1024 * 1024
 _WHOLE_FILE = 1 << 62
+_CURSOR = re.compile(r"([^~]{1,99})~([^~]{1,99})~([0-9]{1,11})\Z")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -127,15 +129,14 @@ class SubmissionLog:
 
     def _resume(self, cursor: str | None) -> _Reading:
         files = self._files.all()
-        parts = (cursor or "").split("~")
-        places = [parse_place(part) for part in parts[:2]]
-        if len(parts) == 3 and parts[2].isdecimal() and places[0] and places[1]:
-            last = datetime.fromtimestamp(int(parts[2]), UTC)
-            if self._files.find(places[0], files) is None:
+        known = _parse_cursor(cursor or "")
+        if known is not None:
+            until, back, last = known
+            if self._files.find(until, files) is None:
                 return self._after_loss(files, last)
-            if self._files.find(places[1], files) is None:
-                return _Reading(places[0], last)
-            return _Reading(places[1], last, handed_out=places[0])
+            if self._files.find(back, files) is None:
+                return _Reading(until, last)
+            return _Reading(back, last, handed_out=until)
         oldest = self._clock.now() - self._history
         first = next((file for file in files if file.written >= oldest), files[-1])
         return _Reading(first.start())
@@ -232,6 +233,17 @@ class SubmissionLog:
                 return reading.open[first].place
             del reading.open[first]
         return place
+
+
+def _parse_cursor(cursor: str) -> tuple[Place, Place, datetime] | None:
+    """Return where submissions were handed out until, where to begin to read, and when that was."""
+    found = _CURSOR.match(cursor)
+    if found is None:
+        return None
+    until, back = parse_place(found[1]), parse_place(found[2])
+    if until is None or back is None:
+        return None
+    return until, back, datetime.fromtimestamp(int(found[3]), UTC)
 
 
 def _seen(begun: _Open) -> Seen:
