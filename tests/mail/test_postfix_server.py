@@ -145,6 +145,22 @@ async def test_lines_of_others_in_the_block_file_are_in_force(
     assert postfix.config.block_file.read_bytes().startswith(foreign)
 
 
+@pytest.mark.parametrize("measure", ["disable", "block"])
+async def test_a_message_on_its_way_in_is_refused_at_its_end(
+    postfix: PostfixHarness, ann: str, measure: str
+) -> None:
+    client = await postfix.logged_in(ann, "198.51.100.7")
+    for line in (f"MAIL FROM:<{ann}>", "RCPT TO:<x@elsewhere.test>", "DATA"):
+        assert (await client.command(line)).good
+    if measure == "disable":
+        await postfix.server.set_user_state(ann, UserState.NO_SENDING)
+    else:
+        await postfix.server.block(ip_network("198.51.100.7"), reason="spam", lasting=None)
+    assert (await client.command("Subject: too late\r\n\r\nbody\r\n.")).code // 100 == 5
+    await client.close()
+    assert (await postfix.server.search(ALL)).total == 0
+
+
 async def test_postfix_lifts_a_block_in_time_without_the_bot(postfix: PostfixHarness) -> None:
     network = ip_network("198.51.100.7")
     await postfix.advance(-timedelta(hours=2))

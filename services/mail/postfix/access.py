@@ -99,6 +99,22 @@ class AccessTables:
         """The table for check_client_access."""
         return self._folder / "clients.cf"
 
+    def main_cf(self) -> str:
+        """Return the settings that make Postfix ask, to be put before others in these lists.
+
+        ``proxy:`` lets processes in a chroot ask; at the end of the data they ask once more,
+        for a message that was on its way in when its sender was stopped.
+        """
+        clients = f"check_client_access proxy:sqlite:{self.clients}"
+        logins = f"check_sasl_access proxy:sqlite:{self.logins}"
+        recipients = f"check_recipient_access proxy:sqlite:{self.recipients}"
+        return (
+            f"smtpd_client_restrictions = {clients}\n"
+            f"smtpd_sender_restrictions = {clients}, {logins}\n"
+            f"smtpd_recipient_restrictions = {recipients}\n"
+            f"smtpd_end_of_data_restrictions = {clients}, {logins}\n"
+        )
+
     def open(self) -> None:
         """Make what is missing. Raises ServerDown."""
         with self._sentences():

@@ -115,6 +115,10 @@ class PostfixServer:
         """Return the lines of a sudoers file that allow what this module calls as root."""
         return self._programs.sudoers(user)
 
+    def main_cf(self) -> str:
+        """Return the lines of main.cf that make Postfix ask the tables of this module."""
+        return self._tables.main_cf()
+
     async def check(self) -> list[Check]:
         """Try each thing the module needs, changing nothing."""
         able = self._capabilities = await self._look()
