@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -40,7 +41,11 @@ class Jobs:
         )
         for server in servers:
             self._scheduler.add_job(
-                self.poll, IntervalTrigger(seconds=poll_seconds), args=[server], id=server.name
+                self.poll,
+                IntervalTrigger(seconds=poll_seconds),
+                args=[server],
+                id=server.name,
+                next_run_time=datetime.now(UTC),
             )
         self._scheduler.add_job(self.upkeep, IntervalTrigger(seconds=_UPKEEP_SECONDS), id="upkeep")
 
@@ -49,8 +54,9 @@ class Jobs:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop it; a job under way is left to end by itself."""
-        self._scheduler.shutdown(wait=False)
+        """Stop it; a job under way is cut off, and nothing is half-written by that."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     async def poll(self, server: MailServer) -> None:
         """Look at one server; trouble is told to the channel, once."""

@@ -88,10 +88,22 @@ class EmbeddedServerSettings(_Table):
     hostname: str = "localhost"
     domains: tuple[str, ...] = ()
     users: tuple[EmbeddedUser, ...] = ()
-    relay: str | None = Field(default=None, description="host:port that takes outgoing mail")
+    relay: str | None = Field(
+        default=None,
+        pattern=r"^[^\s:]+:\d{1,5}$",
+        description="host:port that takes outgoing mail",
+    )
     proxy_protocol: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+
+    @property
+    def relay_address(self) -> tuple[str, int] | None:
+        """The relay's host and port."""
+        if self.relay is None:
+            return None
+        host, _, port = self.relay.rpartition(":")
+        return host, int(port)
 
 
 class AccessSettings(_Table):
@@ -159,6 +171,27 @@ class Settings(BaseSettings):
         """Let the environment win over the file, which arrives as init values."""
         assert isinstance(init_settings, InitSettingsSource)  # noqa: S101 - narrows the type
         return env_settings, init_settings
+
+
+class _Fixed(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def fixed(**values: Any) -> Settings:
+    """Return settings made of these values alone: a demo must not read a real token.
+
+    Raises pydantic's ValidationError.
+    """
+    return _Fixed(**values)
 
 
 def load(file: Path | None) -> Settings:
