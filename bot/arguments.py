@@ -22,8 +22,8 @@ _WORD = re.compile(r'(?:([A-Za-z]+):)?(?:"([^"]*)"?|(\S+))')
 # (docs: "Implementing slash commands", "Escaping channels, users, and links").
 _LINK = re.compile(r"<(?:mailto:|https?://)([^|>]*)(?:\|[^>]*)?>")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\u00a0": " "})
-_LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)$")
-_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}$")
+_LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)")
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3650)
 
@@ -145,7 +145,7 @@ def read_queue(value: str) -> Queue:
 
 def read_folder(value: str) -> str:
     """Read a quarantine folder's name."""
-    if not _FOLDER.match(value.lower()):
+    if not _FOLDER.fullmatch(value.lower()):
         raise ValueError("a folder's name has up to 40 letters, digits, - or _")
     return value.lower()
 
@@ -159,7 +159,7 @@ def read_text(value: str) -> str:
 
 def read_page(value: str) -> int:
     """Read a page number."""
-    if not value.isdecimal() or not 1 <= int(value[:7]) <= 100_000:
+    if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= 100_000:
         raise ValueError("a page is a number from 1")
     return int(value)
 
