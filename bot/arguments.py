@@ -73,8 +73,8 @@ def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
             argument is None
             and unnamed is not None
             and unnamed.into not in found
-            # An IPv6 address has colons of its own.
-            and (not name or _reads(unnamed, whole))
+            # An IPv6 address has colons of its own; nothing else that goes without a name has.
+            and (not name or (unnamed.read is read_network and _reads(unnamed, whole)))
         ):
             argument, value = unnamed, whole
         if argument is None:
