@@ -97,7 +97,9 @@ def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
 
 
 def _straighten(text: str) -> str:
-    text = _LINK.sub(lambda match: match[1], text[:4000].translate(_QUOTES))
+    # Half of a surrogate pair is no character; neither a database nor JSON would take it.
+    text = text[:4000].encode("utf-8", "replace").decode("utf-8")
+    text = _LINK.sub(lambda match: match[1], text.translate(_QUOTES))
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
