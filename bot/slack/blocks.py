@@ -67,10 +67,14 @@ class Carried:
     def loads(cls, text: str) -> "Carried":
         """Read it back; what is not ours gives an empty one."""
         try:
-            channel, intent_id = json.loads(text)
-        except ValueError:
+            kept = json.loads(text)
+        except (ValueError, RecursionError):
             return cls("")
-        return cls(str(channel), str(intent_id))
+        match kept:
+            case [str(channel), str(intent_id)]:
+                return cls(channel, intent_id)
+            case _:
+                return cls("")
 
 
 def message(card: Card) -> list[Block]:
