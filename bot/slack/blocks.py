@@ -150,7 +150,10 @@ def _section(section: Section, number: int) -> Block:
         case Paragraph(text):
             return _paragraph(text)
         case Points(items):
-            points = [{"type": "rich_text_section", "elements": _spans(item)} for item in items]
+            # Slack refuses a list without an entry, and with it the whole message.
+            points = [
+                {"type": "rich_text_section", "elements": _spans(item)} for item in items or ((),)
+            ]
             return _rich({"type": "rich_text_list", "style": "bullet", "elements": points})
         case Bars():
             return _bars(section)
