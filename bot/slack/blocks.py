@@ -206,7 +206,7 @@ def _span(span: Plain | Bold | Code | Moment) -> Block:
             return {
                 "type": "date",
                 "timestamp": int(at.timestamp()),
-                "format": "{time_secs}" if seconds else "{date_short_pretty} {time}",
+                "format": f"{{date_short_pretty}} {{{'time_secs' if seconds else 'time'}}}",
                 "fallback": f"{at:%Y-%m-%d %H:%M:%S} UTC",
             }
 
