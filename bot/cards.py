@@ -342,10 +342,10 @@ def results(found: Found) -> Card:
             )
         )
     ]
-    for message, intent_id in zip(found.page.messages, found.previews, strict=True):
-        rows.append(
-            Row(_message(message), Button(f"preview-{message.queue_id}", "Preview", intent_id))
-        )
+    # The slot is the line's number: a queue id is another program's text.
+    previewed = zip(found.page.messages, found.previews, strict=True)
+    for number, (message, intent_id) in enumerate(previewed, 1):
+        rows.append(Row(_message(message), Button(f"preview-{number}", "Preview", intent_id)))
     return Card(
         "Messages in the spool",
         tuple(rows),
