@@ -121,7 +121,8 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
         case IncidentState.OPEN:
             return say("🔴 ", Bold("Open"), ": nobody has taken this on yet.")
         case IncidentState.ACKNOWLEDGED:
-            return (*say("🟡 ", Bold("Acknowledged"), " by "), *by, *say("; still sending."))
+            still = "." if done.get("stop") or done.get("disable") else "; still sending."
+            return (*say("🟡 ", Bold("Acknowledged"), " by "), *by, *say(still))
         case IncidentState.SNOOZED:
             until = say(" until ", Moment(incident.snoozed_until)) if incident.snoozed_until else ()
             return (*say("💤 ", Bold("Snoozed"), " by "), *by, *until, *say("."))
