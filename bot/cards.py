@@ -177,7 +177,9 @@ def _alert_buttons(
         shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
     options = []
     for action, label, undo_label in MORE:
-        if action in undos and undo_label:
+        # A snooze that ran out has nothing left to end.
+        over = action == "snooze" and incident.state is not IncidentState.SNOOZED
+        if action in undos and undo_label and not over:
             options.append(Option(undo_label, undos[action]))
         elif live and action in offers:
             options.append(Option(label, offers[action]))
