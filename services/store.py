@@ -34,13 +34,15 @@ class Store:
     """Opens sessions on the database. One for the whole process."""
 
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        """Take ``url`` as SQLAlchemy has it; raises ConfigError if it is none."""
+        """Take ``url`` as SQLAlchemy has it; raises ConfigError, without it: it holds a password.
+
+        It must be one that an installed driver serves.
+        """
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise ConfigError(
-                f"The database setting is not a URL: {url!r}. "
-                "Write for example sqlite:///spoolwarden.db"
+                "The database setting is not a URL. Write for example sqlite:///spoolwarden.db"
             ) from error
         self._sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {}
@@ -48,7 +50,13 @@ class Store:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
             options["connect_args"] = {"timeout": busy_seconds}
         self.url = parsed
-        self._engine: AsyncEngine = create_async_engine(parsed, **options)
+        try:
+            self._engine: AsyncEngine = create_async_engine(parsed, **options)
+        except (SQLAlchemyError, ImportError) as error:
+            raise ConfigError(
+                f"The database setting names {parsed.drivername}, for which no asynchronous "
+                "driver is installed. Install one, or write for example sqlite:///spoolwarden.db"
+            ) from error
         if self._sqlite:
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_immediate)
@@ -56,7 +64,14 @@ class Store:
     async def open(self) -> None:
         """Make what tables are missing. Raises StoreError if the database cannot be used."""
         if self._sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(self.url.database).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"The folder {folder} for the bot's database cannot be made "
+                    f"({error.strerror}). Nothing was written."
+                ) from error
         with _as_sentences():
             async with self._engine.begin() as connection:
                 await connection.run_sync(SQLModel.metadata.create_all)
