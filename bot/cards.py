@@ -23,6 +23,7 @@ from bot.elements import (
     Small,
     Style,
     Text,
+    cut,
     plain,
     say,
     visible,
@@ -113,7 +114,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
 
 def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     by = (
-        say(Bold(visible(incident.state_by or "?")), " at ", Moment(incident.state_at))
+        say(Bold(_name(incident.state_by or "?")), " at ", Moment(incident.state_at))
         if (incident.state_at)
         else ()
     )
@@ -141,7 +142,7 @@ def _alert_buttons(
     incident: Incident, evidence: Evidence, buttons: Buttons, *, live: bool
 ) -> tuple[Button | Menu, ...]:
     """Return the four places of the card: each holds its act, or the undo of it."""
-    who = short(visible(incident.sender), 80)
+    who = cut(incident.sender, 80)
     offers, undos = buttons.offers, buttons.undos
     shown: list[Button | Menu] = []
     if "stop" in undos:
@@ -198,7 +199,7 @@ def _bars(title: str, shares: Sequence[Share], evidence: Evidence) -> Bars:
 
 def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     """Return the line that tells of one act: under way, done, failed or taken back."""
-    who = Bold(visible(intent.claimed_name or "Somebody"))
+    who = Bold(_name(intent.claimed_name or "Somebody"))
     remedy = REMEDIES[remedy_name]
     undoing = intent.undo_of is not None
     doing = f"taking back “{remedy_name.replace('_', ' ')}”" if undoing else remedy.doing
@@ -310,7 +311,7 @@ def incidents(rows: Sequence[Incident]) -> Card:
 
 def _incident_line(row: Incident) -> Text:
     evidence = Evidence.model_validate_json(row.evidence)
-    by = f" by {visible(row.state_by)}" if row.state_by else ""
+    by = f" by {_name(row.state_by)}" if row.state_by else ""
     return say(
         f"{row.id} · ",
         Bold(_name(row.sender)),
@@ -409,7 +410,7 @@ def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
             f"{entry.seq} · ",
             Moment(entry.at, seconds=True),
             " · ",
-            Bold(visible(entry.actor_name)),
+            Bold(_name(entry.actor_name)),
             f" · {entry.action} · {entry.phase}"
             + (f" · {short(entry.subject, 80)}" if entry.subject else ""),
         )
@@ -422,4 +423,4 @@ def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
 
 
 def _name(text: str) -> str:
-    return short(visible(text), _NAME) or "<>"
+    return cut(text, _NAME) or "<>"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from services.words import short
+
 
 @dataclass(frozen=True, slots=True)
 class Plain:
@@ -239,6 +241,12 @@ def visible(text: str, *, lines: bool = False) -> str:
             before = ""
             shown.append(f"\N{LEFT ANGLE BRACKET}{ord(char):04X}\N{RIGHT ANGLE BRACKET}")
     return "".join(shown)
+
+
+def cut(text: str, longest: int, *, lines: bool = False) -> str:
+    """Return ``text`` as visible() does, in at most ``longest`` characters."""
+    # Cut before it is made visible too, which only ever makes it longer.
+    return short(visible(short(text, longest), lines=lines), longest)
 
 
 def _seen(char: str, before: str) -> bool:

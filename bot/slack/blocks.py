@@ -37,10 +37,10 @@ from bot.elements import (
     Tick,
     Values,
     Write,
+    cut,
     plain,
     visible,
 )
-from services.words import short
 
 Block = dict[str, Any]
 
@@ -99,7 +99,7 @@ def message(card: Card) -> list[Block]:
 
 def fallback(card: Card) -> str:
     """Return the text of a notification. Slack parses it, so its three characters are escaped."""
-    return escape(_cut(card.fallback or card.title or "Spoolwarden", 1000))
+    return escape(cut(card.fallback.strip() or card.title or "Spoolwarden", 1000))
 
 
 def escape(text: str) -> str:
@@ -159,7 +159,7 @@ def _section(section: Section, number: int) -> Block:
         case Bars():
             return _bars(section)
         case Pre(text):
-            shown = _cut(text, 2900, lines=True) or " "
+            shown = cut(text, 2900, lines=True) or " "
             return _rich(
                 {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
             )
@@ -197,11 +197,11 @@ def _spans(text: Text) -> list[Block]:
 def _span(span: Plain | Bold | Code | Moment) -> Block:
     match span:
         case Plain(words):
-            return {"type": "text", "text": _cut(words, _LONGEST, lines=True)}
+            return {"type": "text", "text": cut(words, _LONGEST, lines=True)}
         case Bold(words):
-            return {"type": "text", "text": _cut(words, _LONGEST), "style": {"bold": True}}
+            return {"type": "text", "text": cut(words, _LONGEST), "style": {"bold": True}}
         case Code(words):
-            return {"type": "text", "text": _cut(words, _LONGEST), "style": {"code": True}}
+            return {"type": "text", "text": cut(words, _LONGEST), "style": {"code": True}}
         case Moment(at, seconds):
             # Slack puts it in the reader's own time zone ("date" element of rich text).
             return {
@@ -214,7 +214,7 @@ def _span(span: Plain | Bold | Code | Moment) -> Block:
 
 def _bars(bars: Bars) -> Block:
     elements: list[Block] = [
-        {"type": "text", "text": f"{_cut(bars.title, _LONGEST)}\n", "style": {"bold": True}}
+        {"type": "text", "text": f"{cut(bars.title, _LONGEST)}\n", "style": {"bold": True}}
     ]
     for number, bar in enumerate(bars.bars):
         share = min(1.0, max(0.0, bar.share))
@@ -224,7 +224,7 @@ def _bars(bars: Bars) -> Block:
         elements += [
             {"type": "text", "text": f"{drawn} {share:>4.0%}", "style": {"code": True}},
             {"type": "text", "text": f"  {bar.value:,}  "},
-            {"type": "text", "text": f"{_cut(bar.label, _LONGEST)}{end}"},
+            {"type": "text", "text": f"{cut(bar.label, _LONGEST)}{end}"},
         ]
     return _rich({"type": "rich_text_section", "elements": elements})
 
@@ -299,10 +299,5 @@ def _field(field: Field) -> Block:
 
 def _plain(text: str, longest: int) -> Block:
     # emoji off: ":smile:" in a subject stays what it is.
-    shown = _cut(text, longest, lines=True) or " "
+    shown = cut(text, longest, lines=True) or " "
     return {"type": "plain_text", "text": shown, "emoji": False}
-
-
-def _cut(text: str, longest: int, *, lines: bool = False) -> str:
-    # Cut before it is made visible too, which only ever makes it longer.
-    return short(visible(short(text, longest), lines=lines), longest)
