@@ -40,12 +40,14 @@ class Ingest:
     async def take_in(self, server: MailServer) -> int:
         """Take in everything new; return how many submissions that was."""
         async with self._store.reading() as session:
-            row = await session.get(PollCursor, server.name)
-        cursor, taken = (row.cursor if row else None), 0
+            cursor = await _cursor(session, server.name)
+        taken = 0
         while True:
             batch = await server.submissions(cursor, _BATCH)
             if batch:
                 async with self._store.session() as session:
+                    if await _cursor(session, server.name) != cursor:
+                        return taken  # another poll has taken these in meanwhile
                     await self._write(session, server.name, batch)
                 cursor, taken = batch[-1].cursor, taken + len(batch)
             if len(batch) < _BATCH:
@@ -109,6 +111,11 @@ class Ingest:
         await session.merge(
             PollCursor(server=server, cursor=batch[-1].cursor, last_at=batch[-1].at)
         )
+
+
+async def _cursor(session: AsyncSession, server: str) -> str | None:
+    row = await session.get(PollCursor, server, with_for_update=True)
+    return row.cursor if row else None
 
 
 def subject_key(subject: str) -> str:
