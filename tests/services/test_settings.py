@@ -1,7 +1,6 @@
 """The settings: the environment wins, each mistake is named, and no secret is ever shown."""
 
 import os
-from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -17,10 +16,9 @@ _SLACK = f'[slack]\nbot_token = "{_CANARY}"\nchannel = "C1"\napp_token = "{_CANA
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.upper().startswith("SPOOLWARDEN_")]:
         monkeypatch.delenv(name)
-    yield
 
 
 def _file(folder: Path, text: str) -> Path:
