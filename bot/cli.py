@@ -73,10 +73,14 @@ def demo(
             f"  You are {OTTO.real_name}, operator; the page lets you be {VERA.real_name}, viewer, "
             f"or {ADA.real_name}, admin.\n"
             "  An account is about to be abused. The alert comes by itself; then press "
-            "[bold]Stop sending[/],\n  or type /spool help. Ctrl-C ends everything.\n"
+            "[bold]Stop sending[/],\n  or type /spool help. Ctrl-C ends everything.\n",
+            soft_wrap=True,
         )
         if browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
             webbrowser.open(url)
+
+    def say(line: str) -> None:
+        console.print(f"  {escape(line)}", soft_wrap=True)
 
     with contextlib.ExitStack() as stack:
         folder = state or Path(
@@ -88,7 +92,7 @@ def demo(
 
         async def run() -> None:
             with _until_signal() as stop:
-                await play(plan, lambda line: console.print(f"  {escape(line)}"), opened, stop)
+                await play(plan, say, opened, stop)
 
         asyncio.run(run())
 

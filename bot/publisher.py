@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from sqlmodel import col, select
 
 from bot import cards
-from bot.chat import Chat, ChatDown, ChatRefused
+from bot.chat import Chat, ChatDown, ChatGone, ChatRefused
 from bot.commands import CARD_ACTIONS
 from bot.elements import Card
 from services.clock import Clock
@@ -168,11 +168,23 @@ class Publisher:
                 posted.tried_at = None  # it surely did not arrive
                 await self._save(posted)
             raise
+        except ChatGone as error:
+            # An alert that was deleted comes back while it matters; a line does not.
+            if kind == INCIDENT and await self._is_live(ref):
+                posted.message_id, posted.channel = None, self._chat.place.channel
+                await self._save(posted)
+                return
+            posted.error = error.sentence
         except ChatRefused as error:
             _log.error("%s cannot be shown: %s", name, error.sentence)
             posted.error = error.sentence
         posted.version = version
         await self._save(posted)
+
+    async def _is_live(self, incident_id: int) -> bool:
+        async with self._store.reading() as session:
+            incident = await session.get(Incident, incident_id)
+        return incident is not None and incident.state in LIVE
 
     async def _posted(self, kind: str, ref: int) -> Posted | None:
         async with self._store.reading() as session:

@@ -22,7 +22,7 @@ async def play(plan: Plan, say: Say, opened: Callable[[str], None], stop: asynci
     """
     async with stage(plan, say) as made:
         await made.workspace.until_app_connected()
-        opened(made.workspace.page_url)
+        opened(f"{made.workspace.page_url}&as={OTTO.id}")
         acts = [
             made.traffic.ordinary(_LETTERS_A_SECOND),
             _attack(made, LOUD, _LOUD_AFTER, say),
