@@ -295,7 +295,7 @@ def dashboard(state: Dashboard) -> Card:
             )
         )
     )
-    return Card(f"Spool of {state.server}", tuple(sections), fallback="The spool dashboard")
+    return Card(f"Spool of {_name(state.server)}", tuple(sections), fallback="The spool dashboard")
 
 
 def incidents(rows: Sequence[Incident]) -> Card:
@@ -359,17 +359,19 @@ def results(found: Found) -> Card:
 
 
 def _message(message: Message) -> Text:
+    """Return what tells messages apart, in lines that nothing a sender wrote can add to."""
     to = message.recipients[0] if message.recipients else "nobody"
     more = f" and {len(message.recipients) - 1:,} more" if len(message.recipients) > 1 else ""
     where = message.queue.value
     if message.queue is Queue.QUARANTINE:
-        where = f"quarantine, {message.folder}"
-    error = f"\n{short(message.last_error, 120)}" if message.last_error else ""
+        where = f"quarantine, {_name(message.folder or '')}"
+    client = _name(message.client_ip or "unknown")
+    error = f"\n{cut(message.last_error, 120)}" if message.last_error else ""
     return say(
         f"{message.arrived:%Y-%m-%d %H:%M:%S} UTC · {where} · {size(message.size)} · "
-        f"{message.queue_id}\n"
-        f"{_name(message.sender)} → {_name(to)}{more} · from {message.client_ip or 'unknown'}\n"
-        f"{short(message.subject, 150) or '(no subject)'}{error}",
+        f"{_name(message.queue_id)}\n"
+        f"{_name(message.sender)} → {_name(to)}{more} · from {client}\n"
+        f"{cut(message.subject, 150) or '(no subject)'}{error}",
     )
 
 
@@ -389,7 +391,7 @@ def preview(shown: Preview) -> Card:
     if shown.attachments:
         names = [short(name, 60) for name in shown.attachments[:10]]
         points.append(say("Attachments, not opened: ", ", ".join(names)))
-    headers = "\n".join(f"{name}: {short(value, 200)}" for name, value in shown.headers)
+    headers = "\n".join(f"{_name(name)}: {cut(value, 200)}" for name, value in shown.headers)
     return Card(
         short(f"Message {message.queue_id}", 60),
         (

@@ -15,7 +15,7 @@ from services.words import short
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Text as it is."""
+    """Text as it is. A line feed makes a new line in a Row, and is written out elsewhere."""
 
     text: str
 
@@ -145,7 +145,7 @@ class Menu:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table with a button at its end."""
+    """A line of a table with a button at its end; its text may have line feeds of ours."""
 
     text: Text
     button: Button

@@ -168,7 +168,7 @@ def _section(section: Section, number: int) -> Block:
         case Row(text, button):
             return {
                 "type": "section",
-                "text": _plain(_lines(text), 3000),
+                "text": _plain(_lines(text), 3000, lines=True),
                 "block_id": f"row-{number}",
                 "accessory": _element(button),
             }
@@ -197,7 +197,7 @@ def _spans(text: Text) -> list[Block]:
 def _span(span: Plain | Bold | Code | Moment) -> Block:
     match span:
         case Plain(words):
-            return {"type": "text", "text": cut(words, _LONGEST, lines=True)}
+            return {"type": "text", "text": cut(words, _LONGEST)}
         case Bold(words):
             return {"type": "text", "text": cut(words, _LONGEST), "style": {"bold": True}}
         case Code(words):
@@ -297,7 +297,7 @@ def _field(field: Field) -> Block:
     return block
 
 
-def _plain(text: str, longest: int) -> Block:
+def _plain(text: str, longest: int, *, lines: bool = False) -> Block:
     # emoji off: ":smile:" in a subject stays what it is.
-    shown = cut(text, longest, lines=True) or " "
+    shown = cut(text, longest, lines=lines) or " "
     return {"type": "plain_text", "text": shown, "emoji": False}
