@@ -124,6 +124,23 @@ def test_a_form_with_anything_in_its_places_is_taken_and_harmless(
         assert_form_is_safe(FORMS[name](words))
 
 
+@pytest.mark.parametrize("name", [*CARDS, *FORMS])
+@pytest.mark.parametrize("text", ["one\ntwo\tthree", "\n\n\r\n"])
+def test_no_text_makes_lines_of_its_own(name: str, text: str) -> None:
+    def lines(text: str) -> int:
+        words = words_of(text)
+        if name in CARDS:
+            rendered = message(CARDS[name](words))
+        else:
+            rendered = form(FORMS[name](words), CHANNEL)["blocks"]
+        # What is set off as a text of several lines may have them.
+        kept = [block for block in rendered if "preformatted" not in json.dumps(block)]
+        assert "\t" not in shown(kept)
+        return shown(kept).count("\n")
+
+    assert lines(text) == lines("anna@example.com")
+
+
 @pytest.mark.parametrize("name", CARDS)
 def test_a_panel_is_well_made_by_the_client_librarys_classes(name: str) -> None:
     view = panel(CARDS[name](words_of(*ATTACKS)), CHANNEL)
