@@ -18,6 +18,7 @@ from bot.elements import (
     Tick,
     Values,
     Write,
+    cut,
     say,
     visible,
 )
@@ -26,7 +27,7 @@ from services.mail.port import Network, UserState
 from services.models import Intent
 from services.pipeline import Proposal
 from services.remedies import DELETED, REVIEW, Target, describe, show_network
-from services.words import count, short, span
+from services.words import count, span
 
 # Slack's checkboxes hold ten options; the last stands for all that are left.
 _TICKS = 10
@@ -276,7 +277,7 @@ def _folder(text: str) -> str:
     try:
         name = read_folder(text)
     except ValueError as error:
-        raise BadArgument(f"I cannot use “{short(text, 40)}”: {error}.") from error
+        raise BadArgument(f"I cannot use “{cut(text, 40)}”: {error}.") from error
     if name == DELETED:
         raise BadArgument(f"“{DELETED}” is where deleted messages wait; use Delete for that.")
     return name
