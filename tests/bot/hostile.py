@@ -91,7 +91,7 @@ _OURS = {
     "block_id": r"buttons|row-\d{1,2}|[a-z]{1,20}",
     "action_id": r"(press|pick):(first|second|third|more|undo|before|after|move|delete|"
     r"preview-\d{1,2})|value",
-    "value": rf"{_INTENT}|[a-z0-9-]{{1,40}}",
+    "value": rf"{_INTENT}|[a-z0-9_-]{{1,40}}",
     "callback_id": r"form",
     "private_metadata": rf'\["C0OPS", "({_INTENT})?"\]',
     "format": r"\{date_short_pretty\} \{time(_secs)?\}",
