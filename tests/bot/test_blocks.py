@@ -103,8 +103,8 @@ def test_texts_of_a_hundred_kilobytes_are_cut_to_what_slack_takes(text: str) -> 
         assert_form_is_safe(asked(words_of(text)))
 
 
-# Several of a kind, so that all texts of a pool get a place: 400 and 150 pools of 25.
-@settings(max_examples=400, deadline=None)
+# Several of a kind, so that all texts of a pool get a place: 300 and 150 pools of 25.
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(sorted(CARDS)), min_size=3, max_size=3), POOLS)
 def test_a_card_with_anything_in_its_places_is_taken_and_harmless(
     names: list[str], pool: list[str]
