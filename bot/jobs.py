@@ -1,5 +1,6 @@
 """When things happen: APScheduler runs the polls and the upkeep, never two of one at once."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,14 @@ from services.watch import Watch
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
+
+
+def _no_cut_off_job(record: logging.LogRecord) -> bool:
+    # APScheduler logs a job that stop() cut off as an error, with its traceback.
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
 
 
 class Jobs:
