@@ -23,6 +23,8 @@ HTTP_PATH = "/slack/events"
 # Slack's payloads carry the whole message; a view state is at most a few hundred kB.
 _LARGEST = 2 * 1024 * 1024
 _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds between tries; the last one repeats
+# A connection that was cut is noticed after this long, one that fell silent after four times it.
+_PING_SECONDS = 5.0
 _GRACE = 10.0  # seconds that answers under way get to end when the bot stops
 
 
@@ -74,7 +76,9 @@ class SlackConnection:
         assert token is not None  # noqa: S101 - the settings see to it
         tries = 0
         while True:
-            handler = AsyncSocketModeHandler(self._app, token.get_secret_value())
+            handler = AsyncSocketModeHandler(
+                self._app, token.get_secret_value(), ping_interval=_PING_SECONDS
+            )
             try:
                 await handler.connect_async()  # type: ignore[no-untyped-call]
             except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
