@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from services.errors import BadArgument, SpoolwardenError
 from services.mail.port import (
     DELIVERING,
     Block,
@@ -138,20 +139,25 @@ async def _stop(aim: Aim) -> Result:
         else:
             said = f"{account} was already disabled ({user.state.value}). "
     results: list[MessageResult] = []
-    # Messages accepted while the first lot was being held are caught by the next look.
-    for _ in range(3):
-        query = SpoolQuery(sender=account, queues=DELIVERING)
-        ids = await server.matching_ids(query, limit=MAX_MESSAGES)
-        if not ids:
-            break
-        results += await server.hold(ids)
+    failed = ""
+    try:
+        # Messages accepted while the first lot was being held are caught by the next look.
+        for _ in range(3):
+            query = SpoolQuery(sender=account, queues=DELIVERING)
+            ids = await server.matching_ids(query, limit=MAX_MESSAGES)
+            if not ids:
+                break
+            results += await server.hold(ids)
+    except SpoolwardenError as error:
+        # The account is disabled by now; that must be told, and must be undoable.
+        failed = f" Then it failed: {error.sentence} What waits may still go out; stop it again."
     held = _ids(results, Fate.DONE)
     return Result(
-        summary=f"{said}{_tally(results, 'held')}",
+        summary=f"{said}{_tally(results, 'held')}{failed}",
         messages=tuple(results),
         undo=undo.model_copy(update={"held": held}),
         incident_state=IncidentState.REMEDIED,
-        ok=_ok(results),
+        ok=_ok(results) and not failed,
     )
 
 
@@ -247,14 +253,24 @@ async def _enable(aim: Aim) -> Result:
 
 async def _block(aim: Aim) -> Result:
     replaced: list[Block] = []
-    for network in aim.target.networks:
-        before = await aim.server.block(network, reason=aim.reason, lasting=aim.target.lasting)
+    blocked: list[Network] = []
+    failed = ""
+    for network in _named(aim):
+        try:
+            before = await aim.server.block(network, reason=aim.reason, lasting=aim.target.lasting)
+        except SpoolwardenError as error:
+            if not blocked:
+                raise
+            failed = f" Then it failed: {error.sentence} The other addresses were not blocked."
+            break
+        blocked.append(network)
         if before:
             replaced.append(before)
     lasting = f"for {span(aim.target.lasting)}" if aim.target.lasting else "until lifted"
     return Result(
-        f"SMTP from {_networks(aim.target.networks)} is refused {lasting}.",
-        undo=Undo(blocked=aim.target.networks, replaced=tuple(replaced)),
+        f"SMTP from {_networks(blocked)} is refused {lasting}.{failed}",
+        undo=Undo(blocked=tuple(blocked), replaced=tuple(replaced)),
+        ok=not failed,
     )
 
 
@@ -270,13 +286,24 @@ async def _undo_block(aim: Aim, undo: Undo) -> Result:
 
 
 async def _unblock(aim: Aim) -> Result:
-    lifted = [await aim.server.unblock(network) for network in aim.target.networks]
-    entries = tuple(block for block in lifted if block)
+    entries: list[Block] = []
+    failed = ""
+    for network in _named(aim):
+        try:
+            lifted = await aim.server.unblock(network)
+        except SpoolwardenError as error:
+            if not entries:
+                raise
+            failed = f" Then it failed: {error.sentence} The other blocks stand."
+            break
+        if lifted:
+            entries.append(lifted)
     if not entries:
         return Result(f"{_networks(aim.target.networks)} was not on the block list.")
     return Result(
-        f"{_networks([b.network for b in entries])} may use SMTP again.",
-        undo=Undo(replaced=entries),
+        f"{_networks([b.network for b in entries])} may use SMTP again.{failed}",
+        undo=Undo(replaced=tuple(entries)),
+        ok=not failed,
     )
 
 
@@ -334,9 +361,16 @@ async def _put_block_back(aim: Aim, block: Block) -> None:
 
 
 def _account(aim: Aim) -> str:
+    # The null sender of bounces can be an incident's; it is nobody's account.
     if not aim.target.account:
-        raise ValueError("this remedy needs an account")
+        raise BadArgument("No account was named. Nothing was done.")
     return aim.target.account
+
+
+def _named(aim: Aim) -> Sequence[Network]:
+    if not aim.target.networks:
+        raise BadArgument("No address was named. Nothing was done.")
+    return aim.target.networks
 
 
 def _ids(results: Sequence[MessageResult], fate: Fate) -> tuple[str, ...]:
