@@ -69,10 +69,16 @@ class Undo(_Value):
     account: str | None = None
     user_state: UserState | None = None  # as it was before
     held: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()  # out of the queue
+    moved_from: dict[str, tuple[str, ...]] = {}  # out of a folder: queue ids
     restored_from: dict[str, tuple[str, ...]] = {}  # folder: queue ids
     blocked: tuple[Network, ...] = ()
     replaced: tuple[Block, ...] = ()  # block entries as they were before
+
+    @property
+    def in_folder(self) -> tuple[str, ...]:
+        """The messages that an act put into its folder, wherever they were before."""
+        return (*self.moved, *(i for ids in self.moved_from.values() for i in ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,22 +175,46 @@ async def _undo_stop(aim: Aim, undo: Undo) -> Result:
 
 async def _move(aim: Aim) -> Result:
     folder = aim.target.folder or REVIEW
-    results = await aim.server.move(aim.target.queue_ids, folder)
+    results, undo = await _to_folder(aim, folder)
     return Result(
         f"To the folder {folder}: {_tally(results, 'moved')}",
         tuple(results),
-        Undo(moved=_ids(results, Fate.DONE)),
+        undo,
         ok=_ok(results),
     )
 
 
+async def _to_folder(aim: Aim, folder: str) -> tuple[list[MessageResult], Undo]:
+    """Move the messages; what lay in a folder already must not go to the queue when undone."""
+    folders = await _folders_of(aim)
+    results = await aim.server.move(aim.target.queue_ids, folder)
+    done = _ids(results, Fate.DONE)
+    moved_from = _only(folders, done)
+    stored = {queue_id for ids in moved_from.values() for queue_id in ids}
+    moved = tuple(queue_id for queue_id in done if queue_id not in stored)
+    return results, Undo(moved=moved, moved_from=moved_from)
+
+
 async def _undo_move(aim: Aim, undo: Undo) -> Result:
     results = await aim.server.restore(undo.moved)
+    for folder, ids in undo.moved_from.items():
+        results += await aim.server.move(ids, folder)
     return Result(_tally(results, "put back"), tuple(results), ok=_ok(results))
 
 
 async def _restore(aim: Aim) -> Result:
-    # Which folder each came from is what undoing needs.
+    folders = await _folders_of(aim)
+    results = await aim.server.restore(aim.target.queue_ids)
+    return Result(
+        _tally(results, "put back in the queue"),
+        tuple(results),
+        Undo(restored_from=_only(folders, _ids(results, Fate.DONE))),
+        ok=_ok(results),
+    )
+
+
+async def _folders_of(aim: Aim) -> dict[str, tuple[str, ...]]:
+    """Return which folder holds which of the messages: what undoing needs."""
     origin: dict[str, tuple[str, ...]] = {}
     wanted = set(aim.target.queue_ids)
     for folder in await aim.server.folders():
@@ -192,15 +222,13 @@ async def _restore(aim: Aim) -> Result:
         inside = await aim.server.matching_ids(query, limit=MAX_MESSAGES)
         if mine := tuple(i for i in inside if i in wanted):
             origin[folder] = mine
-    results = await aim.server.restore(aim.target.queue_ids)
-    done = set(_ids(results, Fate.DONE))
-    undo = {folder: tuple(i for i in ids if i in done) for folder, ids in origin.items()}
-    return Result(
-        _tally(results, "put back in the queue"),
-        tuple(results),
-        Undo(restored_from=undo),
-        ok=_ok(results),
-    )
+    return origin
+
+
+def _only(folders: dict[str, tuple[str, ...]], ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    kept = set(ids)
+    some = {name: tuple(i for i in inside if i in kept) for name, inside in folders.items()}
+    return {name: inside for name, inside in some.items() if inside}
 
 
 async def _undo_restore(aim: Aim, undo: Undo) -> Result:
@@ -214,11 +242,11 @@ async def _delete(aim: Aim) -> Result:
     if aim.target.permanent:
         results = await aim.server.delete(aim.target.queue_ids)
         return Result(f"For good: {_tally(results, 'deleted')}", tuple(results), ok=_ok(results))
-    results = await aim.server.move(aim.target.queue_ids, DELETED)
+    results, undo = await _to_folder(aim, DELETED)
     return Result(
         f"{_tally(results, 'deleted')} They can be brought back for {span(aim.kept)}.",
         tuple(results),
-        Undo(moved=_ids(results, Fate.DONE)),
+        undo,
         ok=_ok(results),
     )
 
