@@ -303,14 +303,19 @@ async def _block(aim: Aim) -> Result:
 
 
 async def _undo_block(aim: Aim, undo: Undo) -> Result:
-    before = {block.network: block for block in undo.replaced}
+    before = {block.network: block for block in undo.replaced if not _over(aim, block)}
     for network in undo.blocked:
         if network in before:
             await _put_block_back(aim, before[network])
         else:
             await aim.server.unblock(network)
-    kept = f" {count(len(before), 'entry', 'entries')} stand as before." if before else ""
-    return Result(f"{_networks(undo.blocked)} may use SMTP again.{kept}")
+    said = []
+    if free := [network for network in undo.blocked if network not in before]:
+        said.append(f"{_networks(free)} may use SMTP again.")
+    if before:
+        stay = "stays" if len(before) == 1 else "stay"
+        said.append(f"{_networks(list(before))} {stay} blocked, as before.")
+    return Result(" ".join(said))
 
 
 async def _unblock(aim: Aim) -> Result:
@@ -336,9 +341,12 @@ async def _unblock(aim: Aim) -> Result:
 
 
 async def _undo_unblock(aim: Aim, undo: Undo) -> Result:
-    for block in undo.replaced:
+    again = [block for block in undo.replaced if not _over(aim, block)]
+    for block in again:
         await _put_block_back(aim, block)
-    return Result(f"SMTP from {_networks([b.network for b in undo.replaced])} is refused again.")
+    if not again:
+        return Result("The block would have run out by now, so it was not put back.")
+    return Result(f"SMTP from {_networks([b.network for b in again])} is refused again.")
 
 
 async def _acknowledge(_: Aim) -> Result:
@@ -382,10 +390,12 @@ async def _put_state_back(aim: Aim, undo: Undo) -> str:
 
 async def _put_block_back(aim: Aim, block: Block) -> None:
     lasting = block.until - aim.now if block.until else None
-    if lasting is not None and lasting <= timedelta(0):
-        await aim.server.unblock(block.network)  # it would have run out by now
-    else:
-        await aim.server.block(block.network, reason=block.reason, lasting=lasting)
+    await aim.server.block(block.network, reason=block.reason, lasting=lasting)
+
+
+def _over(aim: Aim, block: Block) -> bool:
+    """Tell whether an entry would have run out by now."""
+    return block.until is not None and block.until <= aim.now
 
 
 def _account(aim: Aim) -> str:
