@@ -11,7 +11,7 @@ A button or form holds only the id of an Intent. Using it goes:
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import BadArgument, Expired, NotCapable, Refused, SpoolwardenError
-from services.mail.port import MailServer, Queue, SpoolQuery, UserState
+from services.mail.port import MailServer, Network, Queue, SpoolQuery, UserState
 from services.models import LIVE, Announcement, Incident, IncidentState, Intent, IntentState, Lesson
 from services.people import BOT, Actor, Place, Role
 from services.remedies import (
@@ -38,7 +38,7 @@ from services.remedies import (
     Undo,
     show_network,
 )
-from services.rules import Rules
+from services.rules import Rules, plain
 from services.settings import SafetySettings
 from services.store import Store
 
@@ -187,6 +187,7 @@ class Pipeline:
         if target.query is not None and not target.queue_ids:
             ids = await mail.matching_ids(target.query, limit=MAX_MESSAGES)
             target = target.model_copy(update={"queue_ids": ids})
+        target = target.model_copy(update={"networks": _distinct(target.networks)})
         if action == "block":
             allowed = []
             own = await mail.own_networks()
@@ -255,7 +256,16 @@ class Pipeline:
             target = amend(target)
         original = await self._original(intent)
         remedy = REMEDIES[original.action if original else intent.action]
-        await self._authorise(actor, remedy, intent.server, target, intent.incident_id)
+        await self._authorise(
+            actor,
+            remedy,
+            intent.server,
+            target,
+            intent.incident_id,
+            undoing=original is not None,
+        )
+        if remedy.name == "block" and original is None:
+            await self._check_networks(actor, intent, target)
         intent = await self._claim(actor, intent, remedy, target)
         aim = Aim(
             self.server(intent.server),
@@ -399,12 +409,19 @@ class Pipeline:
         )
 
     async def _authorise(
-        self, actor: Actor, remedy: Remedy, server: str, target: Target, incident_id: int | None
+        self,
+        actor: Actor,
+        remedy: Remedy,
+        server: str,
+        target: Target,
+        incident_id: int | None,
+        *,
+        undoing: bool = False,
     ) -> None:
         try:
             needed = Role.ADMIN if target.permanent else remedy.role
             await self._access.require(actor, needed, f"use “{remedy.name}”")
-            if remedy.changes_account and target.user_state is not UserState.ACTIVE:
+            if _may_disable(remedy, target, undoing=undoing):
                 self._rules.check_account(target.account or "")
             for needs in remedy.needs(self.server(server).capabilities):
                 if not needs.able:
@@ -413,6 +430,16 @@ class Pipeline:
             await self._refuse(
                 actor, remedy.name, server, target, incident_id, refusal.sentence, refusal
             )
+
+    async def _check_networks(self, actor: Actor, intent: Intent, target: Target) -> None:
+        """Refuse if a rule forbids any: since they were proposed the rules may have changed."""
+        own = await self.server(intent.server).own_networks()
+        try:
+            for network in target.networks:
+                self._rules.check_network(network, own)
+        except Refused as refusal:
+            why = f"{refusal.sentence} Nothing was blocked."
+            await self._refuse(actor, intent.action, intent.server, target, intent.incident_id, why)
 
     async def _refuse(
         self,
@@ -633,6 +660,17 @@ def _undoable(intent: Intent) -> bool:
         and not intent.undone
         and intent.state in (IntentState.DONE, IntentState.FAILED)
     )
+
+
+def _distinct(networks: Sequence[Network]) -> tuple[Network, ...]:
+    """Return each once: a second block of the same would take the first for an older one."""
+    return tuple(dict.fromkeys(plain(network) for network in networks))
+
+
+def _may_disable(remedy: Remedy, target: Target, *, undoing: bool) -> bool:
+    """Tell whether this can leave an account disabled: so can undoing what enabled it."""
+    enables = remedy.name == "enable" or target.user_state is UserState.ACTIVE
+    return (remedy.changes_account or remedy.name == "enable") and enables is undoing
 
 
 async def _touch(session: AsyncSession, intent: Intent) -> None:
