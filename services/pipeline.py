@@ -20,7 +20,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.access import Access
-from services.audit import AuditLog, Line, Phase
+from services.audit import AuditLog, Line, Phase, storable
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import BadArgument, Expired, NotCapable, Refused, SpoolwardenError
@@ -217,8 +217,9 @@ class Pipeline:
 
         Raises Expired with a sentence otherwise; the attempt is audited.
         """
+        intent_id = storable(intent_id[:64])
         async with self._store.reading() as session:
-            intent = await session.get(Intent, intent_id[:64])
+            intent = await session.get(Intent, intent_id)
         why = None
         if intent is None:
             why = "This button is unknown to Spoolwarden. Nothing was done."
@@ -235,7 +236,7 @@ class Pipeline:
                     intent.action if intent else "unknown button",
                     actor,
                     intent.server if intent else "",
-                    intent_id=intent_id[:64],
+                    intent_id=intent_id,
                     detail={"why": why},
                 )
             )
@@ -491,7 +492,7 @@ class Pipeline:
                     .values(
                         state=IntentState.CLAIMED,
                         claimed_by=actor.key,
-                        claimed_name=actor.name,
+                        claimed_name=storable(actor.name),
                         claimed_at=now,
                         target=target.model_dump_json(),
                     )
@@ -593,7 +594,7 @@ class Pipeline:
         closed = incident.state not in LIVE
         if result.ok and state is not None and not closed:
             incident.state = state
-            incident.state_by, incident.state_at = actor.name, now
+            incident.state_by, incident.state_at = storable(actor.name), now
             if result.snoozed:
                 incident.snoozed_until = now + result.snoozed
             elif state is not IncidentState.SNOOZED:
