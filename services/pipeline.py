@@ -277,8 +277,7 @@ class Pipeline:
         )
         try:
             if original is not None and remedy.undo is not None:
-                undo = Undo.model_validate_json(original.undo or "{}")
-                result = await remedy.undo(aim, undo)
+                result = await remedy.undo(aim, _undo_of(original))
             else:
                 result = await remedy.act(aim)
         except SpoolwardenError as error:
@@ -324,50 +323,65 @@ class Pipeline:
         return len(cut)
 
     async def purge(self) -> int:
-        """Delete for good what was deleted long enough ago; return how many messages."""
+        """Delete for good what was deleted long enough ago; return how many messages.
+
+        A mail server that does not answer keeps no other one from being purged; its
+        messages are tried again the next time.
+        """
         now, purged = self._clock.now(), 0
         async with self._store.reading() as session:
-            due = (
+            standing = (
                 await session.exec(
                     select(Intent).where(
                         Intent.action == "delete",
-                        Intent.state == IntentState.DONE,
+                        # Of a deletion that failed in part, the other part was done.
+                        col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
                         col(Intent.undo).is_not(None),
                         col(Intent.undone).is_(False),
-                        col(Intent.undo_until) <= now,
                     )
                 )
             ).all()
+        due: list[Intent] = []
+        # What was brought back and deleted anew is kept as long as the later deletion says.
+        kept: dict[str, set[str]] = {}
+        for intent in standing:
+            if (intent.undo_until or now) <= now:
+                due.append(intent)
+            else:
+                kept.setdefault(intent.server, set()).update(_undo_of(intent).in_folder)
         for intent in due:
-            undo = Undo.model_validate_json(intent.undo or "{}")
-            server = self.server(intent.server)
-            query = SpoolQuery(queues=(Queue.QUARANTINE,), folder=DELETED)
-            still = set(await server.matching_ids(query, limit=MAX_MESSAGES))
-            # Somebody may have brought some of them back by another way.
-            ids = [queue_id for queue_id in undo.moved if queue_id in still]
-            line = Line(
-                Phase.INTENT,
-                "purge",
-                BOT,
-                intent.server,
-                intent_id=intent.id,
-                detail={"messages": len(ids)},
-            )
-            await self._audit.write(line)
-            result = Result("", tuple(await server.delete(ids)))
-            async with self._store.session() as session:
-                row = await session.get(Intent, intent.id)
-                if row is not None:
-                    row.undo = None
-                    session.add(row)
-                    await _touch(session, row)
-                await self._audit.append(
-                    session, replace(line, phase=Phase.RESULT, detail=result.tally())
-                )
-            purged += result.tally()["done"]
+            try:
+                purged += await self._purge(intent, kept.get(intent.server, set()))
+            except SpoolwardenError as error:
+                _log.warning("%s: purging failed: %s", intent.server, error.sentence)
         if due:
             self._changed()
         return purged
+
+    async def _purge(self, intent: Intent, kept: set[str]) -> int:
+        server = self.server(intent.server)
+        query = SpoolQuery(queues=(Queue.QUARANTINE,), folder=DELETED)
+        # Somebody may have brought some of them back by another way.
+        still = set(await server.matching_ids(query, limit=MAX_MESSAGES)) - kept
+        ids = [queue_id for queue_id in _undo_of(intent).in_folder if queue_id in still]
+        line = Line(
+            Phase.INTENT,
+            "purge",
+            BOT,
+            intent.server,
+            intent_id=intent.id,
+            detail={"messages": len(ids)},
+        )
+        await self._audit.write(line)
+        tally = Result("", tuple(await server.delete(ids))).tally()
+        async with self._store.session() as session:
+            row = await session.get(Intent, intent.id)
+            if row is not None:
+                row.undo = None
+                session.add(row)
+                await _touch(session, row)
+            await self._audit.append(session, replace(line, phase=Phase.RESULT, detail=tally))
+        return tally["done"]
 
     def server(self, name: str) -> MailServer:
         """Return the mail server of that name; raises BadArgument if there is none."""
@@ -661,6 +675,10 @@ def _undoable(intent: Intent) -> bool:
         and not intent.undone
         and intent.state in (IntentState.DONE, IntentState.FAILED)
     )
+
+
+def _undo_of(intent: Intent) -> Undo:
+    return Undo.model_validate_json(intent.undo or "{}")
 
 
 def _distinct(networks: Sequence[Network]) -> tuple[Network, ...]:
