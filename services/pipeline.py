@@ -394,6 +394,7 @@ class Pipeline:
     async def done_on(self, incident_id: int) -> dict[str, Intent]:
         """Return the acts on an incident that stand, each remedy's newest, by its name."""
         async with self._store.reading() as session:
+            incident = await session.get(Incident, incident_id)
             rows = await session.exec(
                 select(Intent)
                 .where(
@@ -404,7 +405,11 @@ class Pipeline:
                 )
                 .order_by(col(Intent.finished_at))
             )
-            return {intent.action: intent for intent in rows.all()}
+            return {
+                intent.action: intent
+                for intent in rows.all()
+                if not (REMEDIES[intent.action].once and _overtaken(incident, intent))
+            }
 
     # -- the steps --------------------------------------------------------------
 
@@ -522,27 +527,30 @@ class Pipeline:
             else:
                 await self._audit.append(session, replace(line, phase=Phase.REPEATED))
         if repeat is not None or row is None:
-            who = repeat.claimed_name if repeat else None
-            raise Expired(
-                f"This was already done{f' by {who}' if who else ''}; nothing was done twice."
-            )
+            raise Expired(_repeated(repeat))
         self._changed()
         return row
 
     async def _twin(self, session: AsyncSession, intent: Intent, remedy: Remedy) -> Intent | None:
         """Return the same act on the same incident, under way or standing, asked elsewhere."""
-        if not remedy.once or intent.incident_id is None or intent.undo_of is not None:
+        others = select(Intent).where(
+            Intent.action == intent.action,
+            Intent.id != intent.id,
+            col(Intent.state).in_((IntentState.CLAIMED, IntentState.DONE)),
+        )
+        if intent.undo_of is not None:
+            # Each channel has its own button; by now the account may be stopped anew.
+            return (await session.exec(others.where(Intent.undo_of == intent.undo_of))).first()
+        if not remedy.once or intent.incident_id is None:
             return None
+        incident = await session.get(Incident, intent.incident_id)
         rows = await session.exec(
-            select(Intent).where(
+            others.where(
                 Intent.incident_id == intent.incident_id,
-                Intent.action == intent.action,
-                Intent.id != intent.id,
-                col(Intent.state).in_((IntentState.CLAIMED, IntentState.DONE)),
                 col(Intent.undone).is_(False),
             )
         )
-        return rows.first()
+        return next((twin for twin in rows.all() if not _overtaken(incident, twin)), None)
 
     async def _finish(
         self, actor: Actor, place: Place, intent: Intent, original: Intent | None, result: Result
@@ -690,6 +698,28 @@ def _may_disable(remedy: Remedy, target: Target, *, undoing: bool) -> bool:
     """Tell whether this can leave an account disabled: so can undoing what enabled it."""
     enables = remedy.name == "enable" or target.user_state is UserState.ACTIVE
     return (remedy.changes_account or remedy.name == "enable") and enables is undoing
+
+
+def _overtaken(incident: Incident | None, done: Intent) -> bool:
+    """Tell whether an incident was opened again since, so that the act can be done anew."""
+    return (
+        incident is not None
+        and incident.state == IncidentState.OPEN
+        and incident.state_at is not None
+        and done.finished_at is not None
+        and incident.state_at >= done.finished_at
+    )
+
+
+def _repeated(before: Intent | None) -> str:
+    """Return the sentence for a button that was used, or whose act was done elsewhere."""
+    who = f" by {before.claimed_name}" if before and before.claimed_name else ""
+    if before is not None and before.state in (IntentState.FAILED, IntentState.INTERRUPTED):
+        return (
+            f"This was tried already{who} and did not work out; nothing was done now. "
+            "Use a newer button, or ask for it again with /spool."
+        )
+    return f"This was already done{who}; nothing was done twice."
 
 
 async def _touch(session: AsyncSession, intent: Intent) -> None:
