@@ -306,6 +306,12 @@ class Pipeline:
                     "done. It is safe to do it again: what is already so stays so."
                 )
                 session.add(intent)
+                if intent.incident_id is not None:
+                    # Its card shows a button that is used up: it must be drawn anew.
+                    incident = await session.get(Incident, intent.incident_id)
+                    if incident is not None:
+                        incident.version += 1
+                        session.add(incident)
                 await self._audit.append(
                     session,
                     Line(
@@ -320,6 +326,8 @@ class Pipeline:
                     ),
                 )
                 await _touch(session, intent)
+        if cut:
+            self._changed()
         return len(cut)
 
     async def purge(self) -> int:
