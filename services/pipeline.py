@@ -125,6 +125,8 @@ class Pipeline:
                     select(Intent.id).where(
                         Intent.incident_id == incident_id,
                         Intent.action == action,
+                        Intent.server == server,
+                        Intent.target == target.model_dump_json(),
                         Intent.chat == place.chat,
                         Intent.channel == place.channel,
                         Intent.state == IntentState.OFFERED,
