@@ -50,6 +50,9 @@ _OFFER_LASTS = timedelta(days=7)
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)
 
+#: The acts that set an incident's state, so that taking one back does too.
+_STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze")
+
 Amend = Callable[[Target], Target]
 
 
@@ -577,7 +580,7 @@ class Pipeline:
             )
             if incident is not None:
                 state = result.incident_state
-                if original is not None and result.ok:
+                if original is not None and result.ok and original.action in _STATE_ACTS:
                     state = await self._state_without(session, incident, original.id)
                 self._settle(session, incident, actor, result, state)
                 if result.teach:
