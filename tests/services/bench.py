@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlmodel import col, select
 
 from services.access import Access
 from services.audit import AuditLog
 from services.clock import ManualClock
-from services.detection.detector import Detector, Poll
-from services.detection.evidence import Evidence
+from services.detection.detector import Detector, Poll, open_key
+from services.detection.evidence import Evidence, Habit
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import Announcement, AuditEntry, Incident, Intent
@@ -22,6 +23,7 @@ from services.remedies import Target
 from services.rules import Rules
 from services.settings import AccessSettings, DetectionSettings, SafetySettings
 from services.store import Store
+from services.traffic import gather
 
 from ..mail.harness import ANN, BOB, DOMAIN, EmbeddedHarness
 
@@ -81,6 +83,26 @@ class Bench:
 
     async def poll(self) -> Poll:
         return await self.detector.poll(self.server)
+
+    async def alert(self, number: int = 3, *, user: str = ANN) -> int:
+        """Have an incident about ``user`` after few messages, which is quick; return its id."""
+        await self.burst(number, user=user)
+        await self.poll()
+        now = self.clock.now()
+        async with self.store.session() as session:
+            evidence = await gather(session, "mail", user, now, Habit())
+            incident = Incident(
+                server="mail",
+                sender=user,
+                open_key=open_key("mail", user),
+                opened_at=now,
+                updated_at=now,
+                evidence=evidence.model_dump_json(),
+                score=60,
+            )
+            session.add(incident)
+        assert incident.id is not None
+        return incident.id
 
     # -- acting -------------------------------------------------------------------------
 
@@ -187,15 +209,37 @@ async def open_store(file: Path, **options: float) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def open_bench(folder: Path, safety: SafetySettings = SAFETY) -> AsyncIterator[Bench]:
     """Open everything, with the mailboxes ann, bob and the protected ceo."""
+    await _copy_databases(folder)
     mail = EmbeddedHarness(folder)
     await mail.start()
     try:
-        for address in (ANN, BOB, CEO):
-            await mail.add_user(address)
         async with open_store(folder / "bot.db") as store:
             yield Bench(store, mail, safety)
     finally:
         await mail.stop()
+
+
+_databases: dict[str, bytes] = {}
+
+
+async def _copy_databases(folder: Path) -> None:
+    """Put fresh databases there; made once, since password hashes are slow by intent."""
+    if not _databases:
+        with TemporaryDirectory() as made:
+            mail = EmbeddedHarness(Path(made))
+            await mail.start()
+            for address in (ANN, BOB, CEO):
+                await mail.add_user(address)
+            await mail.stop()
+            async with open_store(Path(made) / "bot.db"):
+                pass
+            _databases.update(_read(Path(made)))
+    for name, content in _databases.items():
+        (folder / name).write_bytes(content)
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.glob("*.db")}
 
 
 @contextmanager

@@ -26,9 +26,11 @@ def test_a_count_may_have_its_own_plural() -> None:
     [
         (timedelta(seconds=-5), "0 s"),
         (timedelta(seconds=40), "40 s"),
+        (timedelta(seconds=60), "1 min"),
         (timedelta(seconds=89.4), "89 s"),
         (timedelta(seconds=89.6), "2 min"),
         (timedelta(minutes=5), "5 min"),
+        (timedelta(minutes=60), "1 h"),
         (timedelta(minutes=89), "89 min"),
         (timedelta(minutes=90), "2 h"),
         (timedelta(hours=2), "2 h"),
