@@ -107,6 +107,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
         title=f"{mark} {headline}",
         sections=tuple(sections),
         buttons=_alert_buttons(incident, evidence, buttons, live=live),
+        turn=incident.version,
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )
@@ -172,9 +173,11 @@ def _alert_buttons(
         )
     if "search" in offers:
         shown.append(Button("second", "Review messages", offers["search"]))
-    if "acknowledge" in undos and live:
+    # Who has stopped it has taken it on: there is nothing left to acknowledge or to put off.
+    waits = live and incident.state is not IncidentState.REMEDIED
+    if waits and "acknowledge" in undos:
         shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
-    elif live and "acknowledge" in offers:
+    elif waits and "acknowledge" in offers:
         shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
     options = []
     for action, label, undo_label in MORE:
@@ -182,7 +185,7 @@ def _alert_buttons(
         over = action == "snooze" and incident.state is not IncidentState.SNOOZED
         if action in undos and undo_label and not over:
             options.append(Option(undo_label, undos[action]))
-        elif live and action in offers:
+        elif live and action in offers and (waits or action != "snooze"):
             options.append(Option(label, offers[action]))
     if options:
         shown.append(Menu("more", "More…", tuple(options)))

@@ -156,12 +156,16 @@ Section = Paragraph | Points | Bars | Pre | Small | Row
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A message. ``fallback`` is what a notification or a screen reader says of it."""
+    """A message. ``fallback`` is what a notification or a screen reader says of it.
+
+    With another ``turn`` a chat forgets what was picked in the card's menus before.
+    """
 
     title: str
     sections: tuple[Section, ...] = ()
     buttons: tuple[Button | Menu, ...] = ()
     fallback: str = ""
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

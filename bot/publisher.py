@@ -19,7 +19,7 @@ from bot.elements import Card
 from services.clock import Clock
 from services.errors import StoreError
 from services.mail.port import SpoolQuery
-from services.models import LIVE, Announcement, Incident, Intent, Posted
+from services.models import LIVE, Announcement, Incident, IncidentState, Intent, Posted
 from services.pipeline import UNDO, Pipeline
 from services.remedies import Target
 from services.store import Store
@@ -208,6 +208,8 @@ class Publisher:
         place = self._chat.place
         undos: dict[str, str] = {}
         for action, intent in done.items():
+            if action == "snooze" and incident.state is not IncidentState.SNOOZED:
+                continue  # it ran out: there is nothing to end, and it can be asked for again
             if undo_id := await self._pipeline.offer_undo(place, intent.id):
                 undos[action] = undo_id
         actions = CARD_ACTIONS if incident.state in LIVE else ("search",)

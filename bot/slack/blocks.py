@@ -90,7 +90,9 @@ def message(card: Card) -> list[Block]:
         blocks.append(
             {
                 "type": "actions",
-                "block_id": "buttons",
+                # A select keeps what was picked, and says nothing when it is picked again,
+                # as long as its block has the same id.
+                "block_id": f"buttons-{card.turn}",
                 "elements": [_element(button) for button in card.buttons],
             }
         )

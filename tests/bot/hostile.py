@@ -88,7 +88,7 @@ _INTENT = r"iNtEnT-0_[a-z0-9_-]+"
 # What each other text of a rendering may be; nothing of a sender's fits by its own choice.
 _OURS = {
     "style": r"primary|danger|bullet",
-    "block_id": r"buttons|row-\d{1,2}|[a-z]{1,20}",
+    "block_id": r"buttons-\d{1,9}|row-\d{1,2}|[a-z]{1,20}",
     "action_id": r"(press|pick):(first|second|third|more|undo|before|after|move|delete|"
     r"preview-\d{1,2})|value",
     "value": rf"{_INTENT}|[a-z0-9_-]{{1,40}}",

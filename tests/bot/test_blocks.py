@@ -273,7 +273,7 @@ def test_a_long_card_keeps_its_buttons() -> None:
     blocks = message(card)
     assert check_blocks(blocks) == blocks
     assert len(blocks) == 50
-    assert blocks[-1]["block_id"] == "buttons"
+    assert blocks[-1]["block_id"] == "buttons-0"
 
 
 def test_a_long_text_says_that_it_was_cut() -> None:
@@ -376,3 +376,10 @@ def test_what_is_not_ours_carries_nothing(text: str) -> None:
 @given(st.text(st.characters()) | st.just("[" * 100_000))
 def test_nothing_that_is_carried_breaks_the_reading(text: str) -> None:
     assert isinstance(Carried.loads(text), Carried)
+
+
+def test_a_card_drawn_anew_forgets_what_was_picked_in_its_menu() -> None:
+    menu = Menu("more", "More…", (Option("Move…", "id"),))
+    first, second = (message(Card("", (), (menu,), turn=turn))[-1] for turn in (1, 2))
+    assert first["block_id"] != second["block_id"]
+    assert first["elements"] == second["elements"]
