@@ -53,6 +53,9 @@ _UNDO_LASTS = timedelta(days=7)
 #: The acts that set an incident's state, so that taking one back does too.
 _STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze")
 
+#: States in which somebody has yet to stop it.
+_WAITING = (IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
+
 Amend = Callable[[Target], Target]
 
 
@@ -295,6 +298,16 @@ class Pipeline:
                 ok=False,
             )
         return await self._finish(actor, place, intent, original, result)
+
+    async def redraw(self, incident_id: int) -> None:
+        """Have an incident's card drawn anew, whatever has or has not changed on it."""
+        async with self._store.session() as session:
+            await session.exec(
+                update(Incident)
+                .where(col(Incident.id) == incident_id)
+                .values(version=Incident.version + 1)
+            )
+        self._changed()
 
     # -- looking after them -----------------------------------------------------
 
@@ -627,7 +640,9 @@ class Pipeline:
         now = self._clock.now()
         incident.version += 1
         closed = incident.state not in LIVE
-        if result.ok and state is not None and not closed:
+        # A card that was stopped meanwhile may still show Acknowledge to somebody.
+        overtaken = incident.state is IncidentState.REMEDIED and state in _WAITING
+        if result.ok and state is not None and not closed and not overtaken:
             incident.state = state
             incident.state_by, incident.state_at = storable(actor.name), now
             if result.snoozed:
