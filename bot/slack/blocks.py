@@ -48,7 +48,8 @@ MAX_BLOCKS = 50
 #: Action ids of everything that holds an intent id start with this.
 PRESS = "press"
 PICK = "pick"
-_BAR = 12
+# Short, so that a bar, its number and a name fit a phone's line.
+_BAR = 8
 # Rich text has no limit of its own in the reference; this is a section's.
 _LONGEST = 3000
 _FULL, _EMPTY = "█", "░"
@@ -220,11 +221,13 @@ def _bars(bars: Bars) -> Block:
     ]
     for number, bar in enumerate(bars.bars):
         share = min(1.0, max(0.0, bar.share))
-        filled = max(round(share * _BAR), 1 if bar.value else 0)
+        small = 0 < share < 0.01
+        filled = 0 if small else max(round(share * _BAR), 1 if bar.value else 0)
+        percent = "<1%" if small else f"{share:.0%}"
         drawn = _FULL * filled + _EMPTY * (_BAR - filled)
         end = "\n" if number < len(bars.bars) - 1 else ""
         elements += [
-            {"type": "text", "text": f"{drawn} {share:>4.0%}", "style": {"code": True}},
+            {"type": "text", "text": f"{drawn} {percent:>4}", "style": {"code": True}},
             {"type": "text", "text": f"  {bar.value:,}  "},
             {"type": "text", "text": f"{cut(bar.label, _LONGEST)}{end}"},
         ]

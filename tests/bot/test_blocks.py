@@ -252,16 +252,16 @@ def test_bars_are_as_long_as_their_share() -> None:
     bars = (Bar("all", 10, 1.0), Bar("half", 5, 0.5), Bar("few", 1, 0.001), Bar("none", 0, 0.0))
     [section] = only_block(Bars("Top", bars))["elements"]
     drawn = [one["text"] for one in section["elements"] if one.get("style") == {"code": True}]
-    assert [text.count("█") for text in drawn] == [12, 6, 1, 0]
-    assert {len(text) for text in drawn} == {17}
-    assert [text[-4:] for text in drawn] == ["100%", " 50%", "  0%", "  0%"]
+    assert [text.count("█") for text in drawn] == [8, 4, 0, 0]
+    assert {len(text) for text in drawn} == {13}
+    assert [text[-4:] for text in drawn] == ["100%", " 50%", " <1%", "  0%"]
 
 
 def test_a_share_beyond_the_whole_does_not_break_out_of_its_bar() -> None:
     bars = (Bar("more", 99, 7.0), Bar("less", -1, -1.0))
     [section] = only_block(Bars("Top", bars))["elements"]
     drawn = [one["text"] for one in section["elements"] if one.get("style") == {"code": True}]
-    assert {len(text) for text in drawn} == {17}
+    assert {len(text) for text in drawn} == {13}
 
 
 def test_a_long_card_keeps_its_buttons() -> None:
