@@ -1,6 +1,7 @@
 """When things happen: APScheduler runs the polls and the upkeep, never two of one at once."""
 
 import asyncio
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from services.watch import Watch
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
+#: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
+_PATIENCE = 60.0
 
 
 def _no_cut_off_job(record: logging.LogRecord) -> bool:
@@ -70,9 +73,14 @@ class Jobs:
     async def poll(self, server: MailServer) -> None:
         """Look at one server; trouble is told to the channel, once."""
         try:
-            poll = await self._detector.poll(server)
-        except SpoolwardenError as error:
-            why = error.sentence
+            async with asyncio.timeout(_PATIENCE):
+                poll = await self._detector.poll(server)
+        except (SpoolwardenError, TimeoutError) as error:
+            why = (
+                error.sentence
+                if isinstance(error, SpoolwardenError)
+                else f"It did not answer within {_PATIENCE:.0f} s."
+            )
             _log.warning("poll of %s failed: %s", server.name, why)
             told = await _try(lambda: self._watch.failed(server.name, why))
         else:
