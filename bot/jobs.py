@@ -1,7 +1,6 @@
 """When things happen: APScheduler runs the polls and the upkeep, never two of one at once."""
 
 import asyncio
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -24,9 +23,6 @@ _PATIENCE = 60.0
 def _no_cut_off_job(record: logging.LogRecord) -> bool:
     # APScheduler logs a job that stop() cut off as an error, with its traceback.
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
-
-
-logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
 
 
 class Jobs:
@@ -63,6 +59,7 @@ class Jobs:
 
     def start(self) -> None:
         """Start the timetable."""
+        logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
         self._scheduler.start()
 
     def stop(self) -> None:
