@@ -641,7 +641,7 @@ class Pipeline:
         incident.version += 1
         closed = incident.state not in LIVE
         # A card that was stopped meanwhile may still show Acknowledge to somebody.
-        overtaken = incident.state is IncidentState.REMEDIED and state in _WAITING
+        overtaken = incident.state is IncidentState.REMEDIED and result.incident_state in _WAITING
         if result.ok and state is not None and not closed and not overtaken:
             incident.state = state
             incident.state_by, incident.state_at = storable(actor.name), now

@@ -24,6 +24,7 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from services.errors import ConfigError
@@ -208,6 +209,12 @@ def load(file: Path | None) -> Settings:
             raise ConfigError(f"{file} is not valid TOML: {error}.") from error
     try:
         return Settings(**values)
+    except SettingsError as error:
+        # Its text names the variable, and never holds the value.
+        raise ConfigError(
+            f"The configuration is wrong: {error}. A list or a table in an environment "
+            "variable is written as JSON."
+        ) from None
     except ValidationError as error:
         where = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"
