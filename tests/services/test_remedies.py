@@ -479,6 +479,21 @@ async def test_undoing_a_stop_gives_back_the_acknowledgement(bench: Bench) -> No
     assert (await bench.incident()).state is IncidentState.ACKNOWLEDGED
 
 
+@pytest.mark.parametrize("action", ["acknowledge", "snooze"])
+async def test_a_stopped_incident_stays_stopped_whoever_acknowledges_it_late(
+    bench: Bench, action: str
+) -> None:
+    incident_id = await bench.alert()
+    stop = await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    late = await bench.act(action, Target(account=ANN), incident_id=incident_id)
+    assert late.ok
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    await bench.undo(late)
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    await bench.undo(stop)
+    assert (await bench.incident()).state is IncidentState.OPEN
+
+
 async def test_undoing_a_move_or_a_block_says_nothing_of_the_incidents_state(
     bench: Bench,
 ) -> None:
