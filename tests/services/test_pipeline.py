@@ -106,19 +106,17 @@ async def test_deleting_for_good_needs_an_admin_and_has_no_undo(bench: Bench) ->
 
 
 @pytest.mark.parametrize("action", ["stop", "disable"])
-@pytest.mark.parametrize("account", [CEO, CEO.upper(), CEO.replace("c", "C")])
-async def test_a_protected_account_is_never_disabled(
-    bench: Bench, action: str, account: str
-) -> None:
-    with pytest.raises(Refused, match=r"safety\.protected_accounts"):
-        await bench.act(action, Target(account=account), actor=ADMIN)
-    offer = await bench.pipeline.offer(
-        CHANNEL, action, server="mail", target=Target(account=account)
-    )
-    with pytest.raises(Refused):
-        await bench.pipeline.execute(ADMIN, CHANNEL, offer)
+async def test_a_protected_account_is_never_disabled(bench: Bench, action: str) -> None:
+    for account in (CEO, CEO.upper(), CEO.replace("s", "ſ")):
+        with pytest.raises(Refused, match=r"safety\.protected_accounts"):
+            await bench.act(action, Target(account=account), actor=ADMIN)
+        offer = await bench.pipeline.offer(
+            CHANNEL, action, server="mail", target=Target(account=account)
+        )
+        with pytest.raises(Refused):
+            await bench.pipeline.execute(ADMIN, CHANNEL, offer)
     assert await bench.state(CEO) is UserState.ACTIVE
-    assert await bench.phases() == [("refused", action)] * 2
+    assert await bench.phases() == [("refused", action)] * 6
 
 
 async def test_a_protected_account_can_be_enabled_but_that_not_undone(bench: Bench) -> None:
@@ -160,25 +158,24 @@ async def test_nothing_that_may_be_blocked_is_a_refusal(bench: Bench) -> None:
     )
 
 
-@pytest.mark.parametrize("network", ["127.0.0.1", "::ffff:127.0.0.1", "10.1.2.3", "::/0"])
-async def test_no_button_and_no_form_gets_around_the_network_rules(
-    bench: Bench, network: str
-) -> None:
-    forbidden = (ip_network(network),)
-    offer = await bench.pipeline.offer(
-        CHANNEL, "block", server="mail", target=Target(networks=forbidden)
-    )
-    proposal = await bench.propose("block", Target(networks=(_NET,)))
-    for intent_id in (offer, proposal.intent_id):
-        with pytest.raises(Refused, match=r"Nothing was blocked\.$"):
-            await bench.pipeline.execute(
-                ADMIN if intent_id == offer else OPERATOR,
-                CHANNEL,
-                intent_id,
-                lambda target: target.model_copy(update={"networks": forbidden}),
+@pytest.mark.parametrize("way", ["button", "form"])
+async def test_no_button_and_no_form_gets_around_the_network_rules(bench: Bench, way: str) -> None:
+    for network in ("127.0.0.1", "::ffff:127.0.0.1", "10.1.2.3", "::/0"):
+        forbidden = Target(networks=(ip_network(network),))
+        if way == "button":
+            intent_id = await bench.pipeline.offer(
+                CHANNEL, "block", server="mail", target=forbidden
             )
+        else:
+            intent_id = (await bench.propose("block", Target(networks=(_NET,)))).intent_id
+
+        def choose(_: Target, chosen: Target = forbidden) -> Target:
+            return chosen
+
+        with pytest.raises(Refused, match=r"Nothing was blocked\.$"):
+            await bench.pipeline.execute(OPERATOR, CHANNEL, intent_id, choose)
     assert list(await bench.server.blocks()) == []
-    assert await bench.phases() == [("refused", "block")] * 2
+    assert await bench.phases() == [("refused", "block")] * 4
 
 
 class _Incapable(EmbeddedServer):
@@ -222,14 +219,13 @@ async def _refused_button(
     assert await bench.state() is UserState.ACTIVE
 
 
-@pytest.mark.parametrize(
-    "intent_id",
-    ["", "forged", "x" * 100_000, "' OR 1=1 --", "a\0b", "\ud800", "../../x", "\n"],
-    ids=["empty", "forged", "huge", "sql", "nul", "surrogate", "path", "newline"],
-)
-async def test_a_forged_button_does_nothing_and_is_audited(bench: Bench, intent_id: str) -> None:
+_FORGED = ["", "forged", "x" * 100_000, "' OR 1=1 --", "a\0b", "\ud800", "../../x", "\n"]
+
+
+async def test_a_forged_button_does_nothing_and_is_audited(bench: Bench) -> None:
     await bench.propose("disable", Target(account=ANN))
-    await _refused_button(bench, ADMIN, CHANNEL, intent_id, _UNKNOWN)
+    for intent_id in _FORGED:
+        await _refused_button(bench, ADMIN, CHANNEL, intent_id, _UNKNOWN)
     assert (await bench.audit.verify()).broken_at is None
 
 
@@ -527,24 +523,26 @@ async def test_whoever_acts_under_whatever_name_it_is_done_and_kept(
     assert (await bench.audit.verify()).broken_at is None
 
 
-@pytest.mark.parametrize(
-    "account",
-    [
-        "'; DROP TABLE intent; --@example.test",
-        "<@U1>@example.test",
-        "\u202eann@example.test",
-        "ann@example.test\r\nX: y",
-        "x" * 300 + "@example.test",
-        "ann%@example.test",
-    ],
-)
-async def test_hostile_accounts_are_only_names(bench: Bench, account: str) -> None:
-    await bench.deferred(1)
-    outcome = await bench.act("stop", Target(account=account))
-    assert "is no mailbox here" in outcome.sentence
-    assert "0 messages held" in outcome.sentence
+_HOSTILE_ACCOUNTS = [
+    "'; DROP TABLE intent; --@example.test",
+    "<@U1>@example.test",
+    "\u202eann@example.test",
+    "ann@example.test\r\nX: y",
+    "x" * 600 + "@example.test",
+    "ann%@example.test",
+    "%",
+]
+
+
+async def test_hostile_accounts_are_only_names(bench: Bench) -> None:
+    (queue_id,) = await bench.deferred(1)
+    for account in _HOSTILE_ACCOUNTS:
+        outcome = await bench.act("stop", Target(account=account))
+        assert "is no mailbox here" in outcome.sentence
+        assert "0 messages held" in outcome.sentence
+        assert (await bench.log())[-1].subject == account[:512]
     assert await bench.state() is UserState.ACTIVE
-    assert (await bench.log())[0].subject == account[:512]
+    assert await bench.queues() == {queue_id: Queue.DEFERRED}
 
 
 # -- a stop in the middle --------------------------------------------------------------------

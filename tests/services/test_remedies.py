@@ -269,19 +269,17 @@ async def test_the_half_of_a_deletion_that_was_done_can_be_undone_or_is_purged(
 # -- accounts --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("before", list(UserState))
 @pytest.mark.parametrize("asked", [None, UserState.NO_SENDING, UserState.REFUSING])
-async def test_disable_and_its_undo_are_exact(
-    bench: Bench, before: UserState, asked: UserState | None
-) -> None:
-    await bench.server.set_user_state(ANN, before)
-    outcome = await bench.act("disable", Target(account=ANN, user_state=asked))
-    assert outcome.ok
-    assert await bench.state() is (asked or UserState.NO_SENDING)
-    assert not await _may_send(bench)
-    assert (await bench.undo(outcome)).ok
-    assert await bench.state() is before
-    assert await _may_send(bench) is (before is UserState.ACTIVE)
+async def test_disable_and_its_undo_are_exact(bench: Bench, asked: UserState | None) -> None:
+    for before in UserState:
+        await bench.server.set_user_state(ANN, before)
+        outcome = await bench.act("disable", Target(account=ANN, user_state=asked))
+        assert outcome.ok
+        assert await bench.state() is (asked or UserState.NO_SENDING)
+        assert not await _may_send(bench)
+        assert (await bench.undo(outcome)).ok
+        assert await bench.state() is before
+        assert await _may_send(bench) is (before is UserState.ACTIVE)
 
 
 async def test_refusing_refuses_mail_and_no_sending_does_not(bench: Bench) -> None:
@@ -292,15 +290,15 @@ async def test_refusing_refuses_mail_and_no_sending_does_not(bench: Bench) -> No
         await bench.mail.submit(BOB, [ANN], "hello")
 
 
-@pytest.mark.parametrize("before", list(UserState))
-async def test_enable_and_its_undo_are_exact(bench: Bench, before: UserState) -> None:
-    await bench.server.set_user_state(ANN, before)
-    outcome = await bench.act("enable", Target(account=ANN))
-    assert await bench.state() is UserState.ACTIVE
-    already = " (it was so already)" if before is UserState.ACTIVE else ""
-    assert outcome.sentence == f"{ANN} can send and receive again{already}."
-    await bench.undo(outcome)
-    assert await bench.state() is before
+async def test_enable_and_its_undo_are_exact(bench: Bench) -> None:
+    for before in UserState:
+        await bench.server.set_user_state(ANN, before)
+        outcome = await bench.act("enable", Target(account=ANN))
+        assert await bench.state() is UserState.ACTIVE
+        already = " (it was so already)" if before is UserState.ACTIVE else ""
+        assert outcome.sentence == f"{ANN} can send and receive again{already}."
+        await bench.undo(outcome)
+        assert await bench.state() is before
 
 
 @pytest.mark.parametrize("action", ["disable", "enable"])
