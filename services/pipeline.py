@@ -185,8 +185,8 @@ class Pipeline:
     ) -> Proposal:
         """Freeze what would be done, for the person to confirm.
 
-        Raises Refused (role, rules), NotCapable, BadArgument where nothing matches,
-        and ServerDown. Nothing is done.
+        Raises Refused (role, rules), NotCapable and ServerDown. Nothing is done. Where
+        nothing matches, the proposal has no ids.
         """
         remedy = REMEDIES[action]
         await self._authorise(actor, remedy, server, target, incident_id)
@@ -469,7 +469,7 @@ class Pipeline:
             await self._access.require(actor, needed, f"use “{remedy.name}”")
             if _may_disable(remedy, target, undoing=undoing):
                 self._rules.check_account(target.account or "")
-            for needs in remedy.needs(self.server(server).capabilities):
+            for needs in remedy.needs(self.server(server).capabilities, target):
                 if not needs.able:
                     raise NotCapable(needs.why)
         except SpoolwardenError as refusal:

@@ -33,7 +33,7 @@ from services.mail.port import Network
 
 def _address(text: str) -> str:
     if "@" not in text:
-        raise ValueError(f"{text!r} is not a mail address")
+        raise ValueError("not a mail address")  # its text may be a password in the wrong place
     return text.lower()
 
 

@@ -190,6 +190,18 @@ async def test_a_forged_sender_of_an_account_that_sends_little_is_not_blamed(
     assert [i.sender for i in await bench.incidents()] == [ANN]
 
 
+@pytest.mark.parametrize("envelope_sender", [ANN, ""])
+async def test_mail_from_outside_blames_nobody_here_whatever_its_envelope_says(
+    bench: Bench, envelope_sender: str
+) -> None:
+    await bench.mail.submit(
+        None, [BOB], "Prize 1", times=2 * _BURST, envelope_sender=envelope_sender
+    )
+    assert (await bench.poll()).taken_in == 2 * _BURST
+    assert await bench.incidents() == []
+    assert await _recent(bench) == [] and await _habits(bench) == {}
+
+
 async def test_the_evidence_tells_what_was_sent_and_from_where(bench: Bench) -> None:
     await bench.mail.submit(
         ANN, [f"r{n}@{ELSEWHERE}" for n in range(10)], "Prize 1", times=22, client_ip="192.0.2.1"
