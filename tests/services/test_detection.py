@@ -199,7 +199,8 @@ async def test_mail_from_outside_blames_nobody_here_whatever_its_envelope_says(
     )
     assert (await bench.poll()).taken_in == 2 * _BURST
     assert await bench.incidents() == []
-    assert await _recent(bench) == [] and await _habits(bench) == {}
+    assert await _recent(bench) == []
+    assert await _habits(bench) == {}
 
 
 async def test_the_evidence_tells_what_was_sent_and_from_where(bench: Bench) -> None:
