@@ -79,7 +79,7 @@ class Play:
         return [entry async for entry in self.app.audit.entries() if entry.action == action]
 
 
-def config_file(play: Play, folder: Path, **slack: Any) -> Path:
+def config_file(play: Play, **slack: Any) -> Path:
     """Write what a stage's bot is set up with as a configuration file; return its path."""
     settings = play.app.settings
     server = settings.mail_server[0]
@@ -113,7 +113,7 @@ def config_file(play: Play, folder: Path, **slack: Any) -> Path:
     for name, table in tables.items():
         # A JSON string, number or list of strings is one of TOML too.
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-    file = folder / "spoolwarden.toml"
+    file = play.folder / "spoolwarden.toml"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return file
 
