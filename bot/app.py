@@ -18,11 +18,13 @@ from services.audit import AuditLog
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
 from services.errors import SpoolwardenError
+from services.intents import Intents
 from services.mail.build import HostedServer, build
 from services.pipeline import Pipeline
 from services.rules import Rules
 from services.settings import Settings
 from services.store import Store
+from services.upkeep import Upkeep
 from services.watch import Watch
 
 _log = logging.getLogger(__name__)
@@ -61,9 +63,12 @@ class App:
             slack_chat = SlackChat(slack_client, settings.slack.channel)
             chats.append(slack_chat)
             groups[SLACK] = slack_chat
+        self.intents = Intents(self.store, self.clock)
+        by_name = {server.name: server for server in self.servers}
         self.pipeline = Pipeline(
             store=self.store,
-            servers={server.name: server for server in self.servers},
+            intents=self.intents,
+            servers=by_name,
             access=(access := Access(settings.access, groups, self.clock)),
             audit=self.audit,
             rules=Rules(settings.safety),
@@ -71,14 +76,15 @@ class App:
             safety=settings.safety,
             changed=self._changed,
         )
+        self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
         self.publishers = tuple(
-            Publisher(chat, self.store, self.pipeline, self.clock) for chat in chats
+            Publisher(chat, self.store, self.intents, self.clock) for chat in chats
         )
         self.jobs = Jobs(
             servers=self.servers,
             detector=self.detector,
-            pipeline=self.pipeline,
+            upkeep=self.upkeep,
             watch=Watch(self.store, self.audit, self.clock),
             poll_seconds=settings.detection.poll_seconds,
             changed=self._changed,
@@ -86,6 +92,7 @@ class App:
         self.dispatch = Dispatch(
             Desk(
                 pipeline=self.pipeline,
+                intents=self.intents,
                 store=self.store,
                 access=access,
                 audit=self.audit,
@@ -116,7 +123,7 @@ class App:
         await self.store.open()
         for server in self.servers:
             await server.start()
-        if cut := await self.pipeline.recover():
+        if cut := await self.upkeep.recover():
             _log.warning("%d acts were cut off when the bot last stopped", cut)
         self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
         if self.slack is not None:

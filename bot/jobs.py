@@ -11,7 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from services.detection.detector import Detector
 from services.errors import SpoolwardenError
 from services.mail.port import MailServer
-from services.pipeline import Pipeline
+from services.upkeep import Upkeep
 from services.watch import Watch
 
 _log = logging.getLogger(__name__)
@@ -33,13 +33,13 @@ class Jobs:
         *,
         servers: Sequence[MailServer],
         detector: Detector,
-        pipeline: Pipeline,
+        upkeep: Upkeep,
         watch: Watch,
         poll_seconds: float,
         changed: Callable[[], None],
     ) -> None:
         self._detector = detector
-        self._pipeline = pipeline
+        self._upkeep = upkeep
         self._watch = watch
         self._changed = changed
         self._scheduler = AsyncIOScheduler(
@@ -89,7 +89,7 @@ class Jobs:
 
     async def upkeep(self) -> None:
         """Purge what was deleted long ago, and forget what is too old to matter."""
-        await _try(self._pipeline.purge)
+        await _try(self._upkeep.purge)
         await _try(self._detector.prune)
 
 

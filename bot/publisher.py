@@ -18,9 +18,9 @@ from bot.commands import CARD_ACTIONS
 from bot.elements import Card
 from services.clock import Clock
 from services.errors import StoreError
+from services.intents import UNDO, Intents
 from services.mail.port import SpoolQuery
 from services.models import LIVE, Announcement, Incident, IncidentState, Intent, Posted
-from services.pipeline import UNDO, Pipeline
 from services.remedies import Target
 from services.store import Store
 
@@ -32,10 +32,10 @@ INCIDENT, LINE = "incident", "announcement"
 class Publisher:
     """Shows one chat's channel what there is to show."""
 
-    def __init__(self, chat: Chat, store: Store, pipeline: Pipeline, clock: Clock) -> None:
+    def __init__(self, chat: Chat, store: Store, intents: Intents, clock: Clock) -> None:
         self._chat = chat
         self._store = store
-        self._pipeline = pipeline
+        self._intents = intents
         self._clock = clock
         self._wake = asyncio.Event()
         self.trouble: str | None = None  # why the channel is behind, if it is
@@ -204,17 +204,17 @@ class Publisher:
             incident = await session.get(Incident, incident_id)
         if incident is None:
             return None
-        done = await self._pipeline.done_on(incident_id)
+        done = await self._intents.done_on(incident_id)
         place = self._chat.place
         undos: dict[str, str] = {}
         for action, intent in done.items():
             if action == "snooze" and incident.state is not IncidentState.SNOOZED:
                 continue  # it ran out: there is nothing to end, and it can be asked for again
-            if undo_id := await self._pipeline.offer_undo(place, intent.id):
+            if undo_id := await self._intents.offer_undo(place, intent.id):
                 undos[action] = undo_id
         actions = CARD_ACTIONS if incident.state in LIVE else ("search",)
         offers = {
-            action: await self._pipeline.offer(
+            action: await self._intents.offer(
                 place,
                 action,
                 server=incident.server,
@@ -243,5 +243,5 @@ class Publisher:
                 acted = await session.get(Intent, intent.undo_of) or intent
         if acted.action == UNDO:
             return cards.note(intent.summary)
-        undo_id = await self._pipeline.offer_undo(self._chat.place, intent.id)
+        undo_id = await self._intents.offer_undo(self._chat.place, intent.id)
         return cards.act_line(intent, acted.action, undo_id)

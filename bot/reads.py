@@ -70,7 +70,7 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
         page = await server.search(query, offset=offset, limit=PER_PAGE)
 
     async def button(action: str, target: Target) -> str:
-        return await desk.pipeline.offer(
+        return await desk.intents.offer(
             request.place, action, server=request.server, target=target, actor=request.actor
         )
 

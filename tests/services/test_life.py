@@ -157,7 +157,7 @@ class Life(RuleBasedStateMachine):
         async def restart() -> None:
             await self.bench.mail.restart()
             self.bench.build()
-            assert await self.bench.pipeline.recover() == 0
+            assert await self.bench.upkeep.recover() == 0
 
         self.run(restart())
 

@@ -262,7 +262,7 @@ async def test_the_half_of_a_deletion_that_was_done_can_be_undone_or_is_purged(
     assert set((await bench.queues()).values()) == {Queue.DEFERRED}
     await bench.act("delete", Target(queue_ids=(one, three)))
     bench.pass_time(days=7)
-    assert await bench.pipeline.purge() == 1
+    assert await bench.upkeep.purge() == 1
     assert set(await bench.queues()) == {two, three}
 
 
