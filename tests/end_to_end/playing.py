@@ -203,7 +203,7 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
             yield Play(set_up, people, stack)
     finally:
         logging.getLogger().removeHandler(errors)
-    assert errors.lines == []
+    assert not errors.lines, "\n".join(errors.lines)
     check_calls(set_up.workspace.journal)
 
 
@@ -211,6 +211,8 @@ def check_calls(journal: Iterable[Call]) -> None:
     """Judge every call; without the published description, only the blocks in them."""
     calls = list(journal)
     if specification() is None:
-        assert [fault for call in calls for fault in block_faults(call)] == []
+        found = [fault for call in calls for fault in block_faults(call)]
+        assert not found, "\n".join(found)
         pytest.skip("Slack's published description is not at hand: only blocks were judged.")
-    assert judge(calls) == []
+    found = judge(calls)
+    assert not found, "\n".join(found)
