@@ -72,7 +72,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
                 Moment(evidence.first_at),
                 f": {count(evidence.total, 'message')} sent. Now ",
                 Bold(f"{evidence.queued:,} waiting"),
-                f", {evidence.held:,} held.",
+                f"{_of_spool(evidence)}, {evidence.held:,} held.",
             )
         )
     )
@@ -113,9 +113,15 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
     )
 
 
+def _of_spool(evidence: Evidence) -> str:
+    if not evidence.queued or not evidence.spool_waiting:
+        return ""
+    return f" ({evidence.queued / evidence.spool_waiting:.0%} of the spool)"
+
+
 def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     by = (
-        say(Bold(_name(incident.state_by or "?")), " at ", Moment(incident.state_at))
+        say(Bold(_name(incident.state_by or "?")), ", ", Moment(incident.state_at))
         if (incident.state_at)
         else ()
     )

@@ -254,9 +254,9 @@ def _log_to_stderr(level: int) -> None:
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # These tell of each SMTP command and each run of a job.
+    # These tell of each SMTP command, and of each run of a job that was late.
     for name in ("mail.log", "apscheduler", "aiosqlite"):
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager
