@@ -79,7 +79,7 @@ class App:
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
         self.publishers = tuple(
-            Publisher(chat, self.store, self.intents, self.clock) for chat in chats
+            Publisher(chat, self.store, self.intents, by_name, self.clock) for chat in chats
         )
         self.jobs = Jobs(
             servers=self.servers,

@@ -41,6 +41,7 @@ from services.remedies import (
     Remedy,
     Result,
     Target,
+    lacking,
     show_network,
 )
 from services.rules import Rules, plain
@@ -282,9 +283,9 @@ class Pipeline:
             await self._access.require(actor, needed, f"use “{remedy.name}”")
             if _may_disable(remedy, target, undoing=undoing):
                 self._rules.check_account(target.account or "")
-            for needs in remedy.needs(self.server(server).capabilities, target):
-                if not needs.able:
-                    raise NotCapable(needs.why)
+            why = lacking(remedy.name, self.server(server).capabilities, target)
+            if why is not None:
+                raise NotCapable(f"{why} Nothing was done.")
         except SpoolwardenError as refusal:
             await self._refuse(
                 actor, remedy.name, server, target, incident_id, refusal.sentence, refusal

@@ -535,3 +535,10 @@ REMEDIES = {
         Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
     )
 }
+
+
+def lacking(action: str, capabilities: Capabilities, target: Target) -> str | None:
+    """Return the sentence why a server can't do this; None where it can, or for no remedy."""
+    remedy = REMEDIES.get(action)
+    needs = remedy.needs(capabilities, target) if remedy else ()
+    return next((capability.why for capability in needs if not capability.able), None)

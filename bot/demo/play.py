@@ -31,13 +31,19 @@ async def play(plan: Plan, say: Say, opened: Callable[[str], None], stop: asynci
             _tell_alerts(made, say),
         ]
         tasks = [asyncio.create_task(act) for act in acts]
-        waiting = asyncio.create_task(stop.wait())
+
+        def ends_if_failed(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                stop.set()
+
+        for task in tasks:
+            task.add_done_callback(ends_if_failed)
         try:
-            await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_EXCEPTION)
+            await stop.wait()
         finally:
-            for task in (*tasks, waiting):
+            for task in tasks:
                 task.cancel()
-            ended = await asyncio.gather(*tasks, waiting, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
         for result in ended:
             if isinstance(result, Exception):
                 raise result
