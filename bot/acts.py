@@ -47,7 +47,11 @@ async def ask_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
         )
         if not target.networks:
             raise BadArgument("No client address is known for this account; nothing to block.")
-    return await ask(desk, request, intent.action, target, intent.incident_id)
+    form = await ask(desk, request, intent.action, target, intent.incident_id)
+    if intent.incident_id is not None:
+        # The menu forgets what was picked, so that it can be picked again after a Cancel.
+        await desk.pipeline.redraw(intent.incident_id)
+    return form
 
 
 async def act_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:

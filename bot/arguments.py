@@ -22,8 +22,8 @@ _WORD = re.compile(r'(?:([A-Za-z]+):)?(?:"([^"]*)"?|(\S+))')
 # (docs: "Implementing slash commands", "Escaping channels, users, and links").
 _LINK = re.compile(r"<(?:mailto:|https?://)([^|>]*)(?:\|[^>]*)?>")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\u00a0": " "})
-_LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)$")
-_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}$")
+_LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)")
+_FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3650)
 
@@ -73,8 +73,8 @@ def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
             argument is None
             and unnamed is not None
             and unnamed.into not in found
-            # An IPv6 address has colons of its own.
-            and (not name or _reads(unnamed, whole))
+            # An IPv6 address has colons of its own; nothing else that goes without a name has.
+            and (not name or (unnamed.read is read_network and _reads(unnamed, whole)))
         ):
             argument, value = unnamed, whole
         if argument is None:
@@ -97,7 +97,9 @@ def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
 
 
 def _straighten(text: str) -> str:
-    text = _LINK.sub(lambda match: match[1], text[:4000].translate(_QUOTES))
+    # Half of a surrogate pair is no character; neither a database nor JSON would take it.
+    text = text[:4000].encode("utf-8", "replace").decode("utf-8")
+    text = _LINK.sub(lambda match: match[1], text.translate(_QUOTES))
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
@@ -145,7 +147,7 @@ def read_queue(value: str) -> Queue:
 
 def read_folder(value: str) -> str:
     """Read a quarantine folder's name."""
-    if not _FOLDER.match(value.lower()):
+    if not _FOLDER.fullmatch(value.lower()):
         raise ValueError("a folder's name has up to 40 letters, digits, - or _")
     return value.lower()
 
@@ -159,7 +161,7 @@ def read_text(value: str) -> str:
 
 def read_page(value: str) -> int:
     """Read a page number."""
-    if not value.isdecimal() or not 1 <= int(value[:7]) <= 100_000:
+    if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= 100_000:
         raise ValueError("a page is a number from 1")
     return int(value)
 

@@ -23,6 +23,7 @@ from bot.elements import (
     Small,
     Style,
     Text,
+    cut,
     plain,
     say,
     visible,
@@ -50,10 +51,14 @@ MORE = (
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """The intent ids for one incident's card: offers by action, undos by what they undo."""
+    """The intent ids for one incident's card: offers by action, undos by what they undo.
+
+    ``lacking`` are sentences on what this mail server can't do, and so has no button.
+    """
 
     offers: Mapping[str, str]
     undos: Mapping[str, str]
+    lacking: tuple[str, ...] = ()
 
 
 def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
@@ -71,7 +76,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
                 Moment(evidence.first_at),
                 f": {count(evidence.total, 'message')} sent. Now ",
                 Bold(f"{evidence.queued:,} waiting"),
-                f", {evidence.held:,} held.",
+                f"{_of_spool(evidence)}, {evidence.held:,} held.",
             )
         )
     )
@@ -85,6 +90,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
         )
         more = evidence.address_count - len(rows)
         sections.append(Bars(f"Its addresses{f', and {more} more' if more > 0 else ''}", rows))
+    sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
     sections.append(
         Small(
             say(
@@ -106,14 +112,21 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
         title=f"{mark} {headline}",
         sections=tuple(sections),
         buttons=_alert_buttons(incident, evidence, buttons, live=live),
+        turn=incident.version,
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )
 
 
+def _of_spool(evidence: Evidence) -> str:
+    if not evidence.queued or not evidence.spool_waiting:
+        return ""
+    return f" ({evidence.queued / evidence.spool_waiting:.0%} of the spool)"
+
+
 def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     by = (
-        say(Bold(visible(incident.state_by or "?")), " at ", Moment(incident.state_at))
+        say(Bold(_name(incident.state_by or "?")), ", ", Moment(incident.state_at))
         if (incident.state_at)
         else ()
     )
@@ -121,7 +134,8 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
         case IncidentState.OPEN:
             return say("🔴 ", Bold("Open"), ": nobody has taken this on yet.")
         case IncidentState.ACKNOWLEDGED:
-            return (*say("🟡 ", Bold("Acknowledged"), " by "), *by, *say("; still sending."))
+            still = "." if done.get("stop") or done.get("disable") else "; still sending."
+            return (*say("🟡 ", Bold("Acknowledged"), " by "), *by, *say(still))
         case IncidentState.SNOOZED:
             until = say(" until ", Moment(incident.snoozed_until)) if incident.snoozed_until else ()
             return (*say("💤 ", Bold("Snoozed"), " by "), *by, *until, *say("."))
@@ -140,7 +154,7 @@ def _alert_buttons(
     incident: Incident, evidence: Evidence, buttons: Buttons, *, live: bool
 ) -> tuple[Button | Menu, ...]:
     """Return the four places of the card: each holds its act, or the undo of it."""
-    who = short(visible(incident.sender), 80)
+    who = cut(incident.sender, 80)
     offers, undos = buttons.offers, buttons.undos
     shown: list[Button | Menu] = []
     if "stop" in undos:
@@ -170,15 +184,19 @@ def _alert_buttons(
         )
     if "search" in offers:
         shown.append(Button("second", "Review messages", offers["search"]))
-    if "acknowledge" in undos and live:
+    # Who has stopped it has taken it on: there is nothing left to acknowledge or to put off.
+    waits = live and incident.state is not IncidentState.REMEDIED
+    if waits and "acknowledge" in undos:
         shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
-    elif live and "acknowledge" in offers:
+    elif waits and "acknowledge" in offers:
         shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
     options = []
     for action, label, undo_label in MORE:
-        if action in undos and undo_label:
+        # A snooze that ran out has nothing left to end.
+        over = action == "snooze" and incident.state is not IncidentState.SNOOZED
+        if action in undos and undo_label and not over:
             options.append(Option(undo_label, undos[action]))
-        elif live and action in offers:
+        elif live and action in offers and (waits or action != "snooze"):
             options.append(Option(label, offers[action]))
     if options:
         shown.append(Menu("more", "More…", tuple(options)))
@@ -195,7 +213,7 @@ def _bars(title: str, shares: Sequence[Share], evidence: Evidence) -> Bars:
 
 def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     """Return the line that tells of one act: under way, done, failed or taken back."""
-    who = Bold(visible(intent.claimed_name or "Somebody"))
+    who = Bold(_name(intent.claimed_name or "Somebody"))
     remedy = REMEDIES[remedy_name]
     undoing = intent.undo_of is not None
     doing = f"taking back “{remedy_name.replace('_', ' ')}”" if undoing else remedy.doing
@@ -291,7 +309,7 @@ def dashboard(state: Dashboard) -> Card:
             )
         )
     )
-    return Card(f"Spool of {state.server}", tuple(sections), fallback="The spool dashboard")
+    return Card(f"Spool of {_name(state.server)}", tuple(sections), fallback="The spool dashboard")
 
 
 def incidents(rows: Sequence[Incident]) -> Card:
@@ -307,7 +325,7 @@ def incidents(rows: Sequence[Incident]) -> Card:
 
 def _incident_line(row: Incident) -> Text:
     evidence = Evidence.model_validate_json(row.evidence)
-    by = f" by {visible(row.state_by)}" if row.state_by else ""
+    by = f" by {_name(row.state_by)}" if row.state_by else ""
     return say(
         f"{row.id} · ",
         Bold(_name(row.sender)),
@@ -328,6 +346,7 @@ class Found:
     last: int
     previews: Sequence[str]
     buttons: tuple[Button, ...]
+    lacking: tuple[str, ...] = ()  # sentences on what this mail server can't do
 
 
 def results(found: Found) -> Card:
@@ -342,10 +361,11 @@ def results(found: Found) -> Card:
             )
         )
     ]
-    for message, intent_id in zip(found.page.messages, found.previews, strict=True):
-        rows.append(
-            Row(_message(message), Button(f"preview-{message.queue_id}", "Preview", intent_id))
-        )
+    # The slot is the line's number: a queue id is another program's text.
+    previewed = zip(found.page.messages, found.previews, strict=True)
+    for number, (message, intent_id) in enumerate(previewed, 1):
+        rows.append(Row(_message(message), Button(f"preview-{number}", "Preview", intent_id)))
+    rows += [Small(say(sentence)) for sentence in found.lacking]
     return Card(
         "Messages in the spool",
         tuple(rows),
@@ -355,17 +375,19 @@ def results(found: Found) -> Card:
 
 
 def _message(message: Message) -> Text:
+    """Return what tells messages apart, in lines that nothing a sender wrote can add to."""
     to = message.recipients[0] if message.recipients else "nobody"
     more = f" and {len(message.recipients) - 1:,} more" if len(message.recipients) > 1 else ""
     where = message.queue.value
     if message.queue is Queue.QUARANTINE:
-        where = f"quarantine, {message.folder}"
-    error = f"\n{short(message.last_error, 120)}" if message.last_error else ""
+        where = f"quarantine, {_name(message.folder or '')}"
+    client = _name(message.client_ip or "unknown")
+    error = f"\n{cut(message.last_error, 120)}" if message.last_error else ""
     return say(
         f"{message.arrived:%Y-%m-%d %H:%M:%S} UTC · {where} · {size(message.size)} · "
-        f"{message.queue_id}\n"
-        f"{_name(message.sender)} → {_name(to)}{more} · from {message.client_ip or 'unknown'}\n"
-        f"{short(message.subject, 150) or '(no subject)'}{error}",
+        f"{_name(message.queue_id)}\n"
+        f"{_name(message.sender)} → {_name(to)}{more} · from {client}\n"
+        f"{cut(message.subject, 150) or '(no subject)'}{error}",
     )
 
 
@@ -385,7 +407,7 @@ def preview(shown: Preview) -> Card:
     if shown.attachments:
         names = [short(name, 60) for name in shown.attachments[:10]]
         points.append(say("Attachments, not opened: ", ", ".join(names)))
-    headers = "\n".join(f"{name}: {short(value, 200)}" for name, value in shown.headers)
+    headers = "\n".join(f"{_name(name)}: {cut(value, 200)}" for name, value in shown.headers)
     return Card(
         short(f"Message {message.queue_id}", 60),
         (
@@ -406,7 +428,7 @@ def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
             f"{entry.seq} · ",
             Moment(entry.at, seconds=True),
             " · ",
-            Bold(visible(entry.actor_name)),
+            Bold(_name(entry.actor_name)),
             f" · {entry.action} · {entry.phase}"
             + (f" · {short(entry.subject, 80)}" if entry.subject else ""),
         )
@@ -419,4 +441,4 @@ def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
 
 
 def _name(text: str) -> str:
-    return short(visible(text), _NAME) or "<>"
+    return cut(text, _NAME) or "<>"

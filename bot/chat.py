@@ -25,6 +25,10 @@ class ChatRefused(SpoolwardenError):
     """The chat will never take this message; trying again would not help."""
 
 
+class ChatGone(ChatRefused):
+    """The message to be changed is no longer there: deleted, or in another channel."""
+
+
 class Chat(Protocol):
     """A channel of a chat that is told of incidents."""
 
@@ -42,7 +46,7 @@ class Chat(Protocol):
         ...
 
     async def update(self, message_id: str, card: Card) -> None:
-        """Show another card in place of a message. Raises ChatDown or ChatRefused."""
+        """Show another card in place of a message. Raises ChatDown, ChatGone, ChatRefused."""
         ...
 
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:

@@ -23,10 +23,10 @@ from bot.arguments import (
 from bot.cards import MORE
 from bot.desk import Desk, Reply, Request
 from services.errors import BadArgument
+from services.intents import UNDO
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
-from services.pipeline import UNDO
 from services.remedies import REMEDIES, Target
 
 COMMAND = "/spool"
@@ -109,7 +109,13 @@ def _messages(desk: Desk, asked: Arguments) -> Target:
 
 
 def _quarantined(desk: Desk, asked: Arguments) -> Target:
-    return Target(query=replace(_query(desk, asked), queues=(Queue.QUARANTINE,)))
+    query = _query(desk, asked)
+    if query == SpoolQuery():
+        raise BadArgument(
+            "That would be everything in quarantine, deleted messages too. Say which, for example "
+            f"{COMMAND} restore folder:review"
+        )
+    return Target(query=replace(query, queues=(Queue.QUARANTINE,)))
 
 
 def _disabled(_: Desk, asked: Arguments) -> Target:
@@ -225,7 +231,9 @@ COMMANDS = {
             "refuse SMTP from an address or network",
             (
                 _ADDRESS,
-                Argument("for", "lasting", read_length, "how long, such as 24h; else until lifted"),
+                Argument(
+                    "for", "lasting", read_length, "how long, such as 24h; the form asks otherwise"
+                ),
                 _ON,
             ),
             f"{COMMAND} block 203.0.113.9 for:24h",

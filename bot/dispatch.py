@@ -103,9 +103,11 @@ class Dispatch:
 
 def understand(text: str) -> tuple[Command, Arguments]:
     """Parse what was typed. Raises BadArgument with what was understood and an example."""
-    word, _, rest = text.strip().partition(" ")
-    if not word:
-        return COMMANDS["dashboard"], Arguments()
+    word, rest = (*text.split(maxsplit=1), "", "")[:2]
+    dashboard = COMMANDS["dashboard"]
+    if not word or word.partition(":")[0].lower() in {taken.typed for taken in dashboard.takes}:
+        # The dashboard has no word of its own, so its arguments come first.
+        return dashboard, parse(text, dashboard.takes, dashboard.example)
     command = COMMANDS.get(word.lower())
     if command is None or not command.slash:
         known = ", ".join(row.name for row in COMMANDS.values() if row.slash)

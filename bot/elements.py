@@ -7,13 +7,15 @@ become a mention, a link or formatting.
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+
+from services.words import short
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Text as it is."""
+    """Text as it is. A line feed makes a new line in a Row, and is written out elsewhere."""
 
     text: str
 
@@ -143,7 +145,7 @@ class Menu:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table with a button at its end."""
+    """A line of a table with a button at its end; its text may have line feeds of ours."""
 
     text: Text
     button: Button
@@ -154,12 +156,16 @@ Section = Paragraph | Points | Bars | Pre | Small | Row
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A message. ``fallback`` is what a notification or a screen reader says of it."""
+    """A message. ``fallback`` is what a notification or a screen reader says of it.
+
+    With another ``turn`` a chat forgets what was picked in the card's menus before.
+    """
 
     title: str
     sections: tuple[Section, ...] = ()
     buttons: tuple[Button | Menu, ...] = ()
     fallback: str = ""
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,30 +217,54 @@ class Form:
 Values = dict[str, tuple[str, ...]]
 
 
+# Letters, marks and symbols that show nothing: joiners, fillers, vowels that are not written,
+# variation selectors (all Unicode's Default_Ignorable_Code_Point) and the empty Braille cell.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
+    chr(number) for span in ((0xFE00, 0xFE10), (0xE0100, 0xE01F0)) for number in range(*span)
+}
+# Asks for the colourful look of the symbol before it; our own signs have it too.
+_EMOJI_LOOK = "\ufe0f"
+
+
 def visible(text: str, *, lines: bool = False) -> str:
     """Return ``text`` with every character that cannot be seen written out as its number.
 
     Controls, bidirectional overrides and isolates, zero-width and other format
-    characters, private use and surrogates (Unicode categories C*, Zl, Zp). With
-    ``lines`` line feeds and tabs stay.
+    characters, private use and surrogates (Unicode categories C*, Zl, Zp), and what
+    else shows nothing. With ``lines`` line feeds and tabs stay.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        c
-        if _seen(c) or (lines and c in "\n\t")
-        else f"\N{LEFT ANGLE BRACKET}{ord(c):04X}\N{RIGHT ANGLE BRACKET}"
-        for c in text
-    )
+    shown: list[str] = []
+    before = ""
+    for char in text:
+        if (lines and char in "\n\t") or _seen(char, before):
+            before = char
+            shown.append(char)
+        else:
+            before = ""
+            shown.append(f"\N{LEFT ANGLE BRACKET}{ord(char):04X}\N{RIGHT ANGLE BRACKET}")
+    return "".join(shown)
 
 
-def _seen(char: str) -> bool:
+def cut(text: str, longest: int, *, lines: bool = False) -> str:
+    """Return ``text`` as visible() does, in at most ``longest`` characters."""
+    # Cut before it is made visible too, which only ever makes it longer.
+    return short(visible(short(text, longest), lines=lines), longest)
+
+
+def _seen(char: str, before: str) -> bool:
+    if char == _EMOJI_LOOK:
+        return before != "" and unicodedata.category(before) in ("So", "Sm")
     category = unicodedata.category(char)
-    return category[0] != "C" and category not in ("Zl", "Zp")
+    return category[0] != "C" and category not in ("Zl", "Zp") and char not in _BLANK
 
 
 def plain(text: Text) -> str:
-    """Return a text without any of its looks; moments in UTC."""
-    return "".join(
-        f"{span.at:%H:%M} UTC" if isinstance(span, Moment) else visible(span.text) for span in text
-    )
+    """Return a text without any of its looks; moments in UTC, with their day."""
+    return "".join(_utc(span) if isinstance(span, Moment) else visible(span.text) for span in text)
+
+
+def _utc(moment: Moment) -> str:
+    seconds = ":%S" if moment.seconds else ""
+    return f"{moment.at.astimezone(UTC):%Y-%m-%d %H:%M{seconds}} UTC"

@@ -18,6 +18,7 @@ from bot.elements import (
     Tick,
     Values,
     Write,
+    cut,
     say,
     visible,
 )
@@ -26,7 +27,7 @@ from services.mail.port import Network, UserState
 from services.models import Intent
 from services.pipeline import Proposal
 from services.remedies import DELETED, REVIEW, Target, describe, show_network
-from services.words import count, short, span
+from services.words import count, span
 
 # Slack's checkboxes hold ten options; the last stands for all that are left.
 _TICKS = 10
@@ -97,8 +98,10 @@ def _messages(proposal: Proposal, now: datetime, verb: str) -> tuple[Section, ..
 
 
 def _move(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
-    wanted = proposal.target.folder or REVIEW
-    names = list(dict.fromkeys([wanted, REVIEW, *(f for f in folders if f != DELETED)]))[:50]
+    wanted = _folder(proposal.target.folder or REVIEW)
+    # Another program may have made a folder whose name cannot be asked for here.
+    usable = [folder for folder in folders if folder != DELETED and _is_folder(folder)]
+    names = list(dict.fromkeys([wanted, REVIEW, *usable]))[:50]
     return Form(
         "Move messages?",
         _messages(proposal, now, "will be moved out of the queue"),
@@ -265,14 +268,26 @@ def _false_alarm(
 
 
 def _amend_move(target: Target, values: Values) -> Target:
-    folder = _one(values, "new") or _one(values, "folder") or REVIEW
+    folder = _folder(_one(values, "new") or _one(values, "folder") or REVIEW)
+    return target.model_copy(update={"folder": folder})
+
+
+def _folder(text: str) -> str:
+    """Return a folder's name to move to. Raises BadArgument where it cannot be one."""
     try:
-        name = read_folder(folder)
+        name = read_folder(text)
     except ValueError as error:
-        raise BadArgument(f"I cannot use “{short(folder, 40)}”: {error}.") from error
+        raise BadArgument(f"I cannot use “{cut(text, 40)}”: {error}.") from error
     if name == DELETED:
         raise BadArgument(f"“{DELETED}” is where deleted messages wait; use Delete for that.")
-    return target.model_copy(update={"folder": name})
+    return name
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return read_folder(name) == name
+    except ValueError:
+        return False
 
 
 def _amend_delete(target: Target, values: Values) -> Target:

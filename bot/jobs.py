@@ -1,7 +1,9 @@
 """When things happen: APScheduler runs the polls and the upkeep, never two of one at once."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -9,11 +11,18 @@ from apscheduler.triggers.interval import IntervalTrigger
 from services.detection.detector import Detector
 from services.errors import SpoolwardenError
 from services.mail.port import MailServer
-from services.pipeline import Pipeline
+from services.upkeep import Upkeep
 from services.watch import Watch
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
+#: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
+_PATIENCE = 60.0
+
+
+def _no_cut_off_job(record: logging.LogRecord) -> bool:
+    # APScheduler logs a job that stop() cut off as an error, with its traceback.
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class Jobs:
@@ -24,13 +33,13 @@ class Jobs:
         *,
         servers: Sequence[MailServer],
         detector: Detector,
-        pipeline: Pipeline,
+        upkeep: Upkeep,
         watch: Watch,
         poll_seconds: float,
         changed: Callable[[], None],
     ) -> None:
         self._detector = detector
-        self._pipeline = pipeline
+        self._upkeep = upkeep
         self._watch = watch
         self._changed = changed
         self._scheduler = AsyncIOScheduler(
@@ -40,24 +49,35 @@ class Jobs:
         )
         for server in servers:
             self._scheduler.add_job(
-                self.poll, IntervalTrigger(seconds=poll_seconds), args=[server], id=server.name
+                self.poll,
+                IntervalTrigger(seconds=poll_seconds),
+                args=[server],
+                id=server.name,
+                next_run_time=datetime.now(UTC),
             )
         self._scheduler.add_job(self.upkeep, IntervalTrigger(seconds=_UPKEEP_SECONDS), id="upkeep")
 
     def start(self) -> None:
         """Start the timetable."""
+        logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Stop it; a job under way is left to end by itself."""
-        self._scheduler.shutdown(wait=False)
+        """Stop it; a job under way is cut off, and nothing is half-written by that."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     async def poll(self, server: MailServer) -> None:
         """Look at one server; trouble is told to the channel, once."""
         try:
-            poll = await self._detector.poll(server)
-        except SpoolwardenError as error:
-            why = error.sentence
+            async with asyncio.timeout(_PATIENCE):
+                poll = await self._detector.poll(server)
+        except (SpoolwardenError, TimeoutError) as error:
+            why = (
+                error.sentence
+                if isinstance(error, SpoolwardenError)
+                else f"It did not answer within {_PATIENCE:.0f} s."
+            )
             _log.warning("poll of %s failed: %s", server.name, why)
             told = await _try(lambda: self._watch.failed(server.name, why))
         else:
@@ -69,7 +89,7 @@ class Jobs:
 
     async def upkeep(self) -> None:
         """Purge what was deleted long ago, and forget what is too old to matter."""
-        await _try(self._pipeline.purge)
+        await _try(self._upkeep.purge)
         await _try(self._detector.prune)
 
 

@@ -11,11 +11,12 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import true
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,6 +29,7 @@ GENESIS = "0" * 64
 # Nothing a sender or a chat member controls may grow the log without bound.
 _MAX_TEXT = 512
 _PAGE = 1000
+_UNREADABLE = "it cannot be read"
 
 
 class Phase(StrEnum):
@@ -91,13 +93,13 @@ class AuditLog:
             seq=1 if last is None or last.seq is None else last.seq + 1,
             at=self._clock.now(),
             phase=line.phase.value,
-            action=line.action,
-            actor=line.actor.key,
-            actor_name=_storable(line.actor.name),
-            server=line.server,
+            action=storable(line.action),
+            actor=storable(line.actor.key),
+            actor_name=storable(line.actor.name),
+            server=storable(line.server),
             incident_id=line.incident_id,
-            intent_id=line.intent_id,
-            subject=_storable(line.subject),
+            intent_id=None if line.intent_id is None else storable(line.intent_id),
+            subject=storable(line.subject),
             detail=json.dumps(dict(line.detail or {}), sort_keys=True),
             prev_hash=GENESIS if last is None else last.hash,
             hash="",
@@ -114,39 +116,36 @@ class AuditLog:
 
     async def verify(self) -> Verdict:
         """Walk the whole chain."""
+        verdict = await self._walk(_PAGE)
+        # A page with an entry that cannot be read says nothing of the others in it.
+        return verdict if verdict.why != _UNREADABLE else await self._walk(1)
+
+    async def _walk(self, page: int) -> Verdict:
         before, seq = GENESIS, 0
-        async for entry in self.entries():
-            seq += 1
-            why = ""
-            if entry.seq != seq:
-                why = f"entry {seq} is missing"
-            elif entry.prev_hash != before:
-                why = "it does not follow from the entry before it"
-            elif entry.hash != entry_hash(entry):
-                why = "its content was changed"
-            if why:
-                return Verdict(seq - 1, before, seq, why)
-            before = entry.hash
+        try:
+            async for entry in self.entries(page=page):
+                why = _fault(entry, seq + 1, before)
+                if why:
+                    return Verdict(seq, before, seq + 1, why)
+                before, seq = entry.hash, seq + 1
+        except (TypeError, ValueError):
+            # What was written into it is not even of the column's type.
+            return Verdict(seq, before, seq + 1, _UNREADABLE)
         return Verdict(seq, before)
 
-    async def entries(self) -> AsyncIterator[AuditEntry]:
-        """Yield every entry, oldest first."""
-        after = 0
+    async def entries(self, *, page: int = _PAGE) -> AsyncIterator[AuditEntry]:
+        """Yield every entry, oldest first; ``page`` of them are read at a time."""
+        query = select(AuditEntry).order_by(col(AuditEntry.seq)).limit(page)
+        # No lower bound at first: an entry slipped in before the first must be seen.
+        rows: Sequence[AuditEntry] = ()
         while True:
             async with self._store.reading() as session:
-                rows = (
-                    await session.exec(
-                        select(AuditEntry)
-                        .where(col(AuditEntry.seq) > after)
-                        .order_by(col(AuditEntry.seq))
-                        .limit(_PAGE)
-                    )
-                ).all()
+                after = col(AuditEntry.seq) > rows[-1].seq if rows else true()
+                rows = (await session.exec(query.where(after))).all()
             for row in rows:
                 yield row
-            if len(rows) < _PAGE:
+            if len(rows) < page:
                 return
-            after = rows[-1].seq or 0
 
     async def newest(
         self, limit: int, *, incident_id: int | None = None, offset: int = 0
@@ -184,7 +183,21 @@ def entry_hash(entry: AuditEntry) -> str:
     return hashlib.sha256((entry.prev_hash + canonical).encode()).hexdigest()
 
 
-def _storable(text: str) -> str:
+def _fault(entry: AuditEntry, seq: int, before: str) -> str:
+    """Return what is wrong with the entry that should be number ``seq``, "" if nothing is."""
+    if entry.seq is None or entry.seq < seq:
+        return "an entry was put in before it"
+    if entry.seq > seq:
+        return f"entry {seq} is missing"
+    if entry.prev_hash != before:
+        return "it does not follow from the entry before it"
+    if entry.hash != entry_hash(entry):
+        return "its content was changed"
+    return ""
+
+
+def storable(text: str) -> str:
+    """Return a text as it can be stored whoever wrote it: bounded, and UTF-8."""
     # A lone surrogate cannot be stored as UTF-8; better a "?" than a failed log.
     return text[:_MAX_TEXT].encode("utf-8", "replace").decode()
 
@@ -204,11 +217,12 @@ def as_csv(entry: AuditEntry, *, header: bool = False) -> str:
     fields = entry_fields(entry) | {"prev_hash": entry.prev_hash, "hash": entry.hash}
     values: list[Any] = list(fields) if header else [_no_formula(v) for v in fields.values()]
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(values)
-    return out.getvalue()
+    # The writer quotes a line break only where it ends lines itself (RFC 4180, 2.6).
+    csv.writer(out, lineterminator="\r\n").writerow(values)
+    return out.getvalue().removesuffix("\r\n")
 
 
 def _no_formula(value: object) -> object:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
         return "'" + value
     return value

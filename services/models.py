@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     DateTime,
     Dialect,
     Index,
@@ -33,6 +34,25 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Give it back aware."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Named(TypeDecorator[StrEnum]):
+    """A StrEnum kept as its text, and given back as the enum: states are compared by ``is``."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> Any:
+        """Store the text; one that is no member is a mistake."""
+        return None if value is None else self.kind(value).value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
+        """Give the member back."""
+        return None if value is None else self.kind(value)
 
 
 # SQLModel makes a Column of each field; these say which kind, shortly.
@@ -75,7 +95,7 @@ class Incident(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     server: str
     sender: str
-    state: IncidentState = Field(default=IncidentState.OPEN, sa_type=Text)
+    state: IncidentState = Field(default=IncidentState.OPEN, sa_column=Column(Named(IncidentState)))
     open_key: str | None = Field(default=None, unique=True)
     opened_at: datetime = _when()
     updated_at: datetime = _when()
@@ -117,7 +137,7 @@ class Intent(SQLModel, table=True):
     created_at: datetime = _when()
     expires_at: datetime = _when()
     target: str = _text()  # remedies.Target as JSON, queue ids frozen
-    state: IntentState = Field(default=IntentState.OFFERED, sa_type=Text)
+    state: IntentState = Field(default=IntentState.OFFERED, sa_column=Column(Named(IntentState)))
     claimed_by: str | None = None  # Actor.key
     claimed_name: str | None = None
     claimed_at: datetime | None = _when(default=None)

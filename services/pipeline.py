@@ -10,8 +10,7 @@ A button or form holds only the id of an Intent. Using it goes:
 """
 
 import logging
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -20,33 +19,37 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.access import Access
-from services.audit import AuditLog, Line, Phase
+from services.audit import AuditLog, Line, Phase, storable
 from services.clock import Clock
-from services.detection.evidence import Evidence
-from services.errors import BadArgument, Expired, NotCapable, Refused, SpoolwardenError
-from services.mail.port import MailServer, Queue, SpoolQuery, UserState
-from services.models import LIVE, Announcement, Incident, IncidentState, Intent, IntentState, Lesson
-from services.people import BOT, Actor, Place, Role
+from services.errors import (
+    BadArgument,
+    Expired,
+    NotCapable,
+    Refused,
+    SpoolwardenError,
+    StoreError,
+)
+from services.incidents import STATE_ACTS, settle, state_without, teach
+from services.intents import UNDO, Intents, overtaken, touch, undo_of
+from services.mail.port import MailServer, Network, UserState
+from services.models import Announcement, Incident, Intent, IntentState
+from services.people import Actor, Place, Role
 from services.remedies import (
-    DELETED,
     MAX_MESSAGES,
     REMEDIES,
     Aim,
     Remedy,
     Result,
     Target,
-    Undo,
+    lacking,
     show_network,
 )
-from services.rules import Rules
+from services.rules import Rules, plain
 from services.settings import SafetySettings
 from services.store import Store
 
 _log = logging.getLogger(__name__)
 
-UNDO = "undo"
-#: How long a card's button can be pressed before the card must be drawn anew.
-_OFFER_LASTS = timedelta(days=7)
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)
 
@@ -83,6 +86,7 @@ class Pipeline:
         self,
         *,
         store: Store,
+        intents: Intents,
         servers: Mapping[str, MailServer],
         access: Access,
         audit: AuditLog,
@@ -93,6 +97,7 @@ class Pipeline:
     ) -> None:
         """Take ``changed``, which is called when the chats have something new to show."""
         self._store = store
+        self._intents = intents
         self._servers = servers
         self._access = access
         self._audit = audit
@@ -102,68 +107,7 @@ class Pipeline:
         self._kept = timedelta(days=safety.deleted_kept_days)
         self._changed = changed
 
-    # -- making intents ---------------------------------------------------------
-
-    async def offer(
-        self,
-        place: Place,
-        action: str,
-        *,
-        server: str,
-        target: Target,
-        incident_id: int | None = None,
-        actor: Actor | None = None,
-    ) -> str:
-        """Return the intent id for a button that stays: the one there is, else a new one.
-
-        With ``actor`` only that person may use it, and it is always a new one.
-        """
-        now = self._clock.now()
-        async with self._store.session() as session:
-            if actor is None:
-                there = await session.exec(
-                    select(Intent.id).where(
-                        Intent.incident_id == incident_id,
-                        Intent.action == action,
-                        Intent.chat == place.chat,
-                        Intent.channel == place.channel,
-                        Intent.state == IntentState.OFFERED,
-                        col(Intent.bound_to).is_(None),
-                        col(Intent.expires_at) > now + _OFFER_LASTS / 2,
-                    )
-                )
-                if found := there.first():
-                    return found
-            intent = self._intent(place, action, server, target, _OFFER_LASTS)
-            intent.incident_id = incident_id
-            intent.bound_to = actor.key if actor else None
-            session.add(intent)
-            return intent.id
-
-    async def offer_undo(self, place: Place, intent_id: str) -> str | None:
-        """Return the intent id of a button that undoes that act; None if it can't be undone."""
-        now = self._clock.now()
-        async with self._store.session() as session:
-            done = await session.get(Intent, intent_id)
-            if done is None or not _undoable(done) or (done.undo_until or now) <= now:
-                return None
-            there = await session.exec(
-                select(Intent.id).where(
-                    Intent.undo_of == intent_id,
-                    Intent.chat == place.chat,
-                    Intent.channel == place.channel,
-                    Intent.state == IntentState.OFFERED,
-                )
-            )
-            if found := there.first():
-                return found
-            undo = self._intent(place, UNDO, done.server, Target(), timedelta(0))
-            undo.incident_id = done.incident_id
-            undo.undo_of = done.id
-            undo.target = done.target
-            undo.expires_at = done.undo_until or now
-            session.add(undo)
-            return undo.id
+    # -- proposing --------------------------------------------------------------
 
     async def propose(
         self,
@@ -177,8 +121,8 @@ class Pipeline:
     ) -> Proposal:
         """Freeze what would be done, for the person to confirm.
 
-        Raises Refused (role, rules), NotCapable, BadArgument where nothing matches,
-        and ServerDown. Nothing is done.
+        Raises Refused (role, rules), NotCapable and ServerDown. Nothing is done. Where
+        nothing matches, the proposal has no ids.
         """
         remedy = REMEDIES[action]
         await self._authorise(actor, remedy, server, target, incident_id)
@@ -187,6 +131,7 @@ class Pipeline:
         if target.query is not None and not target.queue_ids:
             ids = await mail.matching_ids(target.query, limit=MAX_MESSAGES)
             target = target.model_copy(update={"queue_ids": ids})
+        target = target.model_copy(update={"networks": _distinct(target.networks)})
         if action == "block":
             allowed = []
             own = await mail.own_networks()
@@ -201,7 +146,7 @@ class Pipeline:
                 await self._refuse(actor, action, server, target, incident_id, left_out[0])
         if incident_id is None:
             incident_id = await self._incident_of(server, target)
-        intent = self._intent(
+        intent = self._intents.new(
             place, action, server, target, timedelta(minutes=self._safety.form_minutes)
         )
         intent.bound_to, intent.incident_id = actor.key, incident_id
@@ -216,8 +161,9 @@ class Pipeline:
 
         Raises Expired with a sentence otherwise; the attempt is audited.
         """
+        intent_id = storable(intent_id[:64])
         async with self._store.reading() as session:
-            intent = await session.get(Intent, intent_id[:64])
+            intent = await session.get(Intent, intent_id)
         why = None
         if intent is None:
             why = "This button is unknown to Spoolwarden. Nothing was done."
@@ -234,7 +180,7 @@ class Pipeline:
                     intent.action if intent else "unknown button",
                     actor,
                     intent.server if intent else "",
-                    intent_id=intent_id[:64],
+                    intent_id=intent_id,
                     detail={"why": why},
                 )
             )
@@ -253,9 +199,18 @@ class Pipeline:
         target = Target.model_validate_json(intent.target)
         if amend:
             target = amend(target)
-        original = await self._original(intent)
+        original = await self._intents.original(intent)
         remedy = REMEDIES[original.action if original else intent.action]
-        await self._authorise(actor, remedy, intent.server, target, intent.incident_id)
+        await self._authorise(
+            actor,
+            remedy,
+            intent.server,
+            target,
+            intent.incident_id,
+            undoing=original is not None,
+        )
+        if remedy.name == "block" and original is None:
+            await self._check_networks(actor, intent, target)
         intent = await self._claim(actor, intent, remedy, target)
         aim = Aim(
             self.server(intent.server),
@@ -266,8 +221,7 @@ class Pipeline:
         )
         try:
             if original is not None and remedy.undo is not None:
-                undo = Undo.model_validate_json(original.undo or "{}")
-                result = await remedy.undo(aim, undo)
+                result = await remedy.undo(aim, undo_of(original))
             else:
                 result = await remedy.act(aim)
         except SpoolwardenError as error:
@@ -279,84 +233,30 @@ class Pipeline:
                 "Look at the spool before trying again; the log of Spoolwarden has the details.",
                 ok=False,
             )
-        return await self._finish(actor, place, intent, original, result)
-
-    # -- looking after them -----------------------------------------------------
-
-    async def recover(self) -> int:
-        """Mark acts that a stop of the bot cut off, and say so; return how many there were."""
-        async with self._store.session() as session:
-            cut = (
-                await session.exec(select(Intent).where(Intent.state == IntentState.CLAIMED))
-            ).all()
-            for intent in cut:
-                intent.state = IntentState.INTERRUPTED
-                intent.summary = (
-                    "Spoolwarden was stopped in the middle of this; part of it may have been "
-                    "done. It is safe to do it again: what is already so stays so."
-                )
-                session.add(intent)
-                await self._audit.append(
-                    session,
-                    Line(
-                        Phase.RESULT,
-                        intent.action,
-                        BOT,
-                        intent.server,
-                        Target.model_validate_json(intent.target).subject,
-                        intent.incident_id,
-                        intent.id,
-                        {"interrupted": True},
-                    ),
-                )
-                await _touch(session, intent)
-        return len(cut)
-
-    async def purge(self) -> int:
-        """Delete for good what was deleted long enough ago; return how many messages."""
-        now, purged = self._clock.now(), 0
-        async with self._store.reading() as session:
-            due = (
-                await session.exec(
-                    select(Intent).where(
-                        Intent.action == "delete",
-                        Intent.state == IntentState.DONE,
-                        col(Intent.undo).is_not(None),
-                        col(Intent.undone).is_(False),
-                        col(Intent.undo_until) <= now,
-                    )
-                )
-            ).all()
-        for intent in due:
-            undo = Undo.model_validate_json(intent.undo or "{}")
-            server = self.server(intent.server)
-            query = SpoolQuery(queues=(Queue.QUARANTINE,), folder=DELETED)
-            still = set(await server.matching_ids(query, limit=MAX_MESSAGES))
-            # Somebody may have brought some of them back by another way.
-            ids = [queue_id for queue_id in undo.moved if queue_id in still]
-            line = Line(
-                Phase.INTENT,
-                "purge",
-                BOT,
-                intent.server,
-                intent_id=intent.id,
-                detail={"messages": len(ids)},
+        try:
+            return await self._finish(actor, place, intent, original, result)
+        except StoreError as error:
+            # The intent stays claimed: the next start says in the channel that it was cut off.
+            _log.error("the result of %s could not be written: %s", intent.id, result.summary)
+            return Outcome(
+                intent.id,
+                intent.action,
+                False,
+                f"{result.summary} But that could not be written down: {error.sentence} "
+                "Look at the mail server for what is true now.",
+                None,
+                intent.incident_id,
             )
-            await self._audit.write(line)
-            result = Result("", tuple(await server.delete(ids)))
-            async with self._store.session() as session:
-                row = await session.get(Intent, intent.id)
-                if row is not None:
-                    row.undo = None
-                    session.add(row)
-                    await _touch(session, row)
-                await self._audit.append(
-                    session, replace(line, phase=Phase.RESULT, detail=result.tally())
-                )
-            purged += result.tally()["done"]
-        if due:
-            self._changed()
-        return purged
+
+    async def redraw(self, incident_id: int) -> None:
+        """Have an incident's card drawn anew, whatever has or has not changed on it."""
+        async with self._store.session() as session:
+            await session.exec(
+                update(Incident)
+                .where(col(Incident.id) == incident_id)
+                .values(version=Incident.version + 1)
+            )
+        self._changed()
 
     def server(self, name: str) -> MailServer:
         """Return the mail server of that name; raises BadArgument if there is none."""
@@ -366,53 +266,40 @@ class Pipeline:
             known = ", ".join(sorted(self._servers))
             raise BadArgument(f"There is no mail server {name!r}. Known: {known}.") from None
 
-    async def done_on(self, incident_id: int) -> dict[str, Intent]:
-        """Return the acts on an incident that stand, each remedy's newest, by its name."""
-        async with self._store.reading() as session:
-            rows = await session.exec(
-                select(Intent)
-                .where(
-                    Intent.incident_id == incident_id,
-                    Intent.state == IntentState.DONE,
-                    col(Intent.undone).is_(False),
-                    Intent.action != UNDO,
-                )
-                .order_by(col(Intent.finished_at))
-            )
-            return {intent.action: intent for intent in rows.all()}
-
     # -- the steps --------------------------------------------------------------
 
-    def _intent(
-        self, place: Place, action: str, server: str, target: Target, lasts: timedelta
-    ) -> Intent:
-        now = self._clock.now()
-        return Intent(
-            id=secrets.token_urlsafe(16),
-            action=action,
-            server=server,
-            chat=place.chat,
-            channel=place.channel,
-            created_at=now,
-            expires_at=now + lasts,
-            target=target.model_dump_json(),
-        )
-
     async def _authorise(
-        self, actor: Actor, remedy: Remedy, server: str, target: Target, incident_id: int | None
+        self,
+        actor: Actor,
+        remedy: Remedy,
+        server: str,
+        target: Target,
+        incident_id: int | None,
+        *,
+        undoing: bool = False,
     ) -> None:
         try:
             needed = Role.ADMIN if target.permanent else remedy.role
             await self._access.require(actor, needed, f"use “{remedy.name}”")
-            if remedy.changes_account and target.user_state is not UserState.ACTIVE:
+            if _may_disable(remedy, target, undoing=undoing):
                 self._rules.check_account(target.account or "")
-            for needs in remedy.needs(self.server(server).capabilities):
-                if not needs.able:
-                    raise NotCapable(needs.why)
+            why = lacking(remedy.name, self.server(server).capabilities, target)
+            if why is not None:
+                raise NotCapable(f"{why} Nothing was done.")
         except SpoolwardenError as refusal:
             await self._refuse(
                 actor, remedy.name, server, target, incident_id, refusal.sentence, refusal
             )
+
+    async def _check_networks(self, actor: Actor, intent: Intent, target: Target) -> None:
+        """Refuse if a rule forbids any: since they were proposed the rules may have changed."""
+        own = await self.server(intent.server).own_networks()
+        try:
+            for network in target.networks:
+                self._rules.check_network(network, own)
+        except Refused as refusal:
+            why = f"{refusal.sentence} Nothing was blocked."
+            await self._refuse(actor, intent.action, intent.server, target, intent.incident_id, why)
 
     async def _refuse(
         self,
@@ -437,12 +324,6 @@ class Pipeline:
         )
         raise error or Refused(why)
 
-    async def _original(self, intent: Intent) -> Intent | None:
-        if intent.undo_of is None:
-            return None
-        async with self._store.reading() as session:
-            return await session.get(Intent, intent.undo_of)
-
     async def _claim(self, actor: Actor, intent: Intent, remedy: Remedy, target: Target) -> Intent:
         now = self._clock.now()
         line = Line(
@@ -464,7 +345,7 @@ class Pipeline:
                     .values(
                         state=IntentState.CLAIMED,
                         claimed_by=actor.key,
-                        claimed_name=actor.name,
+                        claimed_name=storable(actor.name),
                         claimed_at=now,
                         target=target.model_dump_json(),
                     )
@@ -480,27 +361,30 @@ class Pipeline:
             else:
                 await self._audit.append(session, replace(line, phase=Phase.REPEATED))
         if repeat is not None or row is None:
-            who = repeat.claimed_name if repeat else None
-            raise Expired(
-                f"This was already done{f' by {who}' if who else ''}; nothing was done twice."
-            )
+            raise Expired(_repeated(repeat))
         self._changed()
         return row
 
     async def _twin(self, session: AsyncSession, intent: Intent, remedy: Remedy) -> Intent | None:
         """Return the same act on the same incident, under way or standing, asked elsewhere."""
-        if not remedy.once or intent.incident_id is None or intent.undo_of is not None:
+        others = select(Intent).where(
+            Intent.action == intent.action,
+            Intent.id != intent.id,
+            col(Intent.state).in_((IntentState.CLAIMED, IntentState.DONE)),
+        )
+        if intent.undo_of is not None:
+            # Each channel has its own button; by now the account may be stopped anew.
+            return (await session.exec(others.where(Intent.undo_of == intent.undo_of))).first()
+        if not remedy.once or intent.incident_id is None:
             return None
+        incident = await session.get(Incident, intent.incident_id)
         rows = await session.exec(
-            select(Intent).where(
+            others.where(
                 Intent.incident_id == intent.incident_id,
-                Intent.action == intent.action,
-                Intent.id != intent.id,
-                col(Intent.state).in_((IntentState.CLAIMED, IntentState.DONE)),
                 col(Intent.undone).is_(False),
             )
         )
-        return rows.first()
+        return next((twin for twin in rows.all() if not overtaken(incident, twin)), None)
 
     async def _finish(
         self, actor: Actor, place: Place, intent: Intent, original: Intent | None, result: Result
@@ -517,11 +401,11 @@ class Pipeline:
             )
             if incident is not None:
                 state = result.incident_state
-                if original is not None and result.ok:
-                    state = await self._state_without(session, incident, original.id)
-                self._settle(session, incident, actor, result, state)
+                if original is not None and result.ok and original.action in STATE_ACTS:
+                    state = await state_without(session, incident, original.id)
+                settle(session, incident, actor, result, state, now)
                 if result.teach:
-                    await self._teach(session, incident, actor)
+                    await teach(session, incident, actor, now)
             # A part that was done can be taken back even when another part failed.
             if undo is not None:
                 row.undo = undo.model_dump_json()
@@ -531,9 +415,9 @@ class Pipeline:
                 if undone is not None:
                     undone.undone = True
                     session.add(undone)
-                    await _touch(session, undone)
+                    await touch(session, undone)
             session.add(row)
-            await _touch(session, row)
+            await touch(session, row)
             await self._audit.append(
                 session,
                 Line(
@@ -549,68 +433,8 @@ class Pipeline:
                 ),
             )
         self._changed()
-        undo_id = await self.offer_undo(place, row.id) if undo is not None else None
+        undo_id = await self._intents.offer_undo(place, row.id) if undo is not None else None
         return Outcome(row.id, row.action, result.ok, result.summary, undo_id, row.incident_id)
-
-    def _settle(
-        self,
-        session: AsyncSession,
-        incident: Incident,
-        actor: Actor,
-        result: Result,
-        state: IncidentState | None,
-    ) -> None:
-        """Write the act's effect on the incident; its card is drawn anew in any case."""
-        now = self._clock.now()
-        incident.version += 1
-        closed = incident.state not in LIVE
-        if result.ok and state is not None and not closed:
-            incident.state = state
-            incident.state_by, incident.state_at = actor.name, now
-            if result.snoozed:
-                incident.snoozed_until = now + result.snoozed
-            elif state is not IncidentState.SNOOZED:
-                incident.snoozed_until = None
-            if incident.state is IncidentState.FALSE_ALARM:
-                incident.open_key = None
-        session.add(incident)
-
-    async def _state_without(
-        self, session: AsyncSession, incident: Incident, undone_id: str
-    ) -> IncidentState:
-        """Return the state that follows from the acts that still stand."""
-        rows = await session.exec(
-            select(Intent)
-            .where(
-                Intent.incident_id == incident.id,
-                Intent.state == IntentState.DONE,
-                Intent.id != undone_id,
-                col(Intent.undone).is_(False),
-            )
-            .order_by(col(Intent.finished_at))
-        )
-        stopped, state = False, IncidentState.OPEN
-        for intent in rows.all():
-            if intent.action in ("stop", "disable", "enable"):
-                stopped = intent.action != "enable"
-            elif intent.action == "acknowledge":
-                state = IncidentState.ACKNOWLEDGED
-            elif intent.action == "snooze" and incident.snoozed_until:
-                state = IncidentState.SNOOZED
-        return IncidentState.REMEDIED if stopped else state
-
-    async def _teach(self, session: AsyncSession, incident: Incident, actor: Actor) -> None:
-        evidence = Evidence.model_validate_json(incident.evidence)
-        # Half as much again, so that the next ordinary day does not alert by a hair.
-        await session.merge(
-            Lesson(
-                server=incident.server,
-                sender=incident.sender,
-                messages=evidence.peak * 3 // 2,
-                taught_by=actor.key,
-                taught_at=self._clock.now(),
-            )
-        )
 
     async def _incident_of(self, server: str, target: Target) -> int | None:
         sender = target.account or (target.query.sender if target.query else None)
@@ -627,21 +451,26 @@ class Pipeline:
             return rows.first()
 
 
-def _undoable(intent: Intent) -> bool:
-    return (
-        intent.undo is not None
-        and not intent.undone
-        and intent.state in (IntentState.DONE, IntentState.FAILED)
-    )
+def _distinct(networks: Sequence[Network]) -> tuple[Network, ...]:
+    """Return each once: a second block of the same would take the first for an older one."""
+    return tuple(dict.fromkeys(plain(network) for network in networks))
 
 
-async def _touch(session: AsyncSession, intent: Intent) -> None:
-    """Have the lines that tell of this intent told anew."""
-    await session.exec(
-        update(Announcement)
-        .where(col(Announcement.intent_id) == intent.id)
-        .values(version=Announcement.version + 1)
-    )
+def _may_disable(remedy: Remedy, target: Target, *, undoing: bool) -> bool:
+    """Tell whether this can leave an account disabled: so can undoing what enabled it."""
+    enables = remedy.name == "enable" or target.user_state is UserState.ACTIVE
+    return (remedy.changes_account or remedy.name == "enable") and enables is undoing
+
+
+def _repeated(before: Intent | None) -> str:
+    """Return the sentence for a button that was used, or whose act was done elsewhere."""
+    who = f" by {before.claimed_name}" if before and before.claimed_name else ""
+    if before is not None and before.state in (IntentState.FAILED, IntentState.INTERRUPTED):
+        return (
+            f"This was tried already{who} and did not work out; nothing was done now. "
+            "Use a newer button, or ask for it again with /spool."
+        )
+    return f"This was already done{who}; nothing was done twice."
 
 
 def _audited(target: Target) -> dict[str, object]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from services.errors import BadArgument, SpoolwardenError
 from services.mail.port import (
     DELIVERING,
     Block,
@@ -68,10 +69,16 @@ class Undo(_Value):
     account: str | None = None
     user_state: UserState | None = None  # as it was before
     held: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()  # out of the queue
+    moved_from: dict[str, tuple[str, ...]] = {}  # out of a folder: queue ids
     restored_from: dict[str, tuple[str, ...]] = {}  # folder: queue ids
     blocked: tuple[Network, ...] = ()
     replaced: tuple[Block, ...] = ()  # block entries as they were before
+
+    @property
+    def in_folder(self) -> tuple[str, ...]:
+        """The messages that an act put into its folder, wherever they were before."""
+        return (*self.moved, *(i for ids in self.moved_from.values() for i in ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ Act = Callable[[Aim], Awaitable[Result]]
 UndoAct = Callable[[Aim, Undo], Awaitable[Result]]
 
 
-def _always(_: Capabilities) -> Sequence[Capability]:
+def _always(_: Capabilities, __: Target) -> Sequence[Capability]:
     return ()
 
 
@@ -119,7 +126,7 @@ class Remedy:
     role: Role
     act: Act
     undo: UndoAct | None = None
-    needs: Callable[[Capabilities], Sequence[Capability]] = field(default=_always)
+    needs: Callable[[Capabilities, Target], Sequence[Capability]] = field(default=_always)
     changes_account: bool = False  # the protected list applies
     once: bool = False  # offered on a card: a second one on the same incident is a repeat
 
@@ -138,20 +145,25 @@ async def _stop(aim: Aim) -> Result:
         else:
             said = f"{account} was already disabled ({user.state.value}). "
     results: list[MessageResult] = []
-    # Messages accepted while the first lot was being held are caught by the next look.
-    for _ in range(3):
-        query = SpoolQuery(sender=account, queues=DELIVERING)
-        ids = await server.matching_ids(query, limit=MAX_MESSAGES)
-        if not ids:
-            break
-        results += await server.hold(ids)
+    failed = ""
+    try:
+        # Messages accepted while the first lot was being held are caught by the next look.
+        for _ in range(3):
+            query = SpoolQuery(sender=account, queues=DELIVERING)
+            ids = await server.matching_ids(query, limit=MAX_MESSAGES)
+            if not ids:
+                break
+            results += await server.hold(ids)
+    except SpoolwardenError as error:
+        # The account is disabled by now; that must be told, and must be undoable.
+        failed = f" Then it failed: {error.sentence} What waits may still go out; stop it again."
     held = _ids(results, Fate.DONE)
     return Result(
-        summary=f"{said}{_tally(results, 'held')}",
+        summary=f"{said}{_tally(results, 'held')}{failed}",
         messages=tuple(results),
         undo=undo.model_copy(update={"held": held}),
         incident_state=IncidentState.REMEDIED,
-        ok=_ok(results),
+        ok=_ok(results) and not failed,
     )
 
 
@@ -163,22 +175,46 @@ async def _undo_stop(aim: Aim, undo: Undo) -> Result:
 
 async def _move(aim: Aim) -> Result:
     folder = aim.target.folder or REVIEW
-    results = await aim.server.move(aim.target.queue_ids, folder)
+    results, undo = await _to_folder(aim, folder)
     return Result(
         f"To the folder {folder}: {_tally(results, 'moved')}",
         tuple(results),
-        Undo(moved=_ids(results, Fate.DONE)),
+        undo,
         ok=_ok(results),
     )
 
 
+async def _to_folder(aim: Aim, folder: str) -> tuple[list[MessageResult], Undo]:
+    """Move the messages; what lay in a folder already must not go to the queue when undone."""
+    folders = await _folders_of(aim)
+    results = await aim.server.move(aim.target.queue_ids, folder)
+    done = _ids(results, Fate.DONE)
+    moved_from = _only(folders, done)
+    stored = {queue_id for ids in moved_from.values() for queue_id in ids}
+    moved = tuple(queue_id for queue_id in done if queue_id not in stored)
+    return results, Undo(moved=moved, moved_from=moved_from)
+
+
 async def _undo_move(aim: Aim, undo: Undo) -> Result:
     results = await aim.server.restore(undo.moved)
+    for folder, ids in undo.moved_from.items():
+        results += await aim.server.move(ids, folder)
     return Result(_tally(results, "put back"), tuple(results), ok=_ok(results))
 
 
 async def _restore(aim: Aim) -> Result:
-    # Which folder each came from is what undoing needs.
+    folders = await _folders_of(aim)
+    results = await aim.server.restore(aim.target.queue_ids)
+    return Result(
+        _tally(results, "put back in the queue"),
+        tuple(results),
+        Undo(restored_from=_only(folders, _ids(results, Fate.DONE))),
+        ok=_ok(results),
+    )
+
+
+async def _folders_of(aim: Aim) -> dict[str, tuple[str, ...]]:
+    """Return which folder holds which of the messages: what undoing needs."""
     origin: dict[str, tuple[str, ...]] = {}
     wanted = set(aim.target.queue_ids)
     for folder in await aim.server.folders():
@@ -186,15 +222,13 @@ async def _restore(aim: Aim) -> Result:
         inside = await aim.server.matching_ids(query, limit=MAX_MESSAGES)
         if mine := tuple(i for i in inside if i in wanted):
             origin[folder] = mine
-    results = await aim.server.restore(aim.target.queue_ids)
-    done = set(_ids(results, Fate.DONE))
-    undo = {folder: tuple(i for i in ids if i in done) for folder, ids in origin.items()}
-    return Result(
-        _tally(results, "put back in the queue"),
-        tuple(results),
-        Undo(restored_from=undo),
-        ok=_ok(results),
-    )
+    return origin
+
+
+def _only(folders: dict[str, tuple[str, ...]], ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    kept = set(ids)
+    some = {name: tuple(i for i in inside if i in kept) for name, inside in folders.items()}
+    return {name: inside for name, inside in some.items() if inside}
 
 
 async def _undo_restore(aim: Aim, undo: Undo) -> Result:
@@ -208,11 +242,11 @@ async def _delete(aim: Aim) -> Result:
     if aim.target.permanent:
         results = await aim.server.delete(aim.target.queue_ids)
         return Result(f"For good: {_tally(results, 'deleted')}", tuple(results), ok=_ok(results))
-    results = await aim.server.move(aim.target.queue_ids, DELETED)
+    results, undo = await _to_folder(aim, DELETED)
     return Result(
         f"{_tally(results, 'deleted')} They can be brought back for {span(aim.kept)}.",
         tuple(results),
-        Undo(moved=_ids(results, Fate.DONE)),
+        undo,
         ok=_ok(results),
     )
 
@@ -247,43 +281,72 @@ async def _enable(aim: Aim) -> Result:
 
 async def _block(aim: Aim) -> Result:
     replaced: list[Block] = []
-    for network in aim.target.networks:
-        before = await aim.server.block(network, reason=aim.reason, lasting=aim.target.lasting)
+    blocked: list[Network] = []
+    failed = ""
+    for network in _named(aim):
+        try:
+            before = await aim.server.block(network, reason=aim.reason, lasting=aim.target.lasting)
+        except SpoolwardenError as error:
+            if not blocked:
+                raise
+            failed = f" Then it failed: {error.sentence} The other addresses were not blocked."
+            break
+        blocked.append(network)
         if before:
             replaced.append(before)
     lasting = f"for {span(aim.target.lasting)}" if aim.target.lasting else "until lifted"
     return Result(
-        f"SMTP from {_networks(aim.target.networks)} is refused {lasting}.",
-        undo=Undo(blocked=aim.target.networks, replaced=tuple(replaced)),
+        f"SMTP from {_networks(blocked)} is refused {lasting}.{failed}",
+        undo=Undo(blocked=tuple(blocked), replaced=tuple(replaced)),
+        ok=not failed,
     )
 
 
 async def _undo_block(aim: Aim, undo: Undo) -> Result:
-    before = {block.network: block for block in undo.replaced}
+    before = {block.network: block for block in undo.replaced if not _over(aim, block)}
     for network in undo.blocked:
         if network in before:
             await _put_block_back(aim, before[network])
         else:
             await aim.server.unblock(network)
-    kept = f" {count(len(before), 'entry', 'entries')} stand as before." if before else ""
-    return Result(f"{_networks(undo.blocked)} may use SMTP again.{kept}")
+    said = []
+    if free := [network for network in undo.blocked if network not in before]:
+        said.append(f"{_networks(free)} may use SMTP again.")
+    if before:
+        stay = "stays" if len(before) == 1 else "stay"
+        said.append(f"{_networks(list(before))} {stay} blocked, as before.")
+    return Result(" ".join(said))
 
 
 async def _unblock(aim: Aim) -> Result:
-    lifted = [await aim.server.unblock(network) for network in aim.target.networks]
-    entries = tuple(block for block in lifted if block)
+    entries: list[Block] = []
+    failed = ""
+    for network in _named(aim):
+        try:
+            lifted = await aim.server.unblock(network)
+        except SpoolwardenError as error:
+            if not entries:
+                raise
+            failed = f" Then it failed: {error.sentence} The other blocks stand."
+            break
+        if lifted:
+            entries.append(lifted)
     if not entries:
         return Result(f"{_networks(aim.target.networks)} was not on the block list.")
     return Result(
-        f"{_networks([b.network for b in entries])} may use SMTP again.",
-        undo=Undo(replaced=entries),
+        f"{_networks([b.network for b in entries])} may use SMTP again.{failed}",
+        undo=Undo(replaced=tuple(entries)),
+        ok=not failed,
     )
 
 
 async def _undo_unblock(aim: Aim, undo: Undo) -> Result:
-    for block in undo.replaced:
+    again = [block for block in undo.replaced if not _over(aim, block)]
+    for block in again:
         await _put_block_back(aim, block)
-    return Result(f"SMTP from {_networks([b.network for b in undo.replaced])} is refused again.")
+    if not again:
+        return Result("The block would have run out by now, so it was not put back.")
+    return Result(f"SMTP from {_networks([b.network for b in again])} is refused again.")
 
 
 async def _acknowledge(_: Aim) -> Result:
@@ -327,16 +390,25 @@ async def _put_state_back(aim: Aim, undo: Undo) -> str:
 
 async def _put_block_back(aim: Aim, block: Block) -> None:
     lasting = block.until - aim.now if block.until else None
-    if lasting is not None and lasting <= timedelta(0):
-        await aim.server.unblock(block.network)  # it would have run out by now
-    else:
-        await aim.server.block(block.network, reason=block.reason, lasting=lasting)
+    await aim.server.block(block.network, reason=block.reason, lasting=lasting)
+
+
+def _over(aim: Aim, block: Block) -> bool:
+    """Tell whether an entry would have run out by now."""
+    return block.until is not None and block.until <= aim.now
 
 
 def _account(aim: Aim) -> str:
+    # The null sender of bounces can be an incident's; it is nobody's account.
     if not aim.target.account:
-        raise ValueError("this remedy needs an account")
+        raise BadArgument("No account was named. Nothing was done.")
     return aim.target.account
+
+
+def _named(aim: Aim) -> Sequence[Network]:
+    if not aim.target.networks:
+        raise BadArgument("No address was named. Nothing was done.")
+    return aim.target.networks
 
 
 def _ids(results: Sequence[MessageResult], fate: Fate) -> tuple[str, ...]:
@@ -395,7 +467,7 @@ REMEDIES = {
             Role.OPERATOR,
             _stop,
             _undo_stop,
-            needs=lambda c: (c.hold, c.no_sending),
+            needs=lambda c, t: (c.hold, c.no_sending),
             changes_account=True,
             once=True,
         ),
@@ -405,7 +477,7 @@ REMEDIES = {
             Role.OPERATOR,
             _move,
             _undo_move,
-            needs=lambda c: (c.quarantine,),
+            needs=lambda c, t: (c.quarantine,),
         ),
         Remedy(
             "restore",
@@ -413,7 +485,7 @@ REMEDIES = {
             Role.OPERATOR,
             _restore,
             _undo_restore,
-            needs=lambda c: (c.quarantine,),
+            needs=lambda c, t: (c.quarantine,),
         ),
         Remedy(
             "delete",
@@ -421,7 +493,7 @@ REMEDIES = {
             Role.OPERATOR,
             _delete,
             _undo_move,
-            needs=lambda c: (c.quarantine, c.delete),
+            needs=lambda c, t: (c.quarantine, c.delete),
         ),
         Remedy(
             "disable",
@@ -429,7 +501,9 @@ REMEDIES = {
             Role.OPERATOR,
             _disable,
             _undo_disable,
-            needs=lambda c: (c.no_sending,),
+            needs=lambda c, t: (
+                c.refusing if t.user_state is UserState.REFUSING else c.no_sending,
+            ),
             changes_account=True,
         ),
         Remedy(
@@ -438,7 +512,7 @@ REMEDIES = {
             Role.OPERATOR,
             _enable,
             _undo_disable,
-            needs=lambda c: (c.no_sending,),
+            needs=lambda c, t: (c.no_sending,),
         ),
         Remedy(
             "block",
@@ -446,7 +520,7 @@ REMEDIES = {
             Role.OPERATOR,
             _block,
             _undo_block,
-            needs=lambda c: (c.block,),
+            needs=lambda c, t: (c.block,),
         ),
         Remedy(
             "unblock",
@@ -454,10 +528,17 @@ REMEDIES = {
             Role.OPERATOR,
             _unblock,
             _undo_unblock,
-            needs=lambda c: (c.block,),
+            needs=lambda c, t: (c.block,),
         ),
         Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),
         Remedy("snooze", "snoozing", Role.OPERATOR, _snooze, _undo_state),
         Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
     )
 }
+
+
+def lacking(action: str, capabilities: Capabilities, target: Target) -> str | None:
+    """Return the sentence why a server can't do this; None where it can, or for no remedy."""
+    remedy = REMEDIES.get(action)
+    needs = remedy.needs(capabilities, target) if remedy else ()
+    return next((capability.why for capability in needs if not capability.able), None)

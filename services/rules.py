@@ -27,6 +27,8 @@ _NOT_PUBLIC = {
         ("ff00::/8", "multicast"),
     )
 }
+# IPv4-mapped IPv6 (RFC 4291, 2.5.5.2): mail servers look an IPv4 client up by either form.
+_MAPPED = IPv6Network("::ffff:0:0/96")
 # Wider than this would cut off whole providers: almost surely a slip.
 _WIDEST = {4: 16, 6: 32}
 
@@ -35,13 +37,14 @@ class Rules:
     """The safety rules, from the settings."""
 
     def __init__(self, settings: SafetySettings) -> None:
-        self._protected = frozenset(settings.protected_accounts)
-        self._trusted = settings.trusted_networks
-        self._blockable = settings.blockable_private_networks
+        self._protected = frozenset(name.casefold() for name in settings.protected_accounts)
+        self._trusted = tuple(map(plain, settings.trusted_networks))
+        self._blockable = tuple(map(plain, settings.blockable_private_networks))
 
     def check_account(self, account: str) -> None:
         """Raise Refused if this account must never be disabled."""
-        if account.lower() in self._protected:
+        # Folded as a mail server may fold it: "ſ" and "s" are one mailbox then.
+        if account.casefold() in self._protected:
             raise Refused(
                 f"{account} is a protected account (setting safety.protected_accounts). "
                 "Nothing was done."
@@ -49,12 +52,13 @@ class Rules:
 
     def check_network(self, network: Network, own: Iterable[Network]) -> None:
         """Raise Refused if these addresses must never be blocked. ``own`` are the server's."""
+        network = plain(network)
         if network.prefixlen < _WIDEST[network.version]:
             raise Refused(
                 f"{network} is wider than /{_WIDEST[network.version]}; blocking that many "
                 "addresses is refused. Nothing was blocked. Block smaller networks."
             )
-        for other in own:
+        for other in map(plain, own):
             if _overlap(network, other):
                 raise Refused(f"{network} holds the mail server's own address {other}.")
         for other in self._trusted:
@@ -73,8 +77,23 @@ class Rules:
                 )
 
 
+def plain(network: Network) -> Network:
+    """Return a network of IPv4-mapped addresses as the IPv4 one it stands for."""
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        first = int(network.network_address) - int(_MAPPED.network_address)
+        return IPv4Network((first, network.prefixlen - _MAPPED.prefixlen))
+    return network
+
+
 def _overlap(one: Network, other: Network) -> bool:
-    return one.version == other.version and one.overlaps(other)
+    return _as_ipv6(one).overlaps(_as_ipv6(other))
+
+
+def _as_ipv6(network: Network) -> IPv6Network:
+    if isinstance(network, IPv6Network):
+        return network
+    first = int(_MAPPED.network_address) + int(network.network_address)
+    return IPv6Network((first, _MAPPED.prefixlen + network.prefixlen))
 
 
 def _within(inner: Network, outer: Network) -> bool:

@@ -24,6 +24,7 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from services.errors import ConfigError
@@ -32,7 +33,7 @@ from services.mail.port import Network
 
 def _address(text: str) -> str:
     if "@" not in text:
-        raise ValueError(f"{text!r} is not a mail address")
+        raise ValueError("not a mail address")  # its text may be a password in the wrong place
     return text.lower()
 
 
@@ -88,10 +89,22 @@ class EmbeddedServerSettings(_Table):
     hostname: str = "localhost"
     domains: tuple[str, ...] = ()
     users: tuple[EmbeddedUser, ...] = ()
-    relay: str | None = Field(default=None, description="host:port that takes outgoing mail")
+    relay: str | None = Field(
+        default=None,
+        pattern=r"^[^\s:]+:\d{1,5}$",
+        description="host:port that takes outgoing mail",
+    )
     proxy_protocol: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+
+    @property
+    def relay_address(self) -> tuple[str, int] | None:
+        """The relay's host and port."""
+        if self.relay is None:
+            return None
+        host, _, port = self.relay.rpartition(":")
+        return host, int(port)
 
 
 class AccessSettings(_Table):
@@ -161,6 +174,27 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
+class _Fixed(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def fixed(**values: Any) -> Settings:
+    """Return settings made of these values alone: a demo must not read a real token.
+
+    Raises pydantic's ValidationError.
+    """
+    return _Fixed(**values)
+
+
 def load(file: Path | None) -> Settings:
     """Read the settings. Raises ConfigError, naming each bad place, without any secret in it."""
     values: dict[str, Any] = {}
@@ -175,6 +209,12 @@ def load(file: Path | None) -> Settings:
             raise ConfigError(f"{file} is not valid TOML: {error}.") from error
     try:
         return Settings(**values)
+    except SettingsError as error:
+        # Its text names the variable, and never holds the value.
+        raise ConfigError(
+            f"The configuration is wrong: {error}. A list or a table in an environment "
+            "variable is written as JSON."
+        ) from None
     except ValidationError as error:
         where = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"

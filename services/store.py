@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import models
 from services.errors import ConfigError, StoreError
+from services.sqlite import InUse, PromptConnection
 
 # How long a writer waits for another before it gives up, in seconds.
 BUSY_SECONDS = 10.0
@@ -34,21 +35,30 @@ class Store:
     """Opens sessions on the database. One for the whole process."""
 
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        """Take ``url`` as SQLAlchemy has it; raises ConfigError if it is none."""
+        """Take ``url`` as SQLAlchemy has it; raises ConfigError, without it: it holds a password.
+
+        It must be one that an installed driver serves.
+        """
         try:
             parsed = make_url(url)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise ConfigError(
-                f"The database setting is not a URL: {url!r}. "
-                "Write for example sqlite:///spoolwarden.db"
+                "The database setting is not a URL. Write for example sqlite:///spoolwarden.db"
             ) from error
+        self._in_use = InUse()
         self._sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {}
         if self._sqlite:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
-            options["connect_args"] = {"timeout": busy_seconds}
+            options["connect_args"] = {"timeout": busy_seconds, "factory": PromptConnection}
         self.url = parsed
-        self._engine: AsyncEngine = create_async_engine(parsed, **options)
+        try:
+            self._engine: AsyncEngine = create_async_engine(parsed, **options)
+        except (SQLAlchemyError, ImportError) as error:
+            raise ConfigError(
+                f"The database setting names {parsed.drivername}, for which no asynchronous "
+                "driver is installed. Install one, or write for example sqlite:///spoolwarden.db"
+            ) from error
         if self._sqlite:
             event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_immediate)
@@ -56,13 +66,21 @@ class Store:
     async def open(self) -> None:
         """Make what tables are missing. Raises StoreError if the database cannot be used."""
         if self._sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(self.url.database).parent
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"The folder {folder} for the bot's database cannot be made "
+                    f"({error.strerror}). Nothing was written."
+                ) from error
         with _as_sentences():
             async with self._engine.begin() as connection:
                 await connection.run_sync(SQLModel.metadata.create_all)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once the transactions under way have ended."""
+        await self._in_use.over()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -71,7 +89,7 @@ class Store:
 
         Raises StoreError, with nothing written, when the database cannot be used.
         """
-        with _as_sentences():
+        with _as_sentences(), self._in_use.using():
             async with (
                 AsyncSession(self._engine, expire_on_commit=False) as session,
                 session.begin(),
@@ -84,7 +102,7 @@ class Store:
 
         Raises StoreError when the database cannot be used.
         """
-        with _as_sentences():
+        with _as_sentences(), self._in_use.using():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options={"reading": True})
                 yield session

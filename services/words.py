@@ -11,9 +11,9 @@ def count(number: int, one: str, many: str | None = None) -> str:
 def span(length: timedelta) -> str:
     """Return a length of time, rounded, in its largest fitting unit: "40 s", "5 min", "2 h"."""
     seconds = max(0, round(length.total_seconds()))
-    if seconds < 90:
+    if seconds < 90 and seconds != 60:
         return f"{seconds} s"
-    if seconds < 90 * 60:
+    if seconds < 90 * 60 and seconds != 3600:
         return f"{round(seconds / 60)} min"
     if seconds < 48 * 3600:
         return f"{round(seconds / 3600)} h"
@@ -24,7 +24,8 @@ def size(octets: int) -> str:
     """Return a size in bytes as people write it: "812 B", "1.4 MB"."""
     amount = float(octets)
     for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
+        # From here on one decimal would be rounded up to "1000.0".
+        if amount < 999.95 or unit == "GB":
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     raise AssertionError("unreachable")

@@ -37,10 +37,10 @@ from bot.elements import (
     Tick,
     Values,
     Write,
+    cut,
     plain,
     visible,
 )
-from services.words import short
 
 Block = dict[str, Any]
 
@@ -48,7 +48,10 @@ MAX_BLOCKS = 50
 #: Action ids of everything that holds an intent id start with this.
 PRESS = "press"
 PICK = "pick"
-_BAR = 12
+# Short, so that a bar, its number and a name fit a phone's line.
+_BAR = 8
+# Rich text has no limit of its own in the reference; this is a section's.
+_LONGEST = 3000
 _FULL, _EMPTY = "█", "░"
 
 
@@ -67,10 +70,14 @@ class Carried:
     def loads(cls, text: str) -> "Carried":
         """Read it back; what is not ours gives an empty one."""
         try:
-            channel, intent_id = json.loads(text)
-        except ValueError:
+            kept = json.loads(text)
+        except (ValueError, RecursionError):
             return cls("")
-        return cls(str(channel), str(intent_id))
+        match kept:
+            case [str(channel), str(intent_id)]:
+                return cls(channel, intent_id)
+            case _:
+                return cls("")
 
 
 def message(card: Card) -> list[Block]:
@@ -84,7 +91,9 @@ def message(card: Card) -> list[Block]:
         blocks.append(
             {
                 "type": "actions",
-                "block_id": "buttons",
+                # A select keeps what was picked, and says nothing when it is picked again,
+                # as long as its block has the same id.
+                "block_id": f"buttons-{card.turn}",
                 "elements": [_element(button) for button in card.buttons],
             }
         )
@@ -93,8 +102,7 @@ def message(card: Card) -> list[Block]:
 
 def fallback(card: Card) -> str:
     """Return the text of a notification. Slack parses it, so its three characters are escaped."""
-    text = visible(card.fallback or card.title or "Spoolwarden")
-    return escape(short(text, 1000))
+    return escape(cut(card.fallback.strip() or card.title or "Spoolwarden", 1000))
 
 
 def escape(text: str) -> str:
@@ -146,12 +154,15 @@ def _section(section: Section, number: int) -> Block:
         case Paragraph(text):
             return _paragraph(text)
         case Points(items):
-            points = [{"type": "rich_text_section", "elements": _spans(item)} for item in items]
+            # Slack refuses a list without an entry, and with it the whole message.
+            points = [
+                {"type": "rich_text_section", "elements": _spans(item)} for item in items or ((),)
+            ]
             return _rich({"type": "rich_text_list", "style": "bullet", "elements": points})
         case Bars():
             return _bars(section)
         case Pre(text):
-            shown = short(visible(text, lines=True), 2900) or " "
+            shown = cut(text, 2900, lines=True) or " "
             return _rich(
                 {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
             )
@@ -160,7 +171,7 @@ def _section(section: Section, number: int) -> Block:
         case Row(text, button):
             return {
                 "type": "section",
-                "text": _plain(_lines(text), 3000),
+                "text": _plain(_lines(text), 3000, lines=True),
                 "block_id": f"row-{number}",
                 "accessory": _element(button),
             }
@@ -189,34 +200,36 @@ def _spans(text: Text) -> list[Block]:
 def _span(span: Plain | Bold | Code | Moment) -> Block:
     match span:
         case Plain(words):
-            return {"type": "text", "text": visible(words, lines=True)}
+            return {"type": "text", "text": cut(words, _LONGEST)}
         case Bold(words):
-            return {"type": "text", "text": visible(words), "style": {"bold": True}}
+            return {"type": "text", "text": cut(words, _LONGEST), "style": {"bold": True}}
         case Code(words):
-            return {"type": "text", "text": visible(words), "style": {"code": True}}
+            return {"type": "text", "text": cut(words, _LONGEST), "style": {"code": True}}
         case Moment(at, seconds):
             # Slack puts it in the reader's own time zone ("date" element of rich text).
             return {
                 "type": "date",
                 "timestamp": int(at.timestamp()),
-                "format": "{time_secs}" if seconds else "{date_short_pretty} {time}",
+                "format": f"{{date_short_pretty}} {{{'time_secs' if seconds else 'time'}}}",
                 "fallback": f"{at:%Y-%m-%d %H:%M:%S} UTC",
             }
 
 
 def _bars(bars: Bars) -> Block:
     elements: list[Block] = [
-        {"type": "text", "text": f"{visible(bars.title)}\n", "style": {"bold": True}}
+        {"type": "text", "text": f"{cut(bars.title, _LONGEST)}\n", "style": {"bold": True}}
     ]
     for number, bar in enumerate(bars.bars):
         share = min(1.0, max(0.0, bar.share))
-        filled = max(round(share * _BAR), 1 if bar.value else 0)
+        small = 0 < share < 0.01
+        filled = 0 if small else max(round(share * _BAR), 1 if bar.value else 0)
+        percent = "<1%" if small else f"{share:.0%}"
         drawn = _FULL * filled + _EMPTY * (_BAR - filled)
         end = "\n" if number < len(bars.bars) - 1 else ""
         elements += [
-            {"type": "text", "text": f"{drawn} {share:>4.0%}", "style": {"code": True}},
+            {"type": "text", "text": f"{drawn} {percent:>4}", "style": {"code": True}},
             {"type": "text", "text": f"  {bar.value:,}  "},
-            {"type": "text", "text": f"{visible(bar.label)}{end}"},
+            {"type": "text", "text": f"{cut(bar.label, _LONGEST)}{end}"},
         ]
     return _rich({"type": "rich_text_section", "elements": elements})
 
@@ -289,7 +302,7 @@ def _field(field: Field) -> Block:
     return block
 
 
-def _plain(text: str, longest: int) -> Block:
+def _plain(text: str, longest: int, *, lines: bool = False) -> Block:
     # emoji off: ":smile:" in a subject stays what it is.
-    shown = short(visible(text, lines=True), longest) or " "
+    shown = cut(text, longest, lines=lines) or " "
     return {"type": "plain_text", "text": shown, "emoji": False}

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chat import ChatDown, ChatRefused
+from bot.chat import ChatDown, ChatGone, ChatRefused
 from bot.elements import Card
 from bot.slack.blocks import fallback, message
 from services.people import Place
@@ -25,7 +25,6 @@ _NEVER = {
     "msg_too_long",
     "no_text",
     "invalid_arguments",
-    "message_not_found",
     "cant_update_message",
     "edit_window_closed",
 }
@@ -135,6 +134,8 @@ def _ours(error: SlackApiError) -> ChatDown | ChatRefused:
     if status == 429 or code == "ratelimited":
         wait = float(answer.headers.get("Retry-After", 30))
         return ChatDown(f"Slack asks to wait {wait:.0f} s.", retry_after=wait)
+    if code == "message_not_found":
+        return ChatGone("The message is no longer in the channel.")
     if code in _NEVER:
         return ChatRefused(f"Slack refused the message: {code}.")
     if code in _MENDABLE:

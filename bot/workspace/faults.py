@@ -1,4 +1,4 @@
-"""Faults a test or the drill can switch on: an outage, rate limits, dropped sockets, retries."""
+"""Faults a test or the drill can switch on: outages, limits, lost answers, dropped sockets."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -27,12 +27,17 @@ class Faults:
         self.down = False
         self._dispatcher = dispatcher
         self._limits: dict[str, _Limit] = {}
+        self._losses: dict[str, int] = {}
         self._drop_sockets = drop_sockets
         self._ask_to_reconnect = ask_to_reconnect
 
     def rate_limit(self, method: str, retry_after: int, times: int = 1) -> None:
         """Answer the next ``times`` calls of ``method`` with 429, ``Retry-After`` in seconds."""
         self._limits[method] = _Limit(retry_after, times)
+
+    def lose_answers(self, method: str, times: int = 1) -> None:
+        """Carry out the next ``times`` calls of ``method``, then hang up without answering."""
+        self._losses[method] = times
 
     def resend_envelopes(self, on: bool) -> None:
         """Deliver each interactive or command envelope twice, the second marked as a retry."""
@@ -55,3 +60,10 @@ class Faults:
         if limit.times <= 0:
             del self._limits[method]
         return limit.retry_after
+
+    def answer_is_lost(self, method: str) -> bool:
+        """Tell whether this call of ``method``, now carried out, gets no answer; count it."""
+        left = self._losses.pop(method, 0)
+        if left > 1:
+            self._losses[method] = left - 1
+        return left > 0

@@ -40,12 +40,14 @@ class Ingest:
     async def take_in(self, server: MailServer) -> int:
         """Take in everything new; return how many submissions that was."""
         async with self._store.reading() as session:
-            row = await session.get(PollCursor, server.name)
-        cursor, taken = (row.cursor if row else None), 0
+            cursor = await _cursor(session, server.name)
+        taken = 0
         while True:
             batch = await server.submissions(cursor, _BATCH)
             if batch:
                 async with self._store.session() as session:
+                    if await _cursor(session, server.name) != cursor:
+                        return taken  # another poll has taken these in meanwhile
                     await self._write(session, server.name, batch)
                 cursor, taken = batch[-1].cursor, taken + len(batch)
             if len(batch) < _BATCH:
@@ -61,6 +63,10 @@ class Ingest:
             await session.exec(delete(HabitRow).where(col(HabitRow.start) < now - self._kept))
 
     async def _write(self, session: AsyncSession, server: str, batch: Sequence[Submission]) -> None:
+        cursor = batch[-1]
+        # Anybody outside can write any envelope sender on a letter to here, so only who
+        # logged in has sent something: nobody's account is stopped for another's forgery.
+        batch = [item for item in batch if item.authenticated]
         since = self._clock.now() - _RECENT
         recent = [
             {
@@ -94,21 +100,25 @@ class Ingest:
             }
             for (sender, start), number in messages.items()
         ]
-        dialect = session.get_bind().dialect.name
-        upsert = (postgresql if dialect == "postgresql" else sqlite).insert(HabitRow)
-        await session.exec(
-            upsert.on_conflict_do_update(
-                index_elements=["server", "sender", "start"],
-                set_={
-                    "messages": HabitRow.messages + upsert.excluded.messages,
-                    "recipients": HabitRow.recipients + upsert.excluded.recipients,
-                },
-            ),
-            params=rows,
-        )
-        await session.merge(
-            PollCursor(server=server, cursor=batch[-1].cursor, last_at=batch[-1].at)
-        )
+        if rows:
+            dialect = session.get_bind().dialect.name
+            upsert = (postgresql if dialect == "postgresql" else sqlite).insert(HabitRow)
+            await session.exec(
+                upsert.on_conflict_do_update(
+                    index_elements=["server", "sender", "start"],
+                    set_={
+                        "messages": HabitRow.messages + upsert.excluded.messages,
+                        "recipients": HabitRow.recipients + upsert.excluded.recipients,
+                    },
+                ),
+                params=rows,
+            )
+        await session.merge(PollCursor(server=server, cursor=cursor.cursor, last_at=cursor.at))
+
+
+async def _cursor(session: AsyncSession, server: str) -> str | None:
+    row = await session.get(PollCursor, server, with_for_update=True)
+    return row.cursor if row else None
 
 
 def subject_key(subject: str) -> str:

@@ -62,6 +62,9 @@ class WebApi:
             status, answer = 429, {"ok": False, "error": "ratelimited"}
             headers["Retry-After"] = str(limited.args[0])
         self._journal.note(name, arguments, status, answer)
+        carried_out = status == 200 and answer["ok"]
+        if carried_out and self._faults.answer_is_lost(name) and request.transport is not None:
+            request.transport.abort()  # the answer below goes nowhere
         return web.json_response(answer, status=status, headers=headers)
 
     def _call(

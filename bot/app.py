@@ -1,0 +1,160 @@
+"""The composition root: builds every part of the bot once, and starts and stops them."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+
+from bot.chat import Chat
+from bot.desk import Desk
+from bot.dispatch import Dispatch
+from bot.jobs import Jobs
+from bot.publisher import Publisher
+from bot.slack.chat import SLACK, SlackChat, make_client
+from bot.slack.connection import SlackConnection
+from services.access import Access, GroupLookup
+from services.audit import AuditLog
+from services.clock import Clock, SystemClock
+from services.detection.detector import Detector
+from services.errors import SpoolwardenError
+from services.intents import Intents
+from services.mail.build import HostedServer, build
+from services.pipeline import Pipeline
+from services.rules import Rules
+from services.settings import Settings
+from services.store import Store
+from services.upkeep import Upkeep
+from services.watch import Watch
+
+_log = logging.getLogger(__name__)
+
+
+class App:
+    """The bot. Everything that is shared is made here and passed on; nothing is global."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        servers: Sequence[HostedServer] | None = None,
+    ) -> None:
+        """Build, without opening anything. ``servers`` replace the configured ones.
+
+        Raises ConfigError.
+        """
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.servers = (
+            tuple(servers)
+            if servers is not None
+            else tuple(build(server, self.clock) for server in settings.mail_server)
+        )
+        self.store = Store(settings.database)
+        self.audit = AuditLog(self.store, self.clock)
+        chats: list[Chat] = []
+        groups: dict[str, GroupLookup] = {}
+        slack_client = None
+        if settings.slack is not None:
+            slack_client = make_client(
+                settings.slack.bot_token.get_secret_value(), settings.slack.api_url
+            )
+            slack_chat = SlackChat(slack_client, settings.slack.channel)
+            chats.append(slack_chat)
+            groups[SLACK] = slack_chat
+        self.intents = Intents(self.store, self.clock)
+        by_name = {server.name: server for server in self.servers}
+        self.pipeline = Pipeline(
+            store=self.store,
+            intents=self.intents,
+            servers=by_name,
+            access=(access := Access(settings.access, groups, self.clock)),
+            audit=self.audit,
+            rules=Rules(settings.safety),
+            clock=self.clock,
+            safety=settings.safety,
+            changed=self._changed,
+        )
+        self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
+        self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
+        self.publishers = tuple(
+            Publisher(chat, self.store, self.intents, by_name, self.clock) for chat in chats
+        )
+        self.jobs = Jobs(
+            servers=self.servers,
+            detector=self.detector,
+            upkeep=self.upkeep,
+            watch=Watch(self.store, self.audit, self.clock),
+            poll_seconds=settings.detection.poll_seconds,
+            changed=self._changed,
+        )
+        self.dispatch = Dispatch(
+            Desk(
+                pipeline=self.pipeline,
+                intents=self.intents,
+                store=self.store,
+                access=access,
+                audit=self.audit,
+                clock=self.clock,
+                servers=tuple(server.name for server in self.servers),
+                kept=timedelta(days=settings.safety.deleted_kept_days),
+                refresh=self._refresh,
+            )
+        )
+        self.slack = (
+            SlackConnection(settings.slack, slack_client, self.dispatch)
+            if settings.slack is not None and slack_client is not None
+            else None
+        )
+        self._publishing: list[asyncio.Task[None]] = []
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run within the block. Raises StoreError, ServerDown, ConfigError, BadArgument."""
+        try:
+            await self.start()
+            yield
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Open the database and the servers, mend what a crash left, then watch and answer."""
+        await self.store.open()
+        for server in self.servers:
+            await server.start()
+        if cut := await self.upkeep.recover():
+            _log.warning("%d acts were cut off when the bot last stopped", cut)
+        self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
+        if self.slack is not None:
+            await self.slack.start()
+        self.jobs.start()
+
+    async def stop(self) -> None:
+        """Stop in the reverse order; acts under way end first. May be called at any point."""
+        self.jobs.stop()
+        if self.slack is not None:
+            await self.slack.stop()
+        for task in self._publishing:
+            task.cancel()
+        await asyncio.gather(*self._publishing, return_exceptions=True)
+        self._publishing = []
+        for server in reversed(self.servers):
+            await server.stop()
+        await self.store.close()
+
+    def _changed(self) -> None:
+        for publisher in self.publishers:
+            publisher.wake()
+
+    async def _refresh(self, server: str, incident_id: int) -> None:
+        """Bring an incident's card up to date after an act; the next poll does it otherwise."""
+        try:
+            await self.detector.refresh(self.pipeline.server(server), incident_id)
+        except SpoolwardenError as error:
+            _log.warning(
+                "the card of incident %d is brought up to date later: %s",
+                incident_id,
+                error.sentence,
+            )
+        self._changed()

@@ -1,0 +1,274 @@
+"""The command line: spoolwarden demo | run | check | drill | audit."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from services.errors import ConfigError, SpoolwardenError
+
+# The commands import what they need when they run: help should not wait for a chat library.
+if TYPE_CHECKING:
+    from services.audit import AuditLog
+    from services.settings import Settings
+
+_T = TypeVar("_T")
+
+cli = typer.Typer(
+    help="Finds the compromised mail account and stops it from the channel.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+audit = typer.Typer(help="Read and prove the audit log.", no_args_is_help=True)
+cli.add_typer(audit, name="audit")
+
+_CONFIG = Path("spoolwarden.toml")
+_ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help=f"Default: {_CONFIG}, where there is one."),
+]
+_Seed = Annotated[int, typer.Option(help="Makes people, letters and spam the same again.")]
+
+
+def main() -> None:
+    """Run the command line; a failure is a sentence on standard error."""
+    try:
+        cli()
+    except SpoolwardenError as error:
+        Console(stderr=True).print(f"[red]{escape(error.sentence)}[/]", highlight=False)
+        sys.exit(1)
+    except OSError as error:
+        Console(stderr=True).print(f"[red]{escape(str(error))}[/]", highlight=False)
+        sys.exit(1)
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="The page's port.")] = 8025,
+    seed: _Seed = 1,
+    state: Annotated[
+        Path | None, typer.Option(help="Keep the spool and the log in this folder.")
+    ] = None,
+    reset: Annotated[bool, typer.Option(help="Forget what --state holds first.")] = False,
+    browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
+) -> None:
+    """See an attack and stop it: mail server, chat and bot, all on this machine."""
+    from bot.demo.play import play
+    from bot.demo.stage import ADA, OTTO, VERA, Plan
+
+    _log_to_stderr(logging.WARNING)
+    console = Console(highlight=False)
+    if state is not None and reset:
+        _forget(state)
+
+    def opened(url: str) -> None:
+        console.print(f"\n  Open [bold]{escape(url)}[/]\n", soft_wrap=True)
+        console.print(
+            f"  You are {OTTO.real_name}, operator; the page lets you be {VERA.real_name}, viewer, "
+            f"or {ADA.real_name}, admin.\n"
+            "  An account is about to be abused. The alert comes by itself; then press "
+            "[bold]Stop sending[/],\n  or type /spool help. Ctrl-C ends everything.\n",
+            soft_wrap=True,
+        )
+        if browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
+            webbrowser.open(url)
+
+    def say(line: str) -> None:
+        console.print(f"  {escape(line)}", soft_wrap=True)
+
+    with contextlib.ExitStack() as stack:
+        folder = state or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="spoolwarden-demo-"))
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        new = not (folder / "mail.db").exists()
+        plan = Plan(folder, seed=seed, page_port=port, week=new)
+
+        async def run() -> None:
+            with _until_signal() as stop:
+                await play(plan, say, opened, stop)
+
+        asyncio.run(run())
+
+
+@cli.command()
+def run(config: _ConfigFile = None) -> None:
+    """Watch the configured mail servers and answer in the configured chats."""
+    from bot.app import App
+
+    _log_to_stderr(logging.INFO)
+    app = App(_settings(config))
+
+    async def serve() -> None:
+        with _until_signal() as stop:
+            async with app.running():
+                logging.getLogger(__name__).info("running; Ctrl-C or SIGTERM stops it")
+                await stop.wait()
+
+    asyncio.run(serve())
+
+
+@cli.command()
+def check(config: _ConfigFile = None) -> None:
+    """Test tokens, scopes, the channel, the mail server and the database; say what to do."""
+    from bot.check import check as look
+
+    _log_to_stderr(logging.ERROR)
+    settings = _settings(config)
+    console = Console(highlight=False)
+
+    async def all_ok() -> bool:
+        good = True
+        async for finding in look(settings):
+            mark = "[green]ok  [/]" if finding.ok else "[red]FIX [/]"
+            console.print(f"{mark} {escape(finding.what)}: {escape(finding.says)}", soft_wrap=True)
+            good &= finding.ok
+        return good
+
+    if not asyncio.run(all_ok()):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def drill(
+    seed: _Seed = 1,
+    json: Annotated[
+        Path | None, typer.Option("--json", help="Write the report here, not to standard output.")
+    ] = None,
+) -> None:
+    """The fire drill: every feature pressed as a member would, verified on the mail server."""
+    from bot.drill.report import Feature
+    from bot.drill.run import drill as play
+
+    _log_to_stderr(logging.ERROR)
+    console = Console(stderr=True, highlight=False)
+
+    def said(feature: Feature) -> None:
+        mark = "[green]ok  [/]" if feature.ok else "[red]FAIL[/]"
+        told = feature.evidence if feature.ok else feature.problem or feature.evidence
+        console.print(f"{mark} {feature.name}: {escape(told)}", soft_wrap=True)
+
+    report = asyncio.run(play(seed, said=said))
+    if report.problem:
+        console.print(f"[red]{escape(report.problem)}[/]", soft_wrap=True)
+    if json is None:
+        typer.echo(report.as_json())
+    else:
+        json.write_text(report.as_json() + "\n", "utf-8")
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@audit.command()
+def verify(config: _ConfigFile = None) -> None:
+    """Prove the log whole, or name its first bad entry."""
+    verdict = asyncio.run(_read_log(config, lambda log: log.verify()))
+    typer.echo(verdict.sentence)
+    if verdict.broken_at is not None:
+        raise typer.Exit(1)
+
+
+@audit.command()
+def show(
+    config: _ConfigFile = None,
+    last: Annotated[int, typer.Option(min=1, help="How many entries.")] = 50,
+) -> None:
+    """Print the newest entries, oldest of them first."""
+    from bot.elements import visible
+
+    for entry in reversed(asyncio.run(_read_log(config, lambda log: log.newest(last)))):
+        typer.echo(
+            visible(
+                f"{entry.seq}  {entry.at:%Y-%m-%d %H:%M:%S} UTC  {entry.phase:8}  {entry.action}  "
+                f"{entry.actor_name} ({entry.actor})  {entry.subject}"
+            )
+        )
+
+
+@audit.command()
+def export(
+    config: _ConfigFile = None,
+    format: Annotated[Literal["jsonl", "csv"], typer.Option(help="jsonl or csv")] = "jsonl",
+) -> None:
+    """Write every entry to standard output, hashes included."""
+    from services.audit import AuditLog, as_csv, as_jsonl
+
+    async def write(log: AuditLog) -> None:
+        first = True
+        async for entry in log.entries():
+            if format == "csv" and first:
+                typer.echo(as_csv(entry, header=True))
+            typer.echo(as_csv(entry) if format == "csv" else as_jsonl(entry))
+            first = False
+
+    asyncio.run(_read_log(config, write))
+
+
+async def _read_log(config: Path | None, read: "Callable[[AuditLog], Awaitable[_T]]") -> _T:
+    from services.audit import AuditLog
+    from services.clock import SystemClock
+    from services.store import Store
+
+    store = Store(_settings(config).database)
+    await store.open()
+    try:
+        return await read(AuditLog(store, SystemClock()))
+    finally:
+        await store.close()
+
+
+def _settings(config: Path | None) -> "Settings":
+    from services.settings import load
+
+    if config is None and not _CONFIG.exists() and "SPOOLWARDEN_MAIL_SERVER" not in os.environ:
+        raise ConfigError(
+            f"There is no {_CONFIG} here and no --config was given. "
+            "The README shows one to start from; “spoolwarden demo” needs none."
+        )
+    return load(config or (_CONFIG if _CONFIG.exists() else None))
+
+
+def _forget(folder: Path) -> None:
+    """Remove what a demo keeps; refuse a folder that is not a demo's."""
+    if not folder.exists():
+        return
+    if not (folder / "mail.db").exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} holds other things than a demo's state; nothing was removed.")
+    shutil.rmtree(folder)
+
+
+def _log_to_stderr(level: int) -> None:
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # These tell of each SMTP command, and of each run of a job that was late.
+    for name in ("mail.log", "apscheduler", "aiosqlite"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _until_signal() -> Iterator[asyncio.Event]:
+    """Give an event that Ctrl-C or a termination sets."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,22 @@
+"""The demo's clock: it runs through a past week in seconds, then is the machine's own."""
+
+from datetime import UTC, datetime
+
+
+class DemoClock:
+    """Stands where it is set; once released, tells the real time. Never goes back."""
+
+    def __init__(self, at: datetime | None = None) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        return self._at or datetime.now(UTC)
+
+    def set(self, at: datetime) -> None:
+        """Move to a moment in the past."""
+        self._at = at
+
+    def release(self) -> None:
+        """Go on with the machine's own clock."""
+        self._at = None

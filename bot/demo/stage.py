@@ -1,0 +1,128 @@
+"""A mail server, the rest of the world, a chat workspace and the bot, on free loopback ports.
+
+The demo, the drill and the end-to-end tests all play on this stage. The bot on it
+is the one that runs for real: it knows the workspace by its address and tokens only.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.app import App
+from bot.commands import COMMAND, COMMANDS
+from bot.demo.campaigns import remote_policy
+from bot.demo.clock import DemoClock
+from bot.demo.sink import Policy, Sink
+from bot.demo.town import DOMAINS, NEWSLETTER, PASSWORD, people
+from bot.demo.traffic import WEEK_ENDS, Traffic
+from bot.workspace import Bounds, Member, SlashCommand, Workspace
+from services.mail.build import Embedded, build
+from services.settings import Settings, fixed
+
+CHANNEL = "mail-ops"
+VERA = Member("U0VERA", "vera", "Vera Lindqvist", "viewer")
+OTTO = Member("U0OTTO", "otto", "Otto Brandt", "operator")
+ADA = Member("U0ADA", "ada", "Ada Mensah", "admin")
+NOBU = Member("U0NOBU", "nobu", "Nobu Sato", "no role")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a stage is set up. ``detection`` and ``safety`` are settings that differ."""
+
+    folder: Path
+    seed: int = 1
+    page_port: int = 0
+    mail_port: int = 0
+    detection: dict[str, Any] | None = None
+    safety: dict[str, Any] | None = None
+    policy: Policy = remote_policy
+    week: bool = False  # play a normal week first, so that everybody has habits
+
+
+class Stage:
+    """Everything that is running. Made by :func:`stage`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.clock = DemoClock()
+        self.sink = Sink(plan.policy)
+        self.workspace = Workspace(
+            members=(OTTO, VERA, ADA, NOBU),
+            channels=(CHANNEL,),
+            commands=(
+                SlashCommand(
+                    COMMAND,
+                    COMMANDS["dashboard"].summary,
+                    "|".join(row.name for row in COMMANDS.values() if row.slash),
+                ),
+            ),
+            bounds=Bounds(),
+        )
+        self.app: App
+        self.server: Embedded
+        self.traffic: Traffic
+
+    async def build(self, relay: tuple[str, int]) -> None:
+        """Make the bot and the mail server, once the other ends have their ports."""
+        settings = self._settings(relay)
+        self.server = build(settings.mail_server[0], self.clock)
+        self.app = App(settings, clock=self.clock, servers=[self.server])
+
+    def _settings(self, relay: tuple[str, int]) -> Settings:
+        plan = self.plan
+        addresses = [*(person.address for person in people()), NEWSLETTER]
+        return fixed(
+            database=f"sqlite:///{plan.folder / 'bot.db'}",
+            slack={
+                "bot_token": self.workspace.bot_token,
+                "app_token": self.workspace.app_token,
+                "channel": self.workspace.channel_id(CHANNEL),
+                "api_url": self.workspace.base_url,
+            },
+            mail_server=[
+                {
+                    "name": "mail",
+                    "database": plan.folder / "mail.db",
+                    "port": plan.mail_port,
+                    "hostname": "mail.example.com",
+                    "domains": DOMAINS,
+                    "relay": f"{relay[0]}:{relay[1]}",
+                    "proxy_protocol": True,
+                    "users": [{"address": a, "password": PASSWORD} for a in addresses],
+                }
+            ],
+            access={"viewers": [VERA.id], "operators": [OTTO.id], "admins": [ADA.id]},
+            detection=plan.detection or {},
+            safety=plan.safety or {},
+        )
+
+
+@contextlib.asynccontextmanager
+async def stage(
+    plan: Plan, said: Callable[[str], None] = lambda line: None
+) -> AsyncIterator[Stage]:
+    """Set a stage and have its bot run within the block; ``said`` is told of progress.
+
+    Raises OSError for a port in use, ServerDown, StoreError.
+    """
+    made = Stage(plan)
+    async with contextlib.AsyncExitStack() as stack:
+        await made.workspace.start(plan.page_port)
+        stack.push_async_callback(made.workspace.stop)
+        relay = await made.sink.start()
+        stack.push_async_callback(made.sink.stop)
+        await made.build(relay)
+        # Before the bot looks: a habit of a week is learnt at once, not alerted on.
+        await made.server.start()
+        stack.push_async_callback(made.server.stop)
+        made.traffic = Traffic("127.0.0.1", made.server.port, made.clock, plan.seed)
+        if plan.week:
+            said("A normal week of mail goes through, in a few seconds ...")
+            letters = await made.traffic.week(made.clock, made.clock.now() - WEEK_ENDS)
+            made.clock.release()
+            said(f"... {letters:,} letters of {len(people())} people.")
+        await stack.enter_async_context(made.app.running())
+        yield made

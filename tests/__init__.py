@@ -1,0 +1,1 @@
+"""The tests. A package, so that tests/bot is not taken for bot."""

@@ -1,0 +1,337 @@
+"""Every card and every form that the bot can show, made of whatever texts are given."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from ipaddress import ip_network
+from itertools import cycle
+
+from bot import acts, cards, forms
+from bot.commands import COMMANDS
+from bot.elements import Button, Card, Form, Style
+from bot.reads import help_card
+from services.detection.evidence import Evidence, Habit, Share
+from services.detection.scoring import judge
+from services.mail.port import Message, Page, Preview, Queue, SpoolCounts, SpoolQuery, UserState
+from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
+from services.pipeline import Proposal
+from services.remedies import REMEDIES, Target, describe
+from services.settings import DetectionSettings
+
+NOW = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
+#: What an intent's id looks like; each sample uses its own numbers.
+INTENT = "iNtEnT-0_{}"
+
+Words = Callable[[], str]
+
+
+def words_of(*texts: str) -> Words:
+    """Return what gives these texts, one after the other, for ever."""
+    return cycle(texts).__next__
+
+
+def anna() -> str:
+    """Return a harmless text."""
+    return "anna@example.com"
+
+
+def storable(text: str) -> str:
+    """Return a text as the mail servers pass it on: decoded with replacement."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def evidence(words: Words = anna, **over: object) -> Evidence:
+    """Return what was seen of a sender; its reasons are the detector's."""
+
+    def named(*messages: int) -> tuple[Share, ...]:
+        return tuple(Share(name=storable(words()), messages=number) for number in messages)
+
+    seen = Evidence(
+        taken_at=NOW,
+        window=300,
+        messages=600,
+        peak=620,
+        recipients=9000,
+        addresses=named(300, 100, 80, 60, 40, 20),
+        address_count=31,
+        network_count=12,
+        subject=storable(words()),
+        subject_messages=580,
+        first_at=NOW - timedelta(minutes=12),
+        last_at=NOW,
+        total=1840,
+        habit=Habit(windows=9, usual=3, high=8),
+        queued=1234,
+        held=5,
+        spool_waiting=1300,
+        top_senders=named(600, 20, 3),
+        top_addresses=named(300, 100),
+        all_messages=640,
+    )
+    seen = seen.model_copy(update=over)
+    if "reasons" not in over:
+        reasons = judge(seen, DetectionSettings()).reasons
+        seen = seen.model_copy(update={"reasons": reasons})
+    return seen
+
+
+def incident(
+    state: IncidentState = IncidentState.OPEN,
+    words: Words = anna,
+    seen: Evidence | None = None,
+) -> Incident:
+    """Return an incident in a state, with its evidence."""
+    return Incident(
+        id=7,
+        server=storable(words()),
+        sender=storable(words()),
+        state=state,
+        opened_at=NOW - timedelta(minutes=10),
+        updated_at=NOW,
+        evidence=(seen or evidence(words)).model_dump_json(),
+        score=97.4,
+        state_by=None if state is IncidentState.OPEN else storable(words()),
+        state_at=None if state is IncidentState.OPEN else NOW,
+        snoozed_until=NOW + timedelta(hours=1) if state is IncidentState.SNOOZED else None,
+    )
+
+
+def intent(
+    action: str = "stop",
+    state: IntentState = IntentState.DONE,
+    words: Words = anna,
+    *,
+    undo_of: str | None = None,
+    undone: bool = False,
+) -> Intent:
+    """Return an intent that somebody used."""
+    return Intent(
+        id=INTENT.format(action),
+        action=action,
+        server="mail",
+        chat="slack",
+        channel="C0OPS",
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=7),
+        target=Target().model_dump_json(),
+        state=state,
+        claimed_by="slack:U0OTTO",
+        claimed_name=storable(words()),
+        claimed_at=NOW,
+        summary=f"{storable(words())} can no longer send and still receives. 3 messages held.",
+        undo_until=NOW + timedelta(days=7),
+        undo_of=undo_of,
+        undone=undone,
+    )
+
+
+def offers(*actions: str) -> dict[str, str]:
+    """Return an intent id for each action."""
+    return {action: INTENT.format(f"{action}-offer") for action in actions}
+
+
+def undos(*actions: str) -> dict[str, str]:
+    """Return the intent id of each action's undo."""
+    return {action: INTENT.format(f"{action}-undo") for action in actions}
+
+
+#: The actions that a form confirms.
+ASKED = tuple(row.name for row in COMMANDS.values() if row.pressed is acts.ask_pressed)
+TYPED = tuple(row for row in COMMANDS.values() if row.slash)
+ALL_ACTIONS = ("stop", "search", "acknowledge", *(action for action, _, _ in cards.MORE))
+
+
+def message(words: Words = anna, queue: Queue = Queue.DEFERRED) -> Message:
+    """Return a message in the spool."""
+    return Message(
+        queue_id=words(),
+        arrived=NOW,
+        size=1234,
+        envelope_sender=words(),
+        authenticated_user=words(),
+        client_ip=words(),
+        recipients=(words(), words(), words()),
+        subject=words(),
+        queue=queue,
+        folder=words() if queue is Queue.QUARANTINE else None,
+        last_error=words(),
+    )
+
+
+def query(words: Words = anna) -> SpoolQuery:
+    """Return a query with a text in each of its fields."""
+    return SpoolQuery(
+        sender=storable(words()),
+        recipient=storable(words()),
+        subject=storable(words()),
+        folder=storable(words()),
+        queues=(Queue.ACTIVE, Queue.DEFERRED),
+    )
+
+
+def proposal(action: str, words: Words = anna, **target: object) -> Proposal:
+    """Return what a form asks about, with a text wherever one can be."""
+    aimed = Target(
+        account=storable(words()),
+        query=query(words),
+        queue_ids=tuple(storable(words()) for _ in range(3)),
+        networks=(ip_network("203.0.113.9"), ip_network("2001:db8::/32")),
+    )
+    left_out = tuple(words() for _ in range(6)) if action == "block" else ()
+    return Proposal(
+        INTENT.format(action),
+        REMEDIES[action],
+        words(),
+        aimed.model_copy(update=target),
+        left_out,
+    )
+
+
+def form(action: str, words: Words = anna, **target: object) -> Form:
+    """Return an action's form."""
+    return forms.ask(
+        proposal(action, words, **target),
+        NOW,
+        kept=timedelta(days=7),
+        folders=(words(), "spam", words(), "deleted"),
+    )
+
+
+def _alert(state: IncidentState, words: Words, *, done: bool) -> Card:
+    acts = ("stop", "acknowledge", "move", "delete", "disable", "block", "snooze") if done else ()
+    left = [a for a in (ALL_ACTIONS if state in LIVE else ("search",)) if a not in acts]
+    return cards.alert(
+        incident(state, words),
+        {action: intent(action, words=words) for action in acts},
+        cards.Buttons(offers(*left), undos(*acts)),
+    )
+
+
+def _results(words: Words) -> Card:
+    queues = (Queue.ACTIVE, Queue.DEFERRED, Queue.HELD, Queue.QUARANTINE, Queue.DEFERRED)
+    found = tuple(message(words, queue) for queue in queues)
+    buttons = (
+        Button("before", "◀ Previous", INTENT.format("before")),
+        Button("after", "Next ▶", INTENT.format("after")),
+        Button("move", "Move these…", INTENT.format("move")),
+        Button("delete", "Delete these…", INTENT.format("delete"), Style.DANGER),
+    )
+    return cards.results(
+        cards.Found(
+            describe(query(words)),
+            Page(1234, found),
+            2,
+            247,
+            tuple(INTENT.format(number) for number in range(5)),
+            buttons,
+        )
+    )
+
+
+def _dashboard(words: Words) -> Card:
+    shares = evidence(words)
+    return cards.dashboard(
+        cards.Dashboard(
+            server=words(),
+            counts=SpoolCounts(3, 1231, 5, 12, 123_456_789),
+            senders=shares.top_senders,
+            addresses=shares.top_addresses,
+            sent=2000,
+            incidents=[incident(state, words) for state in IncidentState],
+            taken_at=NOW,
+            blocks=3,
+        )
+    )
+
+
+def _preview(words: Words) -> Card:
+    return cards.preview(
+        Preview(
+            message(words),
+            tuple((words(), words()) for _ in range(60)),
+            words(),
+            tuple(words() for _ in range(12)),
+        )
+    )
+
+
+def _audit(words: Words) -> Card:
+    entries = [
+        AuditEntry(
+            seq=number,
+            at=NOW,
+            phase="intent",
+            action="undo stop",
+            actor="slack:U0OTTO",
+            actor_name=words(),
+            server="mail",
+            subject=words(),
+            detail="{}",
+            prev_hash="",
+            hash="",
+        )
+        for number in range(15)
+    ]
+    return cards.audit(entries, words())
+
+
+def _act_line(state: IntentState, words: Words, *, undoing: bool = False) -> Card:
+    used = intent("move", state, words, undo_of="x" if undoing else None)
+    undo_id = INTENT.format("undo") if state is IntentState.DONE and not undoing else None
+    return cards.act_line(used, "move", undo_id)
+
+
+def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
+    for state in IncidentState:
+        yield f"alert, {state}", partial(_alert, state, done=False)
+        yield f"alert, {state}, all done", partial(_alert, state, done=True)
+    for step in IntentState:
+        yield f"line, {step}", partial(_act_line, step)
+    yield "line, undo", partial(_act_line, IntentState.DONE, undoing=True)
+    yield (
+        "line, undone",
+        lambda words: cards.act_line(intent("stop", words=words, undone=True), "stop", None),
+    )
+    yield "dashboard", _dashboard
+    yield "results", _results
+    yield (
+        "no results",
+        lambda words: cards.results(
+            cards.Found(describe(query(words)), Page(0, ()), 1, 1, (), ()),
+        ),
+    )
+    yield "preview", _preview
+    yield "audit", _audit
+    yield (
+        "incidents",
+        lambda words: cards.incidents([incident(state, words) for state in IncidentState]),
+    )
+    yield "no incidents", lambda words: cards.incidents([])
+    yield "help", lambda _: help_card([(row.usage, row.summary) for row in TYPED], ())
+    yield (
+        "help of one",
+        lambda _: help_card(
+            [(COMMANDS["search"].usage, COMMANDS["search"].summary)],
+            [(argument.typed, argument.means) for argument in COMMANDS["search"].takes],
+        ),
+    )
+    yield "note", lambda words: cards.note(words())
+    yield "failure", lambda words: cards.failure(words())
+    yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))
+
+
+def _forms() -> Iterator[tuple[str, Callable[[Words], Form]]]:
+    many = tuple(ip_network(f"203.0.113.{number}") for number in range(200))
+    for action in ASKED:
+        yield action, partial(form, action)
+    yield "move to a named folder", partial(form, "move", folder="spam")
+    yield "delete for good", partial(form, "delete", permanent=True)
+    yield "refuse mail", partial(form, "disable", user_state=UserState.REFUSING)
+    yield "block many", partial(form, "block", networks=many)
+    yield "block for an odd time", partial(form, "block", lasting=timedelta(minutes=95))
+    yield "undo", lambda words: forms.ask_undo(intent(words=words), INTENT.format("undo"))
+
+
+#: By its name, what makes each card and each form from texts.
+CARDS: Mapping[str, Callable[[Words], Card]] = dict(_cards())
+FORMS: Mapping[str, Callable[[Words], Form]] = dict(_forms())

@@ -1,0 +1,218 @@
+"""A stage to play on: everything real, on loopback; whatever was said over it is judged."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sqlite3
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.app import App
+from bot.demo.campaigns import LOUD
+from bot.demo.stage import ADA, NOBU, OTTO, VERA, Plan, Stage, stage
+from bot.demo.traffic import Traffic
+from bot.drill.hands import Hands
+from bot.drill.scene import remote_waits
+from bot.workspace import Call
+from bot.workspace.member import MemberState
+from bot.workspace.reading import ShownMessage
+from services.mail.port import DELIVERING, Queue, SpoolQuery
+from services.models import AuditEntry
+from tests.judge import block_faults, judge, specification
+
+ACCOUNT = LOUD.account
+POLL_SECONDS = 0.5
+#: Seconds after which a condition counts as never met.
+PATIENCE = 15.0
+#: The command, as it is installed beside the interpreter that runs the tests.
+SPOOLWARDEN = str(Path(sys.executable).with_name("spoolwarden"))
+
+
+class Play:
+    """A stage with four people at the chat, whose bot can be stopped and started anew."""
+
+    def __init__(self, set_up: Stage, people: Iterable[Hands], stack: Any) -> None:
+        self.stage = set_up
+        self.otto, self.vera, self.ada, self.nobu = people
+        self.app = set_up.app
+        self.folder = set_up.plan.folder
+        self._stack: contextlib.AsyncExitStack = stack
+
+    async def spam(self, messages: int = 60, account: str = ACCOUNT) -> int:
+        """Send spam over SMTP from eight addresses; return how many messages went through."""
+        campaign = replace(LOUD, account=account, pace=4000)
+        return await self.traffic.attack(campaign, limit=messages)
+
+    @property
+    def traffic(self) -> Traffic:
+        """Traffic to the mail server's present port: a restart gives it another."""
+        return Traffic("127.0.0.1", self.stage.server.port, self.stage.clock, 1)
+
+    async def start_bot(self, **changes: Any) -> None:
+        """Start a new bot on the same database and chat, its settings changed like this."""
+        settings = self.app.settings.model_copy(update=changes)
+        self.app = App(settings, clock=self.stage.clock, servers=[self.stage.server])
+        await self._stack.enter_async_context(self.app.running())
+
+    async def waiting(self, account: str = ACCOUNT) -> int:
+        """Return how many of an account's messages the server would deliver."""
+        return await self._total(SpoolQuery(sender=account, queues=DELIVERING))
+
+    async def held(self, account: str = ACCOUNT) -> int:
+        """Return how many of them are held."""
+        return await self._total(SpoolQuery(sender=account, queues=(Queue.HELD,)))
+
+    async def _total(self, query: SpoolQuery) -> int:
+        return (await self.stage.server.search(query, limit=1)).total
+
+    async def audited(self, action: str) -> list[AuditEntry]:
+        """Return what the audit log has of an action, oldest first."""
+        return [entry async for entry in self.app.audit.entries() if entry.action == action]
+
+
+def config_file(play: Play, **slack: Any) -> Path:
+    """Write what a stage's bot is set up with as a configuration file; return its path."""
+    settings = play.app.settings
+    server = settings.mail_server[0]
+    told = settings.slack
+    assert told is not None
+    assert told.app_token is not None
+    tables: dict[str, dict[str, Any]] = {
+        "slack": {
+            "bot_token": told.bot_token.get_secret_value(),
+            "app_token": told.app_token.get_secret_value(),
+            "channel": told.channel,
+            "api_url": told.api_url,
+            **slack,
+        },
+        "[mail_server]": {
+            "database": str(server.database),
+            "port": 0,
+            "hostname": server.hostname,
+            "domains": list(server.domains),
+            "relay": server.relay,
+            "proxy_protocol": True,
+        },
+        "access": {
+            "viewers": list(settings.access.viewers),
+            "operators": list(settings.access.operators),
+            "admins": list(settings.access.admins),
+        },
+        "detection": {"poll_seconds": POLL_SECONDS},
+    }
+    lines = [f"database = {json.dumps(settings.database)}"]
+    for name, table in tables.items():
+        # A JSON string, number or list of strings is one of TOML too.
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    file = play.folder / "spoolwarden.toml"
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    return file
+
+
+async def command(*arguments: str) -> Process:
+    """Start spoolwarden as a process of its own, with no settings in its environment."""
+    clean = {name: value for name, value in os.environ.items() if "SPOOLWARDEN" not in name}
+    return await asyncio.create_subprocess_exec(
+        SPOOLWARDEN,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=clean,
+    )
+
+
+@contextlib.asynccontextmanager
+async def locked(database: Path) -> AsyncIterator[None]:
+    """Keep every writer out of an SQLite file within the block."""
+
+    def lock() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            database, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
+
+    # In a thread: who holds the lock now may need this loop to let go of it.
+    with contextlib.closing(await asyncio.to_thread(lock)):
+        yield
+
+
+def alerts(state: MemberState) -> list[ShownMessage]:
+    """Return the channel's incident cards, oldest first."""
+    cards = [m for m in state.messages if m.bot and m.thread_ts is None and m.blocks]
+    return [m for m in cards if m.blocks[0]["type"] == "header"]
+
+
+async def until(holds: Callable[[], Awaitable[bool] | bool]) -> None:
+    """Return once the condition holds. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            answer = holds()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.01)
+
+
+class _Errors(logging.Handler):
+    """Keeps what our own parts, and the event loop, log as errors."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] in ("bot", "services", "asyncio"):
+            self.lines.append(self.format(record))
+
+
+@contextlib.asynccontextmanager
+async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> AsyncIterator[Play]:
+    """Set a stage; at the end nothing may have failed unforeseen, and every call be as Slack's.
+
+    ``mailboxes`` is a mail server's database with everybody in town: hashing their
+    passwords is most of what a new stage takes.
+    """
+    settings: dict[str, Any] = {
+        "detection": {"poll_seconds": POLL_SECONDS},
+        "policy": remote_waits,
+        **plan,
+    }
+    if mailboxes is not None:
+        shutil.copy(mailboxes, folder / "mail.db")
+    errors = _Errors()
+    logging.getLogger().addHandler(errors)
+    try:
+        async with (
+            stage(Plan(folder, **settings)) as set_up,
+            contextlib.AsyncExitStack() as stack,
+        ):
+            await set_up.workspace.until_app_connected()
+            people = [
+                Hands(await stack.enter_async_context(set_up.workspace.member(member.id)))
+                for member in (OTTO, VERA, ADA, NOBU)
+            ]
+            yield Play(set_up, people, stack)
+    finally:
+        logging.getLogger().removeHandler(errors)
+    assert not errors.lines, "\n".join(errors.lines)
+    check_calls(set_up.workspace.journal)
+
+
+def check_calls(journal: Iterable[Call]) -> None:
+    """Judge every call; without the published description, only the blocks in them."""
+    calls = list(journal)
+    if specification() is None:
+        found = [fault for call in calls for fault in block_faults(call)]
+        assert not found, "\n".join(found)
+        pytest.skip("Slack's published description is not at hand: only blocks were judged.")
+    found = judge(calls)
+    assert not found, "\n".join(found)

@@ -1,0 +1,119 @@
+"""Slack away, slow, forgetful, or delivering everything twice: one alert, each act once."""
+
+from functools import partial
+from itertools import pairwise
+
+from bot.workspace.reading import plain_text
+from services.audit import Phase
+from services.mail.port import UserState
+
+from .playing import ACCOUNT, Play, alerts, until
+
+SECOND = "ben.osei@example.com"
+
+
+async def test_an_outage_loses_nothing_and_leaves_one_alert_and_the_acts_in_order(
+    play: Play,
+) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    # The client library looks up whose token it has at the first click.
+    await play.otto.type("help")
+    faults, journal = play.stage.workspace.faults, play.stage.workspace.journal
+    faults.down = True
+    await play.otto.press(card, "Acknowledge")
+    await until(lambda: _results(play, "acknowledge"))
+    await play.otto.press(card, "Stop sending")
+    await until(lambda: _results(play, "stop"))
+    sent = await play.spam(50, SECOND)
+    await until(lambda: any(call.http_status == 503 for call in journal))
+    assert await play.otto.wait(lambda state: alerts(state)) == [card]
+    faults.down = False
+    second = await play.otto.card_with(SECOND, f"{sent} messages in 5 min")
+    assert f"{sent} waiting, 0 held" in plain_text(second)
+    stopped = await play.otto.line(card, "60 messages held")
+    acknowledged = await play.otto.line(card, "Acknowledged: somebody is on it")
+    assert acknowledged.ts < stopped.ts
+    await play.otto.card_with(ACCOUNT, "0 waiting, 60 held")
+    assert await play.otto.wait(lambda state: [m.ts for m in alerts(state)]) == [
+        card.ts,
+        second.ts,
+    ]
+
+
+async def test_a_post_whose_answer_is_lost_is_found_again_and_not_repeated(play: Play) -> None:
+    faults, journal = play.stage.workspace.faults, play.stage.workspace.journal
+    faults.lose_answers("chat.postMessage")
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    await until(lambda: any(call.method == "conversations.history" for call in journal))
+    faults.lose_answers("chat.postMessage")
+    await play.otto.press(card, "Acknowledge")
+    await until(lambda: any(call.method == "conversations.replies" for call in journal))
+    await play.otto.press(await play.otto.card_with(ACCOUNT, "Undo ack"), "Undo acknowledge")
+    await play.otto.line(card, "Taken back")
+    thread = await play.otto.wait(lambda state: state.thread(card.ts))
+    lines = [plain_text(line) for line in thread]
+    assert [("Acknowledged" in line, "Taken back" in line) for line in lines] == [
+        (True, False),
+        (False, True),
+    ]
+    assert len(await play.otto.wait(lambda state: alerts(state))) == 1
+
+
+async def test_a_rate_limit_is_waited_out_and_the_alert_posted_once(play: Play) -> None:
+    faults, journal = play.stage.workspace.faults, play.stage.workspace.journal
+    faults.rate_limit("chat.postMessage", retry_after=1, times=3)
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    posts = [call for call in journal if call.method == "chat.postMessage"]
+    assert [call.http_status for call in posts] == [429, 429, 429, 200]
+    waits = [after.at - before.at for before, after in pairwise(posts)]
+    # Sleeping may end a hair early by another clock.
+    assert min(waits) > 0.99
+
+
+async def test_clicks_and_forms_that_arrive_twice_act_once(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    play.stage.workspace.faults.resend_envelopes(True)
+    await play.otto.press(card, "Acknowledge")
+    await play.otto.line(card, "Acknowledged: somebody is on it")
+    await play.otto.press(card, "Stop sending")
+    await play.otto.line(card, "60 messages held")
+    form = await play.otto.press_for_form(
+        await play.otto.card_with(ACCOUNT, "Undo stop"), "Undo stop"
+    )
+    await play.otto.choose(form)
+    await play.otto.line(card, "60 messages released")
+    for action in ("acknowledge", "stop", "undo stop"):
+        await until(partial(_repeated, play, action))
+        phases = sorted(entry.phase for entry in await play.audited(action))
+        assert phases == sorted([Phase.INTENT, Phase.REPEATED, Phase.RESULT]), action
+    assert (await play.waiting(), await play.held()) == (60, 0)
+
+
+async def test_the_bot_comes_back_when_its_sockets_are_cut_or_refreshed(play: Play) -> None:
+    workspace = play.stage.workspace
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    workspace.faults.drop_sockets()
+    await workspace.until_app_connected()
+    await play.otto.press(card, "Acknowledge")
+    card = await play.otto.card_with(ACCOUNT, "Acknowledged by otto")
+    await workspace.faults.ask_to_reconnect("refresh_requested")
+    await workspace.until_app_connected()
+    await play.otto.press(card, "Stop sending")
+    await play.otto.line(card, "60 messages held")
+    user = await play.stage.server.user(ACCOUNT)
+    assert user is not None
+    assert user.state is UserState.NO_SENDING
+    assert len(await play.audited("stop")) == 2
+
+
+async def _results(play: Play, action: str) -> bool:
+    return any(entry.phase == Phase.RESULT for entry in await play.audited(action))
+
+
+async def _repeated(play: Play, action: str) -> bool:
+    return any(entry.phase == Phase.REPEATED for entry in await play.audited(action))

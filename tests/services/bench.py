@@ -1,0 +1,260 @@
+"""Everything behind the chats, built as the bot builds it, on a real mail server."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlmodel import col, select
+
+from services.access import Access
+from services.audit import AuditLog
+from services.clock import ManualClock
+from services.detection.detector import Detector, Poll, open_key
+from services.detection.evidence import Evidence, Habit
+from services.intents import Intents
+from services.mail.embedded import EmbeddedServer
+from services.mail.port import Queue, SpoolQuery, UserState
+from services.models import Announcement, AuditEntry, Incident, Intent
+from services.people import Actor, Place
+from services.pipeline import Outcome, Pipeline, Proposal
+from services.remedies import Target
+from services.rules import Rules
+from services.settings import AccessSettings, DetectionSettings, SafetySettings
+from services.store import Store
+from services.traffic import gather
+from services.upkeep import Upkeep
+
+from ..mail.harness import ANN, BOB, DOMAIN, EmbeddedHarness
+
+CHANNEL = Place("slack", "C1")
+VIEWER = Actor("slack", "UVIEWER", "Vic")
+OPERATOR = Actor("slack", "UOPERATOR", "Olga")
+OTHER_OPERATOR = Actor("slack", "UOTHER", "Otto")
+ADMIN = Actor("slack", "UADMIN", "Ada")
+STRANGER = Actor("slack", "USTRANGER", "Sid")
+ACCESS = AccessSettings(
+    viewers=(VIEWER.user_id,),
+    operators=(OPERATOR.user_id, OTHER_OPERATOR.user_id),
+    admins=(ADMIN.user_id,),
+)
+CEO = f"ceo@{DOMAIN}"
+ELSEWHERE = "elsewhere.test"
+SAFETY = SafetySettings(protected_accounts=(CEO,))
+
+
+class Bench:
+    """The services with a mail server, and shorter words for what tests do with them."""
+
+    def __init__(self, store: Store, mail: EmbeddedHarness, safety: SafetySettings) -> None:
+        self.store = store
+        self.mail = mail
+        self.clock: ManualClock = mail.clock
+        self.safety = safety
+        self.changes = 0
+        self.audit = AuditLog(store, self.clock)
+        self.access = Access(ACCESS, {}, self.clock)
+        self.build()
+
+    def build(self, detection: DetectionSettings | None = None) -> None:
+        """Build what a restart of the bot builds anew."""
+        detection = detection or DetectionSettings()
+        self.detector = Detector(self.store, self.audit, self.clock, detection)
+        servers = {"mail": self.mail.server}
+        self.intents = Intents(self.store, self.clock)
+        self.upkeep = Upkeep(self.store, servers, self.audit, self.clock, self._changed)
+        self.pipeline = Pipeline(
+            store=self.store,
+            intents=self.intents,
+            servers=servers,
+            access=self.access,
+            audit=self.audit,
+            rules=Rules(self.safety),
+            clock=self.clock,
+            safety=self.safety,
+            changed=self._changed,
+        )
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    @property
+    def server(self) -> EmbeddedServer:
+        return self.mail.server
+
+    def pass_time(self, **by: float) -> None:
+        self.clock.set(self.clock.now() + timedelta(**by))
+
+    async def poll(self) -> Poll:
+        return await self.detector.poll(self.server)
+
+    async def alert(self, number: int = 3, *, user: str = ANN) -> int:
+        """Have an incident about ``user`` after few messages, which is quick; return its id."""
+        await self.burst(number, user=user)
+        await self.poll()
+        now = self.clock.now()
+        async with self.store.session() as session:
+            evidence = await gather(session, "mail", user, now, Habit())
+            incident = Incident(
+                server="mail",
+                sender=user,
+                open_key=open_key("mail", user),
+                opened_at=now,
+                updated_at=now,
+                evidence=evidence.model_dump_json(),
+                score=60,
+            )
+            session.add(incident)
+        assert incident.id is not None
+        return incident.id
+
+    # -- acting -------------------------------------------------------------------------
+
+    async def propose(
+        self,
+        action: str,
+        target: Target,
+        *,
+        actor: Actor = OPERATOR,
+        place: Place = CHANNEL,
+        incident_id: int | None = None,
+    ) -> Proposal:
+        return await self.pipeline.propose(
+            actor, place, action, server="mail", target=target, incident_id=incident_id
+        )
+
+    async def act(
+        self,
+        action: str,
+        target: Target,
+        *,
+        actor: Actor = OPERATOR,
+        place: Place = CHANNEL,
+        incident_id: int | None = None,
+    ) -> Outcome:
+        """Propose and confirm."""
+        proposal = await self.propose(
+            action, target, actor=actor, place=place, incident_id=incident_id
+        )
+        return await self.pipeline.execute(actor, place, proposal.intent_id)
+
+    async def undo(
+        self, outcome: Outcome, *, actor: Actor = OPERATOR, place: Place = CHANNEL
+    ) -> Outcome:
+        undo_id = await self.intents.offer_undo(place, outcome.intent_id)
+        assert undo_id is not None
+        return await self.pipeline.execute(actor, place, undo_id)
+
+    # -- looking ------------------------------------------------------------------------
+
+    async def incidents(self) -> list[Incident]:
+        async with self.store.reading() as session:
+            return list((await session.exec(select(Incident).order_by(col(Incident.id)))).all())
+
+    async def incident(self) -> Incident:
+        (incident,) = await self.incidents()
+        return incident
+
+    async def evidence(self) -> Evidence:
+        return Evidence.model_validate_json((await self.incident()).evidence)
+
+    async def intent(self, intent_id: str) -> Intent:
+        async with self.store.reading() as session:
+            intent = await session.get(Intent, intent_id)
+        assert intent is not None
+        return intent
+
+    async def told(self) -> list[str]:
+        """The texts of the announcements, oldest first."""
+        async with self.store.reading() as session:
+            rows = await session.exec(select(Announcement).order_by(col(Announcement.id)))
+            return [row.text for row in rows.all()]
+
+    async def log(self) -> list[AuditEntry]:
+        return [entry async for entry in self.audit.entries()]
+
+    async def phases(self) -> list[tuple[str, str]]:
+        return [(entry.phase, entry.action) for entry in await self.log()]
+
+    async def state(self, account: str = ANN) -> UserState | None:
+        user = await self.server.user(account)
+        return None if user is None else user.state
+
+    async def queues(self) -> dict[str, Queue]:
+        """Each queue id with its queue."""
+        page = await self.server.search(SpoolQuery(), limit=1000)
+        return {message.queue_id: message.queue for message in page.messages}
+
+    async def deferred(self, number: int, *, user: str = ANN, subject: str = "Hi") -> list[str]:
+        """Leave this many deferred messages of ``user`` in the spool; return their ids."""
+        before = set(await self.queues())
+        for index in range(number):
+            await self.mail.submit(user, [f"r{index}@{ELSEWHERE}"], f"{subject} {index}")
+        await self.mail.settle()
+        return [queue_id for queue_id in await self.queues() if queue_id not in before]
+
+    async def burst(
+        self, number: int, *, user: str = ANN, subject: str = "You won", **options: str
+    ) -> None:
+        """Send this many alike at once."""
+        await self.mail.submit(user, [f"x@{ELSEWHERE}"], subject, times=number, **options)
+
+
+@asynccontextmanager
+async def open_store(file: Path, **options: float) -> AsyncIterator[Store]:
+    store = Store(f"sqlite:///{file}", **options)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def open_bench(folder: Path, safety: SafetySettings = SAFETY) -> AsyncIterator[Bench]:
+    """Open everything, with the mailboxes ann, bob and the protected ceo."""
+    await _copy_databases(folder)
+    mail = EmbeddedHarness(folder)
+    await mail.start()
+    try:
+        async with open_store(folder / "bot.db") as store:
+            yield Bench(store, mail, safety)
+    finally:
+        await mail.stop()
+
+
+_databases: dict[str, bytes] = {}
+
+
+async def _copy_databases(folder: Path) -> None:
+    """Put fresh databases there; made once, since password hashes are slow by intent."""
+    if not _databases:
+        with TemporaryDirectory() as made:
+            mail = EmbeddedHarness(Path(made))
+            await mail.start()
+            for address in (ANN, BOB, CEO):
+                await mail.add_user(address)
+            await mail.stop()
+            async with open_store(Path(made) / "bot.db"):
+                pass
+            _databases.update(_read(Path(made)))
+    for name, content in _databases.items():
+        (folder / name).write_bytes(content)
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.glob("*.db")}
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the write lock of a database, as another process would."""
+    other = sqlite3.connect(file, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+    finally:
+        other.close()

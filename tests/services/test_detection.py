@@ -1,0 +1,456 @@
+"""Detection over real SMTP: what is taken in, what alerts, and an incident's whole life."""
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlmodel import col, select
+
+from services.detection.detector import Detector
+from services.detection.ingest import habit_of, stretch_of
+from services.errors import ServerDown, StoreError
+from services.mail.port import UserState
+from services.models import Incident, IncidentState, Lesson, RecentSubmission, SenderHabit
+from services.remedies import Target
+from services.settings import DetectionSettings
+
+from ..mail.harness import ANN, BOB, START
+from .bench import ELSEWHERE, OPERATOR, Bench, locked, open_store
+
+#: Enough alike at once for an alert about somebody never seen before.
+_BURST = 44
+
+
+async def _recent(bench: Bench) -> list[RecentSubmission]:
+    async with bench.store.reading() as session:
+        rows = await session.exec(select(RecentSubmission).order_by(col(RecentSubmission.id)))
+        return list(rows.all())
+
+
+async def _habits(bench: Bench) -> dict[tuple[str, datetime], tuple[int, int]]:
+    async with bench.store.reading() as session:
+        rows = (await session.exec(select(SenderHabit))).all()
+    return {(row.sender, row.start): (row.messages, row.recipients) for row in rows}
+
+
+# -- taking in -------------------------------------------------------------------------------
+
+
+async def test_each_submission_is_taken_in_once_across_polls_and_restarts(bench: Bench) -> None:
+    for number in range(3):
+        await bench.mail.submit(ANN, [f"x@{ELSEWHERE}", f"y@{ELSEWHERE}"], f"n {number}", times=2)
+        assert (await bench.poll()).taken_in == 2
+        assert (await bench.poll()).taken_in == 0
+        await bench.mail.restart()
+        bench.build()
+        bench.pass_time(minutes=5)
+    recent = await _recent(bench)
+    assert [item.subject for item in recent] == [f"n {n}" for n in (0, 0, 1, 1, 2, 2)]
+    assert {(item.sender, item.client_ip, item.recipients) for item in recent} == {
+        (ANN, "192.0.2.10", 2)
+    }
+    assert await _habits(bench) == {
+        (ANN, START + timedelta(minutes=5 * number)): (2, 4) for number in range(3)
+    }
+
+
+async def test_polls_at_once_count_each_submission_once(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    other = Detector(bench.store, bench.audit, bench.clock, DetectionSettings())
+    polls = await asyncio.gather(bench.poll(), other.poll(bench.server), bench.poll())
+    assert sum(poll.taken_in for poll in polls) == _BURST
+    assert len(await _recent(bench)) == _BURST
+    assert await _habits(bench) == {(ANN, START): (_BURST, _BURST)}
+    assert sum(poll.opened for poll in polls) == 1
+    assert (await bench.incident()).sender == ANN
+
+
+async def test_a_mail_server_that_is_down_loses_nothing(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.mail.stop()
+    with pytest.raises(ServerDown, match="not running"):
+        await bench.poll()
+    assert await _recent(bench) == []
+    await bench.mail.restart()
+    poll = await bench.poll()
+    assert (poll.taken_in, poll.opened) == (_BURST, 1)
+
+
+async def test_a_database_that_is_locked_loses_nothing(bench: Bench, tmp_path: Path) -> None:
+    await bench.burst(_BURST)
+    file = tmp_path / "bot.db"
+    async with open_store(file, busy_seconds=0.05) as store:
+        detector = Detector(store, bench.audit, bench.clock, DetectionSettings())
+        with locked(file), pytest.raises(StoreError):
+            await detector.poll(bench.server)
+        assert await _recent(bench) == []
+        poll = await detector.poll(bench.server)
+    assert (poll.taken_in, poll.opened) == (_BURST, 1)
+
+
+async def test_old_submissions_and_habits_are_forgotten(bench: Bench) -> None:
+    bench.build(DetectionSettings(habit_days=2))
+    await bench.burst(2, subject="old")
+    await bench.poll()
+    bench.pass_time(hours=24)
+    await bench.burst(1, subject="younger")
+    await bench.poll()
+    await bench.detector.prune()
+    assert len(await _recent(bench)) == 3
+    bench.pass_time(seconds=1)
+    await bench.detector.prune()
+    assert [item.subject for item in await _recent(bench)] == ["younger"]
+    assert len(await _habits(bench)) == 2
+    bench.pass_time(hours=24)
+    await bench.detector.prune()
+    assert list(await _habits(bench)) == [(ANN, START + timedelta(hours=24))]
+
+
+async def test_what_came_while_the_bot_was_away_for_days_is_habit_but_not_news(
+    bench: Bench,
+) -> None:
+    await bench.burst(_BURST)
+    bench.pass_time(days=2)
+    poll = await bench.poll()
+    assert (poll.taken_in, poll.opened) == (_BURST, 0)
+    assert await _recent(bench) == []
+    assert await _habits(bench) == {(ANN, START): (_BURST, _BURST)}
+
+
+async def test_a_habit_leaves_out_the_last_hour_and_what_was_an_incident(bench: Bench) -> None:
+    async def habit() -> tuple[int, float, int]:
+        async with bench.store.reading() as session:
+            found = await habit_of(session, "mail", ANN, bench.clock.now())
+        return found.windows, found.usual, found.high
+
+    for number in (3, 5, 7):
+        await bench.burst(number)
+        bench.pass_time(minutes=10)
+    await bench.poll()
+    assert await habit() == (0, 0, 0)
+    bench.pass_time(minutes=61)
+    assert await habit() == (3, 5, 7)
+    await bench.burst(_BURST)
+    assert (await bench.poll()).opened == 1
+    for _ in range(3):
+        bench.pass_time(minutes=40)
+        await bench.poll()
+    assert (await bench.incident()).state is IncidentState.CLOSED
+    assert await habit() == (3, 5, 7)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 299.999])
+def test_a_stretch_is_the_five_minutes_a_moment_is_in(seconds: float) -> None:
+    assert stretch_of(START + timedelta(seconds=seconds)) == START
+    assert stretch_of(START + timedelta(seconds=300)) == START + timedelta(minutes=5)
+
+
+# -- what alerts -----------------------------------------------------------------------------
+
+
+async def test_each_abused_account_gets_one_incident(bench: Bench) -> None:
+    await bench.burst(_BURST, user=ANN)
+    await bench.burst(_BURST, user=BOB)
+    poll = await bench.poll()
+    assert (poll.opened, poll.changed) == (2, True)
+    incidents = await bench.incidents()
+    assert sorted(i.sender for i in incidents) == [ANN, BOB]
+    assert {i.state for i in incidents} == {IncidentState.OPEN}
+    assert [e.action for e in await bench.log()] == ["incident opened"] * 2
+
+
+async def test_a_live_incident_never_gets_a_second_alert(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    assert (await bench.poll()).opened == 1
+    for _ in range(3):
+        bench.pass_time(minutes=2)
+        await bench.burst(_BURST)
+        bench.build()  # a restart forgets nothing
+        assert (await bench.poll()).opened == 0
+    assert (await bench.evidence()).total == 4 * _BURST
+
+
+async def test_a_sender_is_who_logged_in_whatever_the_from_and_the_envelope_say(
+    bench: Bench,
+) -> None:
+    for number in range(11):
+        await bench.burst(4, envelope_sender=f"victim{number}@bank.test")
+    await bench.poll()
+    assert (await bench.incident()).sender == ANN
+    assert (await bench.evidence()).messages == _BURST
+
+
+async def test_a_forged_sender_of_an_account_that_sends_little_is_not_blamed(
+    bench: Bench,
+) -> None:
+    await bench.burst(1, user=BOB)
+    await bench.burst(_BURST, user=ANN, envelope_sender=BOB)
+    await bench.poll()
+    assert [i.sender for i in await bench.incidents()] == [ANN]
+
+
+@pytest.mark.parametrize("envelope_sender", [ANN, ""])
+async def test_mail_from_outside_blames_nobody_here_whatever_its_envelope_says(
+    bench: Bench, envelope_sender: str
+) -> None:
+    await bench.mail.submit(
+        None, [BOB], "Prize 1", times=2 * _BURST, envelope_sender=envelope_sender
+    )
+    assert (await bench.poll()).taken_in == 2 * _BURST
+    assert await bench.incidents() == []
+    assert await _recent(bench) == []
+    assert await _habits(bench) == {}
+
+
+async def test_the_evidence_tells_what_was_sent_and_from_where(bench: Bench) -> None:
+    await bench.mail.submit(
+        ANN, [f"r{n}@{ELSEWHERE}" for n in range(10)], "Prize 1", times=22, client_ip="192.0.2.1"
+    )
+    bench.pass_time(seconds=60)
+    await bench.mail.submit(
+        ANN, [f"r{n}@{ELSEWHERE}" for n in range(10)], "PRIZE 2", times=20, client_ip="192.0.2.9"
+    )
+    await bench.burst(3, subject="lunch", client_ip="2001:db8::1")
+    await bench.burst(2, user=BOB)
+    await bench.poll()
+    evidence = await bench.evidence()
+    assert evidence.messages == evidence.peak == evidence.total == 45
+    assert evidence.recipients == 423
+    assert [(s.name, s.messages) for s in evidence.addresses] == [
+        ("192.0.2.1", 22),
+        ("192.0.2.9", 20),
+        ("2001:db8::1", 3),
+    ]
+    assert (evidence.address_count, evidence.network_count) == (3, 2)
+    assert (evidence.subject, evidence.subject_messages) == ("Prize 1", 42)
+    assert (evidence.first_at, evidence.last_at) == (START, START + timedelta(seconds=60))
+    assert (evidence.queued, evidence.held, evidence.spool_waiting) == (45, 0, 47)
+    assert [(s.name, s.messages) for s in evidence.top_senders] == [(ANN, 45), (BOB, 2)]
+    assert evidence.all_messages == 47
+    assert evidence.reasons == (
+        "45 messages in 5 min; never seen sending before",
+        "from 3 addresses in 2 networks",
+        "93% the same subject: “Prize 1”",
+        "to 423 recipients",
+    )
+
+
+async def test_few_messages_from_many_networks_alert_and_from_one_do_not(bench: Bench) -> None:
+    for number in range(6):
+        await bench.burst(4, client_ip=f"198.51.{number}.7")
+        await bench.burst(4, user=BOB, client_ip=f"198.51.100.{number}")
+        bench.pass_time(seconds=45)
+    await bench.poll()
+    assert (await bench.incident()).sender == ANN
+    assert (await bench.evidence()).reasons[:2] == (
+        "24 messages in 5 min; never seen sending before",
+        "from 6 addresses in 6 networks",
+    )
+
+
+async def test_a_normal_week_does_not_alert_and_makes_a_burst_stand_out(bench: Bench) -> None:
+    for _ in range(7):
+        for number, subject in ((6, "Minutes"), (3, "Lunch"), (11, "Newsletter")):
+            await bench.burst(number, subject=subject)
+            assert (await bench.poll()).opened == 0
+            bench.pass_time(hours=3)
+        bench.pass_time(hours=15)
+    await bench.burst(43)
+    assert (await bench.poll()).opened == 0
+    # 11 are nothing new to this sender, so that it takes four times as many.
+    await bench.burst(1)
+    assert (await bench.poll()).opened == 1
+    assert (await bench.evidence()).reasons[0] == "44 messages in 5 min; usual: 6, at most 11"
+
+
+@pytest.mark.parametrize(
+    "subject", ["\u202egnp.exe", "<!channel> *x* `y`", "=cmd|' /C calc'!A0", "💌" * 300]
+)
+async def test_hostile_subjects_are_evidence_like_others(bench: Bench, subject: str) -> None:
+    await bench.burst(_BURST, subject=subject)
+    await bench.poll()
+    shown = (await bench.evidence()).subject
+    assert shown
+    assert subject.startswith(shown)
+    assert (await bench.evidence()).subject_messages == _BURST
+
+
+# -- an incident's life ----------------------------------------------------------------------
+
+
+async def test_more_mail_updates_the_incident_in_place(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    first = await bench.incident()
+    assert (await bench.poll()).changed is False
+    assert (await bench.incident()).version == first.version
+    bench.pass_time(seconds=10)
+    await bench.burst(20)
+    assert (await bench.poll()).changed is True
+    second = await bench.incident()
+    assert second.version == first.version + 1
+    assert second.score > first.score
+    assert second.updated_at == bench.clock.now()
+    assert (await bench.evidence()).total == _BURST + 20
+
+
+async def test_the_peak_and_the_total_never_go_down(bench: Bench) -> None:
+    await bench.burst(60)
+    await bench.poll()
+    bench.pass_time(minutes=5)
+    await bench.burst(45)
+    await bench.poll()
+    evidence = await bench.evidence()
+    assert (evidence.messages, evidence.peak, evidence.total) == (45, 60, 105)
+    assert evidence.first_at == START
+    bench.pass_time(minutes=6)
+    await bench.poll()
+    evidence = await bench.evidence()
+    assert (evidence.messages, evidence.peak, evidence.total) == (0, 60, 105)
+    assert evidence.reasons[0].startswith("45 messages in 5 min")
+
+
+async def test_quiet_closes_an_incident_once_and_the_next_burst_is_a_new_one(
+    bench: Bench,
+) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    bench.pass_time(minutes=6)
+    await bench.poll()
+    bench.pass_time(minutes=29)
+    await bench.poll()
+    assert (await bench.incident()).state is IncidentState.OPEN
+    bench.pass_time(minutes=1)
+    await bench.poll()
+    incident = await bench.incident()
+    assert (incident.state, incident.open_key) == (IncidentState.CLOSED, None)
+    assert incident.state_by == "Spoolwarden"
+    bench.pass_time(minutes=30)
+    assert (await bench.poll()).changed is False
+    assert await bench.told() == [
+        "Closed: quiet for 30 min. 44 messages in all; 0 held, 44 waiting."
+    ]
+    await bench.burst(_BURST)
+    assert (await bench.poll()).opened == 1
+    assert [i.state for i in await bench.incidents()] == [
+        IncidentState.CLOSED,
+        IncidentState.OPEN,
+    ]
+
+
+async def test_noise_within_the_quiet_time_starts_it_again(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    for _ in range(3):
+        bench.pass_time(minutes=20)
+        await bench.burst(_BURST)
+        await bench.poll()
+        bench.pass_time(minutes=6)
+        await bench.poll()
+    assert (await bench.incident()).state is IncidentState.OPEN
+
+
+async def test_a_snooze_ends_by_itself_and_is_told_once(bench: Bench) -> None:
+    target = Target(account=ANN, lasting=timedelta(minutes=10))
+    await bench.act("snooze", target, incident_id=await bench.alert())
+    states = []
+    for _ in range(4):
+        bench.pass_time(minutes=4)
+        await bench.burst(3)
+        await bench.poll()
+        states.append((await bench.incident()).state)
+    assert states == [IncidentState.SNOOZED] * 2 + [IncidentState.OPEN] * 2
+    assert [text for text in await bench.told() if text] == ["The snooze is over."]
+    incident = await bench.incident()
+    assert (incident.snoozed_until, incident.state_by) == (None, "Spoolwarden")
+
+
+async def test_a_stopped_account_that_sends_again_is_open_again(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    outcome = await bench.act("stop", Target(account=ANN), incident_id=(await bench.incident()).id)
+    assert outcome.ok
+    await bench.poll()
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    # Messages that were under way when it was stopped say nothing.
+    await bench.server.set_user_state(ANN, UserState.ACTIVE)
+    bench.pass_time(seconds=20)
+    await bench.burst(5)
+    await bench.poll()
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    bench.pass_time(seconds=20)
+    await bench.burst(5)
+    assert (await bench.poll()).changed is True
+    assert (await bench.incident()).state is IncidentState.OPEN
+    await bench.poll()
+    told = [text for text in await bench.told() if text]
+    assert told == ["It is sending again although it was stopped. Look at it once more."]
+
+
+async def test_a_stopped_account_that_stays_quiet_is_closed(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    await bench.act("stop", Target(account=ANN), incident_id=(await bench.incident()).id)
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    assert (await bench.incident()).state is IncidentState.CLOSED
+    assert (await bench.told())[-1] == (
+        "Closed: quiet for 30 min. 44 messages in all; 44 held, 0 waiting."
+    )
+
+
+async def test_a_false_alarm_teaches_what_is_ordinary(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    incident = await bench.incident()
+    outcome = await bench.act("false_alarm", Target(account=ANN), incident_id=incident.id)
+    assert outcome.ok
+    incident = await bench.incident()
+    assert (incident.state, incident.open_key) == (IncidentState.FALSE_ALARM, None)
+    async with bench.store.reading() as session:
+        lesson = await session.get(Lesson, ("mail", ANN))
+    assert lesson is not None
+    assert (lesson.messages, lesson.taught_by) == (_BURST * 3 // 2, OPERATOR.key)
+    assert (await bench.poll()).opened == 0
+    bench.pass_time(days=1)
+    await bench.burst(_BURST * 3 // 2)
+    assert (await bench.poll()).opened == 0
+    # Another sender has learnt nothing from it, and much more is an alert still.
+    await bench.burst(_BURST, user=BOB)
+    assert (await bench.poll()).opened == 1
+    for number in range(6):
+        await bench.burst(15, client_ip=f"198.51.{number}.7")
+    assert (await bench.poll()).opened == 1
+    assert [i.sender for i in await bench.incidents()] == [ANN, BOB, ANN]
+
+
+async def test_a_refresh_shows_what_an_act_did_before_the_next_poll(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    before = await bench.incident()
+    assert before.id is not None
+    await bench.server.hold(list(await bench.queues())[:4])
+    await bench.detector.refresh(bench.server, before.id)
+    evidence = await bench.evidence()
+    assert (evidence.held, evidence.queued, evidence.spool_waiting) == (4, _BURST - 4, _BURST - 4)
+    assert (await bench.incident()).version == before.version + 1
+
+
+async def test_refreshing_what_is_closed_or_unknown_changes_nothing(bench: Bench) -> None:
+    async with bench.store.session() as session:
+        session.add(
+            Incident(
+                server="mail",
+                sender=ANN,
+                state=IncidentState.CLOSED,
+                opened_at=START,
+                updated_at=START,
+                evidence="{}",
+                score=60,
+            )
+        )
+    await bench.detector.refresh(bench.server, 1)
+    await bench.detector.refresh(bench.server, 999)
+    assert (await bench.incident()).version == 1
