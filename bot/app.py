@@ -17,7 +17,7 @@ from services.access import Access, GroupLookup
 from services.audit import AuditLog
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
-from services.errors import SpoolwardenError
+from services.errors import ServerDown, SpoolwardenError
 from services.intents import Intents
 from services.mail.build import HostedServer, build
 from services.pipeline import Pipeline
@@ -86,6 +86,7 @@ class App:
             detector=self.detector,
             upkeep=self.upkeep,
             watch=Watch(self.store, self.audit, self.clock),
+            ready=self._ready,
             poll_seconds=settings.detection.poll_seconds,
             changed=self._changed,
         )
@@ -108,6 +109,7 @@ class App:
             else None
         )
         self._publishing: list[asyncio.Task[None]] = []
+        self._closed: set[str] = set()  # names of servers that could not be opened yet
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -122,7 +124,7 @@ class App:
         """Open the database and the servers, mend what a crash left, then watch and answer."""
         await self.store.open()
         for server in self.servers:
-            await server.start()
+            await self._open(server)
         if cut := await self.upkeep.recover():
             _log.warning("%d acts were cut off when the bot last stopped", cut)
         self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
@@ -142,6 +144,22 @@ class App:
         for server in reversed(self.servers):
             await server.stop()
         await self.store.close()
+
+    async def _open(self, server: HostedServer) -> None:
+        """Open a mail server. One that is down now is tried again at each poll."""
+        try:
+            await server.start()
+        except ServerDown as error:
+            if server.ours:
+                raise
+            _log.warning("%s", error.sentence)
+            self._closed.add(server.name)
+
+    async def _ready(self, server: HostedServer) -> None:
+        """See to it that a server is open. Raises ServerDown."""
+        if server.name in self._closed:
+            await server.start()
+            self._closed.discard(server.name)
 
     def _changed(self) -> None:
         for publisher in self.publishers:

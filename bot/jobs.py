@@ -10,7 +10,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from services.detection.detector import Detector
 from services.errors import SpoolwardenError
-from services.mail.port import MailServer
+from services.mail.build import HostedServer
 from services.upkeep import Upkeep
 from services.watch import Watch
 
@@ -31,16 +31,18 @@ class Jobs:
     def __init__(
         self,
         *,
-        servers: Sequence[MailServer],
+        servers: Sequence[HostedServer],
         detector: Detector,
         upkeep: Upkeep,
         watch: Watch,
+        ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
     ) -> None:
         self._detector = detector
         self._upkeep = upkeep
         self._watch = watch
+        self._ready = ready
         self._changed = changed
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
@@ -67,10 +69,11 @@ class Jobs:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    async def poll(self, server: MailServer) -> None:
+    async def poll(self, server: HostedServer) -> None:
         """Look at one server; trouble is told to the channel, once."""
         try:
             async with asyncio.timeout(_PATIENCE):
+                await self._ready(server)
                 poll = await self._detector.poll(server)
         except (SpoolwardenError, TimeoutError) as error:
             why = (

@@ -18,8 +18,8 @@ from bot.demo.sink import Policy, Sink
 from bot.demo.town import DOMAINS, NEWSLETTER, PASSWORD, people
 from bot.demo.traffic import WEEK_ENDS, Traffic
 from bot.workspace import Bounds, Member, SlashCommand, Workspace
-from services.mail.build import Embedded, build
-from services.settings import Settings, fixed
+from services.mail.build import Embedded
+from services.settings import EmbeddedServerSettings, Settings, fixed
 
 CHANNEL = "mail-ops"
 VERA = Member("U0VERA", "vera", "Vera Lindqvist", "viewer")
@@ -68,7 +68,9 @@ class Stage:
     async def build(self, relay: tuple[str, int]) -> None:
         """Make the bot and the mail server, once the other ends have their ports."""
         settings = self._settings(relay)
-        self.server = build(settings.mail_server[0], self.clock)
+        (mail,) = settings.mail_server
+        assert isinstance(mail, EmbeddedServerSettings)  # noqa: S101 - as _settings() says
+        self.server = Embedded(mail, self.clock)
         self.app = App(settings, clock=self.clock, servers=[self.server])
 
     def _settings(self, relay: tuple[str, int]) -> Settings:

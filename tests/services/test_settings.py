@@ -193,3 +193,16 @@ def test_an_environment_value_that_is_no_json_is_a_sentence(
 ) -> None:
     monkeypatch.setenv("SPOOLWARDEN_MAIL_SERVER", f'[{{"password": "{_CANARY}"')
     assert "mail_server" in _sentence(tmp_path, _MINIMAL)
+
+
+def test_each_kind_of_mail_server_has_its_own_settings(tmp_path: Path) -> None:
+    settings = _loaded(
+        tmp_path,
+        '[[mail_server]]\nname = "a"\n'
+        '[[mail_server]]\nkind = "postfix"\nname = "b"\nstate_directory = "/var/lib/x"\n',
+    )
+    assert [server.kind for server in settings.mail_server] == ["embedded", "postfix"]
+    assert "mail_server.0: kind is " in _sentence(tmp_path, '[[mail_server]]\nkind = "exim"\n')
+    assert "mail_server.0.domains: " in _sentence(
+        tmp_path, '[[mail_server]]\nkind = "postfix"\nstate_directory = "/x"\ndomains = ["x"]\n'
+    )

@@ -135,9 +135,10 @@ class PostfixServer:
             ("disable a user", able.no_sending),
             ("refuse a user's mail", able.refusing),
             ("block addresses", able.block),
-            ("set passwords", able.set_password),
         ):
             checks.append(Check(what, capability.able, capability.why))
+        if self._config.sasldb is not None:
+            checks.append(Check("set passwords", able.set_password.able, able.set_password.why))
         return checks
 
     # -- the port --------------------------------------------------------------------
