@@ -24,6 +24,7 @@ from services.pipeline import Pipeline
 from services.rules import Rules
 from services.settings import Settings
 from services.store import Store
+from services.tasks import end
 from services.upkeep import Upkeep
 from services.watch import Watch
 
@@ -137,10 +138,8 @@ class App:
         self.jobs.stop()
         if self.slack is not None:
             await self.slack.stop()
-        for task in self._publishing:
-            task.cancel()
-        await asyncio.gather(*self._publishing, return_exceptions=True)
-        self._publishing = []
+        publishing, self._publishing = self._publishing, []
+        await end(publishing)
         for server in reversed(self.servers):
             await server.stop()
         await self.store.close()
