@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bot.demo.campaigns import LOUD, QUIET, Campaign
 from bot.demo.stage import OTTO, Plan, Stage, stage
+from services.tasks import end
 
 Say = Callable[[str], None]
 #: Seconds after everything is up. The quieter account comes when the first is on screen.
@@ -41,12 +42,10 @@ async def play(plan: Plan, say: Say, opened: Callable[[str], None], stop: asynci
         try:
             await stop.wait()
         finally:
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-        for result in ended:
-            if isinstance(result, Exception):
-                raise result
+            await end(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
     say("Stopped.")
 
 
