@@ -27,6 +27,7 @@ from bot.workspace.member import MemberState
 from bot.workspace.reading import ShownMessage
 from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import AuditEntry
+from services.settings import EmbeddedServerSettings
 from tests.judge import block_faults, judge, specification
 
 ACCOUNT = LOUD.account
@@ -84,6 +85,7 @@ def config_file(play: Play, **slack: Any) -> Path:
     settings = play.app.settings
     server = settings.mail_server[0]
     told = settings.slack
+    assert isinstance(server, EmbeddedServerSettings)
     assert told is not None
     assert told.app_token is not None
     tables: dict[str, dict[str, Any]] = {

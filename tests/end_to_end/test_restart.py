@@ -1,5 +1,7 @@
 """A bot that stops, or is killed, and is started again on what it left."""
 
+import asyncio
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from bot.workspace.reading import ShownMessage, find_button, plain_text
 from services.audit import Phase
 from services.mail.port import UserState
 from services.sqlite import PromptConnection
+from services.tasks import end
 
 from .playing import ACCOUNT, Play, alerts, command, config_file, locked
 
@@ -93,3 +96,18 @@ def test_a_closed_connection_locks_nobody_out_although_a_statement_is_unfinished
     other = sqlite3.connect(file, isolation_level=None, timeout=0)
     other.execute("BEGIN IMMEDIATE")
     other.close()
+
+
+async def test_a_task_that_a_library_makes_miss_its_cancellation_is_ended_all_the_same() -> None:
+    begun = asyncio.Event()
+
+    async def misses_the_first() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            begun.set()
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(misses_the_first())
+    await begun.wait()
+    await end([task])
+    assert task.cancelled()

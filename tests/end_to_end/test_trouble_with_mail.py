@@ -7,7 +7,8 @@ import pytest
 
 from bot.workspace.reading import plain_text
 from services.audit import Phase
-from services.mail.build import build
+from services.mail.build import Embedded
+from services.settings import EmbeddedServerSettings
 
 from .playing import ACCOUNT, Play, alerts, locked, until
 
@@ -57,7 +58,9 @@ async def test_a_mail_server_that_is_away_is_told_once_and_its_mail_is_not_lost(
     assert "⚠️ The mail server mail cannot be watched since" in plain_text(gone)
     assert "nothing it logs is lost" in plain_text(gone)
     # Meanwhile the mail server takes mail, where the bot cannot see it.
-    play.stage.server = build(play.app.settings.mail_server[0], play.stage.clock)
+    settings = play.app.settings.mail_server[0]
+    assert isinstance(settings, EmbeddedServerSettings)
+    play.stage.server = Embedded(settings, play.stage.clock)
     await play.stage.server.start()
     sent = await play.spam(50)
     await play.stage.server.stop()
