@@ -19,7 +19,7 @@ async def _run(*arguments: str) -> tuple[int | None, str, str]:
 async def test_the_log_of_a_stopped_attack_is_proved_shown_and_exported(play: Play) -> None:
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
-    await play.otto.press(card, "Stop sending")
+    await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
     config = str(config_file(play))
     # While the bot runs: reading the log must not be in its way.
@@ -47,7 +47,7 @@ async def test_the_log_of_a_stopped_attack_is_proved_shown_and_exported(play: Pl
 async def test_a_log_that_was_changed_is_named_and_fails(play: Play) -> None:
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
-    await play.otto.press(card, "Acknowledge")
+    await play.use(play.otto.press, "Acknowledge")
     await play.otto.line(card, "Acknowledged: somebody is on it")
     await play.app.stop()
     _forge(play.folder / "bot.db")

@@ -12,7 +12,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,7 +20,7 @@ from bot.app import App
 from bot.demo.campaigns import LOUD
 from bot.demo.stage import ADA, NOBU, OTTO, VERA, Plan, Stage, stage
 from bot.demo.traffic import Traffic
-from bot.drill.hands import Hands
+from bot.drill.hands import Hands, Unexpected
 from bot.drill.scene import remote_waits
 from bot.workspace import Call
 from bot.workspace.member import MemberState
@@ -30,6 +30,7 @@ from services.models import AuditEntry
 from services.settings import EmbeddedServerSettings
 from tests.judge import block_faults, judge, specification
 
+_T = TypeVar("_T")
 ACCOUNT = LOUD.account
 POLL_SECONDS = 0.5
 #: Seconds after which a condition counts as never met.
@@ -63,6 +64,23 @@ class Play:
         settings = self.app.settings.model_copy(update=changes)
         self.app = App(settings, clock=self.stage.clock, servers=[self.stage.server])
         await self._stack.enter_async_context(self.app.running())
+
+    async def use(
+        self, act: Callable[[ShownMessage, str], Awaitable[_T]], label: str, account: str = ACCOUNT
+    ) -> _T:
+        """Use a button of an account's card by one of the ways of Hands; return what came of it.
+
+        A card that is drawn anew under the finger is looked at and pressed again.
+        """
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                hands: Hands = act.__self__  # type: ignore[attr-defined]
+                card = await hands.card_with(account, f"[{label}]")
+                try:
+                    return await act(card, label)
+                except Unexpected as refusal:
+                    if "no_such_element" not in str(refusal):
+                        raise
 
     async def waiting(self, account: str = ACCOUNT) -> int:
         """Return how many of an account's messages the server would deliver."""

@@ -26,7 +26,7 @@ async def test_hostile_mail_is_shown_escaped_bounded_and_as_text(play: Play) -> 
     await hostile.send("127.0.0.1", play.stage.server.port, ACCOUNT, PASSWORD, 60)
     card = await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
     assert "<!channel> @everyone *bold* <http://evil.example|click>" in plain_text(card)
-    listed = await play.otto.press_privately(card, "Review messages")
+    listed = await play.use(play.otto.press_privately, "Review messages")
     assert '→ "@everyone <!here>"@list1.invalid' in plain_text(listed)
     preview = plain_text(
         view := await play.otto.press_for_form(listed, first_button(listed, "Preview"))
@@ -38,7 +38,7 @@ async def test_hostile_mail_is_shown_escaped_bounded_and_as_text(play: Play) -> 
     assert 'match subject:"<!channel> @everyone"' in plain_text(found)
     by_recipient = await play.otto.type('search to:"@everyone"')
     assert "Nothing in the spool matches" in plain_text(by_recipient)
-    await play.otto.press(card, "Stop sending")
+    await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
     journal = [call for call in play.stage.workspace.journal if call.http_status == 200]
     shown = [call for call in journal if "blocks" in call.arguments or "view" in call.arguments]

@@ -33,7 +33,7 @@ async def test_a_command_and_a_button_are_answered(over_http: Play) -> None:
     await over_http.spam()
     card = await over_http.otto.alert(ACCOUNT)
     assert "Top outbound senders" in plain_text(await over_http.vera.type(""))
-    await over_http.otto.press(card, "Stop sending")
+    await over_http.use(over_http.otto.press, "Stop sending")
     await over_http.otto.line(card, "60 messages held")
 
 

@@ -38,7 +38,7 @@ async def test_a_large_spool_is_searched_and_an_accounts_40000_messages_are_stop
     assert f"Spam {_SPAM - 1}\n" in last
     found = plain_text(await play.vera.type('search subject:"Letter 49999"'))
     assert "1 message match" in found
-    await play.otto.press(card, "Stop sending")
+    await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "40,000 messages held")
     await play.otto.card_with(ACCOUNT, "0 waiting, 40,000 held")
     counts = await play.stage.server.counts()

@@ -17,17 +17,16 @@ async def test_a_user_group_gives_its_members_their_role_and_takes_it_back(play:
     await workspace.until_app_connected()
     await play.spam()
     card = await play.nobu.alert(ACCOUNT)
-    refused = plain_text(await play.ada.press_privately(card, "Stop sending"))
+    refused = plain_text(await play.use(play.ada.press_privately, "Stop sending"))
     assert "you have no role" in refused
-    refused = plain_text(await play.vera.press_privately(card, "Stop sending"))
+    refused = plain_text(await play.use(play.vera.press_privately, "Stop sending"))
     assert "needs the role operator, and you are viewer" in refused
-    await play.nobu.press(card, "Stop sending")
+    await play.use(play.nobu.press, "Stop sending")
     await play.nobu.line(card, "60 messages held")
     workspace.store.usergroups["S0OPS"] = ("U0OTTO",)
     # What was looked up is good for a minute.
     play.stage.clock.set(datetime.now(UTC) + timedelta(seconds=61))
-    undo = await play.nobu.card_with(ACCOUNT, "Undo stop")
-    refused = plain_text(await play.nobu.press_privately(undo, "Undo stop"))
+    refused = plain_text(await play.use(play.nobu.press_privately, "Undo stop"))
     assert "you have no role" in refused
     user = await play.stage.server.user(ACCOUNT)
     assert user is not None

@@ -17,7 +17,7 @@ from .playing import ACCOUNT, Play, alerts, command, config_file, locked
 
 async def test_after_a_restart_there_is_one_alert_and_its_old_buttons_work(play: Play) -> None:
     await play.spam()
-    before = await play.otto.alert(ACCOUNT)
+    before = await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
     await play.app.stop()
     await play.start_bot()
     await play.stage.workspace.until_app_connected()
@@ -47,7 +47,7 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
     try:
         await play.stage.workspace.until_app_connected()
         async with locked(play.folder / "mail.db"):
-            await play.otto.press(card, "Stop sending")
+            await play.use(play.otto.press, "Stop sending")
             await play.otto.line(card, "otto is stopping its sending")
             bot.kill()
             await bot.communicate()
@@ -60,23 +60,19 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
     line = await play.otto.line(card, "was stopped in the middle of this")
     assert "It is safe to do it again" in plain_text(line)
     assert [entry.phase for entry in await play.audited("stop")] == [Phase.INTENT, Phase.RESULT]
-    again = await _other_button(play.otto, card)
-    await play.otto.press(again, "Stop sending")
+    await _other_button(play.otto, card)
+    await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
     assert (await play.waiting(), await play.held()) == (0, 60)
 
 
-async def _other_button(otto: Hands, card: ShownMessage) -> ShownMessage:
-    """Return the card once its button is another than the one that is used up."""
+async def _other_button(otto: Hands, card: ShownMessage) -> None:
+    """Return once the card's button is another than the one that is used up."""
     used = find_button(card, "Stop sending").element["value"]
-    return await otto.wait(
-        lambda state: next(
-            (
-                m
-                for m in alerts(state)
-                if m.ts == card.ts and find_button(m, "Stop sending").element["value"] != used
-            ),
-            None,
+    await otto.wait(
+        lambda state: any(
+            m.ts == card.ts and find_button(m, "Stop sending").element["value"] != used
+            for m in alerts(state)
         )
     )
 

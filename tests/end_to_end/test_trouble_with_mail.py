@@ -20,7 +20,7 @@ async def test_an_act_on_a_slow_mail_server_opens_a_window_in_time_and_fills_it(
     card = await play.otto.alert(ACCOUNT)
     async with locked(play.folder / "mail.db"):
         # The workspace refuses a window that is opened more than 3 s after the click.
-        working = await play.otto.press_for_form(card, "Stop sending")
+        working = await play.use(play.otto.press_for_form, "Stop sending")
         assert "Working on it" in plain_text(working)
         await play.otto.line(card, "otto is stopping its sending")
         assert await play.waiting() == 60
@@ -33,9 +33,7 @@ async def test_an_act_on_a_slow_mail_server_opens_a_window_in_time_and_fills_it(
     phases = [entry.phase for entry in await play.audited("stop")]
     assert phases == [Phase.INTENT, Phase.RESULT]
     await play.otto.close(working)
-    undo = await play.otto.press_for_form(
-        await play.otto.card_with(ACCOUNT, "Undo stop"), "Undo stop"
-    )
+    undo = await play.use(play.otto.press_for_form, "Undo stop")
     async with locked(play.folder / "mail.db"):
         said = asyncio.create_task(play.otto.choose(undo))
         await play.otto.wait(lambda state: state.view and "Working on it" in plain_text(state.view))

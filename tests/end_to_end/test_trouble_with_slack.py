@@ -21,13 +21,13 @@ async def test_an_outage_loses_nothing_and_leaves_one_alert_and_the_acts_in_orde
     await play.otto.type("help")
     faults, journal = play.stage.workspace.faults, play.stage.workspace.journal
     faults.down = True
-    await play.otto.press(card, "Acknowledge")
+    await play.use(play.otto.press, "Acknowledge")
     await until(lambda: _results(play, "acknowledge"))
-    await play.otto.press(card, "Stop sending")
+    await play.use(play.otto.press, "Stop sending")
     await until(lambda: _results(play, "stop"))
     sent = await play.spam(50, SECOND)
     await until(lambda: any(call.http_status == 503 for call in journal))
-    assert await play.otto.wait(lambda state: alerts(state)) == [card]
+    assert await play.otto.wait(lambda state: [m.ts for m in alerts(state)]) == [card.ts]
     faults.down = False
     second = await play.otto.card_with(SECOND, f"{sent} messages in 5 min")
     assert f"{sent} waiting (100% of the spool), 0 held" in plain_text(second)
@@ -48,9 +48,9 @@ async def test_a_post_whose_answer_is_lost_is_found_again_and_not_repeated(play:
     card = await play.otto.alert(ACCOUNT)
     await until(lambda: any(call.method == "conversations.history" for call in journal))
     faults.lose_answers("chat.postMessage")
-    await play.otto.press(card, "Acknowledge")
+    await play.use(play.otto.press, "Acknowledge")
     await until(lambda: any(call.method == "conversations.replies" for call in journal))
-    await play.otto.press(await play.otto.card_with(ACCOUNT, "Undo ack"), "Undo acknowledge")
+    await play.use(play.otto.press, "Undo acknowledge")
     await play.otto.line(card, "Taken back")
     thread = await play.otto.wait(lambda state: state.thread(card.ts))
     lines = [plain_text(line) for line in thread]
@@ -77,13 +77,11 @@ async def test_clicks_and_forms_that_arrive_twice_act_once(play: Play) -> None:
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
     play.stage.workspace.faults.resend_envelopes(True)
-    await play.otto.press(card, "Acknowledge")
+    await play.use(play.otto.press, "Acknowledge")
     await play.otto.line(card, "Acknowledged: somebody is on it")
-    await play.otto.press(card, "Stop sending")
+    await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
-    form = await play.otto.press_for_form(
-        await play.otto.card_with(ACCOUNT, "Undo stop"), "Undo stop"
-    )
+    form = await play.use(play.otto.press_for_form, "Undo stop")
     await play.otto.choose(form)
     await play.otto.line(card, "60 messages released")
     for action in ("acknowledge", "stop", "undo stop"):
@@ -99,11 +97,11 @@ async def test_the_bot_comes_back_when_its_sockets_are_cut_or_refreshed(play: Pl
     card = await play.otto.alert(ACCOUNT)
     workspace.faults.drop_sockets()
     await workspace.until_app_connected()
-    await play.otto.press(card, "Acknowledge")
+    await play.use(play.otto.press, "Acknowledge")
     card = await play.otto.card_with(ACCOUNT, "Acknowledged by otto")
     await workspace.faults.ask_to_reconnect("refresh_requested")
     await workspace.until_app_connected()
-    await play.otto.press(card, "Stop sending")
+    await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
     user = await play.stage.server.user(ACCOUNT)
     assert user is not None
