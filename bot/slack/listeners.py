@@ -147,13 +147,17 @@ class Listeners:
         except SlackApiError as error:
             # The act itself is safe in the audit log and the channel's lines.
             _log.warning("an answer could not be shown: %s", error)
-            answer = await task
-            if isinstance(answer.reply, Card):
+            reply = (await task).reply
+            if isinstance(reply, Form):
+                reply = cards.failure(
+                    "The form could not be opened in time. Nothing was done; please ask again."
+                )
+            if reply is not None:
                 await origin.client.chat_postEphemeral(
                     channel=origin.channel,
                     user=origin.user,
-                    text=fallback(answer.reply),
-                    blocks=message(answer.reply),
+                    text=fallback(reply),
+                    blocks=message(reply),
                 )
 
     async def _submitted(
