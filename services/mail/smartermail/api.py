@@ -210,7 +210,7 @@ class Api:
             answer = json.loads(raw.decode("utf-8", "replace"))
         except ValueError as error:
             if status in (400, 404, 405, 415, 501):
-                raise self._refusal(doing, status, f"HTTP {status}") from error
+                raise self.refusal(doing, status, f"HTTP {status}") from error
             page = raw.lstrip()[:1] == b"<"
             what = "a web page" if page else "an answer that breaks off" if raw else "nothing"
             raise self.failure(
@@ -220,10 +220,11 @@ class Api:
             raise self.failure(doing, f"its answer makes no sense (HTTP {status})", after)
         if status >= 400 or answers.flag(answer, "success") is False:
             said = self._clean(answers.field(answer, "message", "error"))
-            raise self._refusal(doing, status, said or f"HTTP {status}")
+            raise self.refusal(doing, status, said or f"HTTP {status}")
         return answer
 
-    def _refusal(self, doing: str, status: int, reason: str) -> Refusal:
+    def refusal(self, doing: str, status: int, reason: str) -> Refusal:
+        """Return the error that tells what the server said no to."""
         return Refusal(
             f"SmarterMail {self._config.name} could not {doing}; it says: {reason}. "
             "It was not done; correct what it names, or do it in SmarterMail itself.",
@@ -298,7 +299,7 @@ class Api:
             answer = await self._login_call("auth/authenticate-user", credentials)
             token = self._keep(answer)
             if answers.flag(answer, "isAdmin") is False:
-                raise self._refusal("log in", 403, "this login is no system administrator's")
+                raise self.refusal("log in", 403, "this login is no system administrator's")
         except Refusal as refusal:
             sentence = (
                 f"SmarterMail {self._config.name} refuses the login of "
@@ -313,13 +314,13 @@ class Api:
     async def _login_call(self, path: str, body: Mapping[str, Any]) -> Fields:
         status, raw = await self._exchange("POST", path, body, None, "log in", acting=False)
         if status == 401:
-            raise self._refusal("log in", status, "user or password is wrong")
+            raise self.refusal("log in", status, "user or password is wrong")
         return self._judge(status, raw, "log in", acting=False)
 
     def _keep(self, answer: Fields) -> str:
         access = answers.secret(answer, "accessToken")
         if access is None:
-            raise self._refusal("log in", 403, "it gave no token")
+            raise self.refusal("log in", 403, "it gave no token")
         self._refresh = answers.secret(answer, "refreshToken")
         self._domains.clear()
         self._shown_never = {self._config.password.get_secret_value(), access}
@@ -336,7 +337,7 @@ class Api:
             answer = await self.post(f"{_SYSADMIN}/{call}/{quote(whom, safe='')}", {}, doing=doing)
             token = answers.secret(answer, "impersonateAccessToken", "accessToken", "userToken")
             if token is None:
-                raise self._refusal(doing, 403, "it gave no token")
+                raise self.refusal(doing, 403, "it gave no token")
             self._domains[whom] = token
             self._shown_never.add(token)
             return token

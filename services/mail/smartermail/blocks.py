@@ -24,14 +24,13 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import quote
 
 from services.clock import Clock
-from services.errors import BadArgument
+from services.errors import BadArgument, ServerDown
 from services.mail.embedded.headers import printable
 from services.mail.port import Block, Network
 from services.mail.smartermail import answers
 from services.mail.smartermail.answers import Fields
 from services.mail.smartermail.api import Api
 from services.mail.smartermail.config import SmarterMailConfig
-from services.mail.smartermail.ways import Refusal
 
 _SYSADMIN = "settings/sysadmin"
 _READ = "read the block list"
@@ -217,12 +216,11 @@ class BlockList:
                     doing=doing,
                     acting=True,
                 )
-        except Refusal as refusal:
-            raise self._api.failure(
-                doing,
-                f"it says {refusal.reason}. They are blocked, but what is open goes on",
-                "Drop it in SmarterMail, under Manage › Connections.",
-            ) from refusal
+        except ServerDown as error:
+            raise ServerDown(
+                f"{network} is blocked, but what it has open goes on. {error} Do it again, or "
+                "drop that in SmarterMail, under Manage › Connections."
+            ) from error
 
     async def _connected(self, network: Network, doing: str) -> list[str]:
         """Return which addresses of a network are connected, as far as the server tells."""

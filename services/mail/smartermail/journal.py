@@ -82,7 +82,8 @@ class Journal:
 
     async def find(self, file_names: Iterable[str]) -> dict[str, Accepted]:
         """Return what the log tells of these files, as far back as the history goes."""
-        wanted = {name for name in file_names if name not in self._known}
+        asked = list(file_names)
+        wanted = {name for name in asked if name not in self._known}
         today = self._here().date()
         oldest = today - self._history
         day = today
@@ -93,7 +94,7 @@ class Journal:
             day -= timedelta(days=1)
         for name in wanted:  # webmail's, or older: do not look again with each page
             self._remember(name, None)
-        known = ((name, self._known.get(name)) for name in file_names)
+        known = ((name, self._known.get(name)) for name in asked)
         return {name: message for name, message in known if message is not None}
 
     def arrival(self, message: Accepted) -> datetime:

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from services.errors import BadArgument
+from services.errors import BadArgument, ServerDown
 from services.mail.embedded.address import parse_path
 from services.mail.port import User, UserState
 from services.mail.smartermail import answers
@@ -38,7 +38,7 @@ _SYSADMIN = "settings/sysadmin"
 _UNKNOWN = re.compile(
     r"not.{0,10}(found|exist)|does.?n.?t exist|no such|invalid.{0,3}(domain|user)", re.IGNORECASE
 )
-_DROPPED_NOT = "Drop its connections in SmarterMail, under Manage › User Activity, to be sure."
+_DROPPED_NOT = "Do it again, or drop them in SmarterMail, under Manage › User Activity."
 
 
 class Users:
@@ -64,13 +64,6 @@ class Users:
         before, flags = await self._state(known)
         if before is not state:
             await self._write_state(known, state, flags)
-            after, _ = await self._state(known)
-            if after is not state:
-                raise self._api.failure(
-                    f"set {known} to {state.value}",
-                    f"it took the change, but the user is {after.value}",
-                    "Set it in SmarterMail, in the domain's accounts.",
-                )
         if state is not UserState.ACTIVE:
             await self._drop(known, f"{known} is {state.value} now, but its open sessions go on")
         return before
@@ -207,9 +200,17 @@ class Users:
                 about=known,
             )
 
+        async def look() -> None:
+            after, _ = await self._state(known)
+            if after is not state:
+                # As good as a call it does not know: another may be the right one.
+                reason = f"the change was taken, but the user is {after.value}"
+                raise self._api.refusal(doing, 400, reason)
+
         async def by_flags() -> None:
             # The other flags go along as they are: a domain's administrator stays one.
             await put({"userData": {"securityFlags": {**flags, "isDisabled": disabled}}})
+            await look()
 
         async def by_list() -> None:
             await put({})
@@ -219,6 +220,7 @@ class Users:
                 doing=doing,
                 acting=True,
             )
+            await look()
 
         await self._api.ways.first(
             "disabling a user", [("post-user", by_flags), ("users-disable", by_list)]
@@ -240,7 +242,5 @@ class Users:
                 doing=doing,
                 acting=True,
             )
-        except Refusal as refusal:
-            raise self._api.failure(
-                doing, f"it says {refusal.reason}. {otherwise}", _DROPPED_NOT
-            ) from refusal
+        except ServerDown as error:
+            raise ServerDown(f"{otherwise}. {error} {_DROPPED_NOT}") from error
