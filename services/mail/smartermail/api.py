@@ -296,10 +296,7 @@ class Api:
             "password": self._config.password.get_secret_value(),
         }
         try:
-            answer = await self._login_call("auth/authenticate-user", credentials)
-            token = self._keep(answer)
-            if answers.flag(answer, "isAdmin") is False:
-                raise self.refusal("log in", 403, "this login is no system administrator's")
+            token = self._keep(await self._login_call("auth/authenticate-user", credentials))
         except Refusal as refusal:
             sentence = (
                 f"SmarterMail {self._config.name} refuses the login of "
@@ -321,6 +318,8 @@ class Api:
         access = answers.secret(answer, "accessToken")
         if access is None:
             raise self.refusal("log in", 403, "it gave no token")
+        if answers.flag(answer, "isAdmin") is False:
+            raise self.refusal("log in", 403, "this login is no system administrator's")
         self._refresh = answers.secret(answer, "refreshToken")
         self._domains.clear()
         self._shown_never = {self._config.password.get_secret_value(), access}

@@ -29,7 +29,7 @@ _LOG_FILES = "settings/sysadmin/log-files"
 _READ = "read the SMTP log"
 # More sessions than this are not asked for one by one: the whole day is read instead.
 _FEW_SESSIONS = 20
-_REMEMBERED = 100_000
+_REMEMBERED = 50_000  # as many as a spool holds by default
 _CURSOR = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{1,9})/(.{0,100})", re.ASCII)
 # A line stamped before midnight can be written just after it.
 _DAY_SETTLED = time(0, 0, 10)
@@ -120,7 +120,7 @@ class Journal:
         missing = [entry for entry in some if not self._knows(entry)]
         sessions = list(dict.fromkeys(entry.conversation for entry in missing))
         if len(sessions) > _FEW_SESSIONS:
-            found = await self._search(day, "")
+            found = await self._search(day, "", only=frozenset(sessions))
             for message in (await asyncio.to_thread(log.accepted, found)).values():
                 self._remember(message.entry.file_name, message)
         else:
@@ -166,12 +166,14 @@ class Journal:
 
     # -- the call --------------------------------------------------------------------
 
-    async def _search(self, day: date, what: str) -> list[Line]:
+    async def _search(
+        self, day: date, what: str, *, only: frozenset[tuple[str, str]] | None = None
+    ) -> list[Line]:
         """Return the lines of a day that hold this text."""
         start = datetime.combine(day, time.min)
         text, cut = await self._ask(start, start + timedelta(days=1, milliseconds=-1), what)
-        found = await asyncio.to_thread(log.lines, text, day)
-        return await self._by_hours(day, what, found) if cut else found
+        found = await asyncio.to_thread(log.lines, text, day, only)
+        return await self._by_hours(day, what, found, only) if cut else found
 
     async def _ask(self, start: datetime, end: datetime, what: str) -> tuple[str, bool]:
         body = {
@@ -197,7 +199,13 @@ class Journal:
             )
         return text, answers.flag(answer, "isTruncated") is True
 
-    async def _by_hours(self, day: date, what: str, cut: Sequence[Line]) -> list[Line]:
+    async def _by_hours(
+        self,
+        day: date,
+        what: str,
+        cut: Sequence[Line],
+        only: frozenset[tuple[str, str]] | None,
+    ) -> list[Line]:
         """Read a day whose answer was cut, hour by hour.
 
         That the server heeds the hours is not taken on trust: each line of the cut answer
@@ -209,9 +217,11 @@ class Journal:
             start = datetime.combine(day, time(hour))
             if start > now:
                 break
-            found += await self._hour(
-                start, what, settled=now - start > timedelta(hours=1) + _HOUR_SETTLES
-            )
+            settled = now - start > timedelta(hours=1) + _HOUR_SETTLES
+            of_hour = await self._hour(start, what, settled=settled)
+            found += [
+                line for line in of_hour if only is None or (line.client, line.session) in only
+            ]
         if not set(cut[1:-1]) <= set(found):  # its first and last line may be half ones
             raise self._cut_short()
         return found

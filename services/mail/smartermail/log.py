@@ -36,7 +36,7 @@ _SIZE = re.compile(r"Received message size: (\d{1,12}) bytes", re.ASCII)
 _SIZE_SAID = re.compile(r"\bSIZE=(\d{1,12})\b", re.ASCII | re.IGNORECASE)
 _AUTHENTICATED = re.compile(r"Authenticated as (\S{1,256})")
 _AUTHENTICATING = re.compile(r"Authenticating as (\S{1,256})")
-_MOST_RECIPIENTS = 10_000
+_MOST_RECIPIENTS = 1000  # kept for each message, and counted
 # Clocks are set back by an hour, not by seconds.
 _STEP_BACK = timedelta(minutes=30)
 
@@ -82,10 +82,11 @@ class Accepted:
     whole: bool = False
 
 
-def lines(text: str, day: date) -> list[Line]:
+def lines(text: str, day: date, only: frozenset[tuple[str, str]] | None = None) -> list[Line]:
     """Return the lines of a day's log that make sense, in their order.
 
-    Where the clock is set back in the night, times after that have ``fold`` set.
+    With ``only``, those of these conversations: a whole day is too long to keep. Where the
+    clock is set back in the night, times after that have ``fold`` set.
     """
     found: list[Line] = []
     newest = datetime.combine(day, time.min)
@@ -104,7 +105,8 @@ def lines(text: str, day: date) -> list[Line]:
         if newest - at > _STEP_BACK:
             fold = 1
         newest = max(newest, at) if not fold else newest
-        found.append(Line(at.replace(fold=fold), client, session, said))
+        if only is None or (client, session) in only:
+            found.append(Line(at.replace(fold=fold), client, session, said))
     return found
 
 

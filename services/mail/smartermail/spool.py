@@ -229,11 +229,21 @@ class Spool:
             return []
 
         async def by_filter() -> list[Item]:
-            found: list[Item] = []
-            for spool in spools:
-                listed = await self._list({"filter": spool.filter}, pages, oldest_first)
-                found += [_item(fields, spool.queue, spool.folder) for fields in listed]
-            return found
+            for _ in range(2):
+                lists = [
+                    await self._list({"filter": spool.filter}, pages, oldest_first)
+                    for spool in spools
+                ]
+                if not _all_the_same(lists):  # a message may have moved on between two lists
+                    break
+            else:
+                # A build that takes the field and does not heed it gives one list for all.
+                raise self._api.refusal(_LIST, 400, "it gives the same list for each spool")
+            return [
+                _item(fields, spool.queue, spool.folder)
+                for spool, listed in zip(spools, lists, strict=True)
+                for fields in listed
+            ]
 
         async def by_name() -> list[Item]:
             listed = await self._list({"spoolName": _PENDING}, pages, oldest_first)
@@ -322,6 +332,11 @@ class Spool:
             folder=item.folder,
             last_error=item.last_error,
         )
+
+
+def _all_the_same(lists: Sequence[Sequence[Fields]]) -> bool:
+    names = [{answers.text(fields, "fileName") for fields in listed} for listed in lists]
+    return len(names) > 1 and bool(names[0]) and all(some == names[0] for some in names)
 
 
 def _item(fields: Fields, queue: Queue, folder: str | None) -> Item:

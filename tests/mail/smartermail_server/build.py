@@ -14,6 +14,8 @@ class Build:
 
     # spool-messages: “spoolName or filter”. The one it does not know is an unknown field.
     spool_named_by: Literal["filter", "spoolName"] = "filter"
+    # Whether a spoolName build takes a filter and does not heed it, as many servers do.
+    ignores_filter: bool = False
     # spool-messages: fields of a message past fileName and spoolName are not public.
     spool_tells_more: bool = True
     # spool-messages: the most it gives for one call, whatever count says.
@@ -57,3 +59,8 @@ class Faults:
     unauthorized: set[str] = field(default_factory=set)  # HTTP 401 whatever the token
     #: Done after a call was answered, once: what happens between two calls.
     then: dict[str, Callable[[], Awaitable[object]]] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Let everything go well again."""
+        for name in self.__dataclass_fields__:
+            getattr(self, name).clear()

@@ -116,7 +116,10 @@ class Calls:
     async def spool_list(self, body: Body, rest: str, scope: str) -> Answer:
         by = self.build.spool_named_by
         data = []
-        for wanted in fields(body, {"spoolInput": list})["spoolInput"]:
+        for asked in fields(body, {"spoolInput": list})["spoolInput"]:
+            wanted = dict(asked)
+            if self.build.ignores_filter and wanted.pop("filter", None):
+                wanted.setdefault(by, "Pending")
             fields(
                 wanted,
                 {by: str, "count": int, "startIndex": int},
