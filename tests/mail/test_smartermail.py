@@ -1020,6 +1020,26 @@ async def test_days_and_clock_changes_neither_lose_nor_repeat(
     assert {(s.sender, s.authenticated) for s in taken} == {(ANN, True)}
 
 
+async def test_a_session_of_the_day_before_is_known_in_the_spool_too(
+    mail: SmarterMailHarness, ann: str
+) -> None:
+    mail.clock.set(datetime(2026, 3, 2, 23, 59, 59, tzinfo=UTC))
+    client = await mail.logged_in(ann)
+    for _ in range(3):
+        await mail.advance(timedelta(minutes=1))
+        for line in ("MAIL FROM:<forged@bank.test>", f"RCPT TO:<{_AWAY}>", "DATA"):
+            await client.must(line)
+        await client.must("Subject: x\r\n\r\nx\r\n.")
+    await client.close()
+    first = (await mail.server.search(_ALL, limit=1)).messages
+    page = await mail.server.search(_ALL)
+    assert [message.sender for message in (*first, *page.messages)] == [ann] * 4
+    await mail.connect()
+    (submission,) = await mail.server.submissions(None, 1)
+    page = await mail.server.search(_ALL)
+    assert [submission.sender, *(m.sender for m in page.messages)] == [ann] * 4
+
+
 async def test_a_line_written_just_after_midnight_for_the_day_before_is_not_lost(
     mail: SmarterMailHarness, ann: str
 ) -> None:

@@ -15,7 +15,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from services.clock import Clock
@@ -83,7 +83,7 @@ class Journal:
     async def find(self, file_names: Iterable[str]) -> dict[str, Accepted]:
         """Return what the log tells of these files, as far back as the history goes."""
         asked = list(file_names)
-        wanted = {name for name in asked if name not in self._known}
+        wanted = {name for name in asked if not self._settled(name)}
         today = self._here().date()
         oldest = today - self._history
         day = today
@@ -92,7 +92,9 @@ class Journal:
             await self._details(day, some)
             wanted -= {entry.file_name for entry in some}
             day -= timedelta(days=1)
-        for name in wanted:  # webmail's, or older: do not look again with each page
+        for name in (
+            wanted - self._known.keys()
+        ):  # webmail's, or older: do not look again with each page
             self._remember(name, None)
         known = ((name, self._known.get(name)) for name in asked)
         return {name: message for name, message in known if message is not None}
@@ -126,9 +128,9 @@ class Journal:
         else:
             for client, session in sessions:
                 await self._converse(day, client, session)
-        for entry in missing:
+        for entry in some:
             known = self._known.get(entry.file_name)
-            if known is not None and not known.whole and entry.at.hour < _LONGEST_SESSION:
+            if known is not None and not _complete(known):
                 self._remember(entry.file_name, await self._begun_before(day, known))
         # A file name comes round again in time: what is known must be of this very entry.
         told = [self._known.get(entry.file_name) for entry in some]
@@ -136,6 +138,10 @@ class Journal:
             message if message is not None and message.entry == entry else Accepted(entry)
             for entry, message in zip(some, told, strict=True)
         ]
+
+    def _settled(self, name: str) -> bool:
+        known = self._known.get(name)
+        return name in self._known and (known is None or _complete(known))
 
     def _knows(self, entry: Entry) -> bool:
         message = self._known.get(entry.file_name)
@@ -153,10 +159,8 @@ class Journal:
         """Complete a message whose session began before midnight."""
         client, session = message.entry.conversation
         before = await self._session(day - timedelta(days=1), client, session)
-        if not before:
-            return message
-        found = [*before, *await self._session(day, client, session)]
-        return log.accepted(found).get(message.entry.file_name, message)
+        found = [*before, *await self._session(day, client, session)] if before else []
+        return replace(log.accepted(found).get(message.entry.file_name, message), whole=True)
 
     def _remember(self, name: str, message: Accepted | None) -> None:
         self._known[name] = message
@@ -265,6 +269,11 @@ class Journal:
             except ValueError:
                 pass
         return (now - self._history).date(), 0, ""
+
+
+def _complete(message: Accepted) -> bool:
+    """Tell whether the day's log tells all of a message, as far as there is more to know."""
+    return message.whole or message.entry.at.hour >= _LONGEST_SESSION
 
 
 def _locate(found: Sequence[Entry], place: int, last: str) -> int:

@@ -17,7 +17,7 @@ cut in half is no line yet: it is read whole the next time.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from services.mail.embedded.address import NULL_PATH, client_address, parse_path
@@ -165,11 +165,6 @@ def accepted(found: Iterable[Line]) -> dict[str, Accepted]:
                 whole=session.whole,
             )
     return messages
-
-
-def with_user(message: Accepted, user: str | None) -> Accepted:
-    """Return the message with what an earlier part of its session told."""
-    return replace(message, user=message.user or user, whole=True)
 
 
 def _reply(session: _Session, reply: str) -> None:
