@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -865,6 +866,28 @@ async def test_a_refused_recipient_is_not_counted(mail: SmarterMailHarness, ann:
     assert submission.recipients == 1
 
 
+def test_commands_that_were_logged_before_their_replies_are_matched_to_them() -> None:
+    said = (
+        "cmd: EHLO x",
+        "cmd: MAIL FROM:<a@b.test> SIZE=77 BODY=8BITMIME",
+        "cmd: RCPT TO:<one@b.test>",
+        "cmd: RCPT TO:<two@b.test>",
+        "cmd: RCPT TO:<three@b.test>",
+        "rsp: 250-hello",
+        "rsp: 250-SIZE 1000",
+        "rsp: 250 HELP",
+        "rsp: 250 OK",
+        "rsp: 250 OK",
+        "rsp: 550 no",
+        "rsp: 250 OK",
+        f"{log.ACCEPTED} 7.eml",
+    )
+    text = "\n".join(f"09:00:00 [192.0.2.1] [a1] {line}" for line in said)
+    (message,) = log.accepted(log.lines(text, date(2026, 3, 2))).values()
+    assert message.recipients == ("one@b.test", "three@b.test")
+    assert (message.sender, message.size, message.user) == ("a@b.test", 77, None)
+
+
 async def test_a_half_written_line_is_counted_once_it_is_whole(
     mail: SmarterMailHarness, ann: str
 ) -> None:
@@ -890,8 +913,10 @@ async def test_a_log_cut_by_its_limit_is_read_by_hours(mail: SmarterMailHarness,
         taken += await mail.server.submissions(taken[-1].cursor if taken else None, limit)
     assert [s.subject for s in taken] == [f"number {number}" for number in range(12)]
     await mail.submit(ann, [_AWAY], "one more")
+    mail.there.web.asked.clear()
     (last,) = await mail.server.submissions(taken[-1].cursor, 10)
     assert last.subject == "one more"
+    assert mail.there.web.asked.count(_LOG) < 8  # hours long past are not asked for again
 
 
 async def test_a_cut_log_that_cannot_be_narrowed_is_told_and_nothing_lost(
@@ -900,20 +925,25 @@ async def test_a_cut_log_that_cannot_be_narrowed_is_told_and_nothing_lost(
     await mail.submit(ann, [_AWAY], "again", times=3)
     first = (await _taken(mail))[0]
     mail.there.build.most_of_log = 150
-    assert "cuts its answer short" in await _told(mail.server.submissions(first.cursor, 10))
-    mail.there.build.heeds_hours = False
-    assert "cuts its answer short" in await _told(mail.server.submissions(first.cursor, 10))
+    says = "cuts its answer short. Nothing was counted or lost"
+    assert says in await _told(mail.server.submissions(first.cursor, 10))
     mail.there.build.most_of_log = 10**9
     assert len(await _taken(mail, first.cursor)) == 2
 
 
-async def test_hours_that_are_silently_not_heeded_are_found_out(
-    mail: SmarterMailHarness, ann: str
+@pytest.mark.parametrize("hours", ["ignored", "an hour off", "empty"])
+async def test_hours_that_are_not_heeded_are_found_out(
+    mail: SmarterMailHarness, ann: str, hours: Literal["ignored", "an hour off", "empty"]
 ) -> None:
-    await mail.submit(ann, [_AWAY], "early", times=5)
+    for _ in range(4):
+        await mail.submit(ann, [_AWAY], "one an hour")
+        await mail.advance(timedelta(hours=1))
     mail.there.build.most_of_log = 400
-    mail.there.build.heeds_hours = False
+    mail.there.build.hours = hours
     assert "Nothing was counted or lost" in await _told(mail.server.submissions(None, 10))
+    mail.there.build.hours = "heeded"
+    mail.there.build.most_of_log = 2000
+    assert len(await _taken(mail)) == 4
 
 
 async def test_a_log_that_was_cut_by_hand_goes_on_where_it_can(

@@ -180,9 +180,7 @@ def _reply(session: _Session, reply: str) -> None:
         session.user = session.trying
     if not code.startswith("2"):
         return
-    if verb in ("HELO", "EHLO", "RSET"):
-        session.begin_message()
-    elif verb == "MAIL":
+    if verb == "MAIL":
         session.begin_message()
         session.sender = _path(command)
         said = _SIZE_SAID.search(command)

@@ -35,7 +35,8 @@ class Build:
     # log-files: how the brackets of a line are set, and how many characters it gives.
     spaced_brackets: bool = False
     most_of_log: int = 10_000_000
-    heeds_hours: bool = True
+    # log-files: what times within a day do; nothing public shows it.
+    hours: Literal["heeded", "ignored", "an hour off", "empty"] = "heeded"
     # Whether the log's level is Detailed.
     detailed_log: bool = True
     # Log in: isAdmin says whether the login is a system administrator's.

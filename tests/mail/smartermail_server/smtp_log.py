@@ -1,7 +1,7 @@
 """The SMTP log, one file a day, as “Search the logs” (log-files) gives it."""
 
 from collections import defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.clock import Clock
@@ -29,13 +29,18 @@ class SmtpLog:
 
     def search(self, start: datetime, end: datetime, what: str) -> tuple[str, bool]:
         """Return the lines that hold the text, each with its date before it; and if cut."""
+        whole = end - start > timedelta(hours=23)
+        if not whole and self._build.hours == "an hour off":
+            start, end = start + timedelta(hours=1), end + timedelta(hours=1)
+        whole |= self._build.hours == "ignored"
+        nothing = not whole and self._build.hours == "empty"
         found = [
             f"[{day:%Y.%m.%d}] {line}"
             for day in sorted(self.days)
             if start.date() <= day <= end.date()
             for at, line in self.days[day]
             if what.casefold() in line.casefold()
-            and (not self._build.heeds_hours or start <= at <= end)
+            and (whole or (start <= at <= end and not nothing))
         ]
         text = "\r\n".join(found)
         limit = self._build.most_of_log
