@@ -24,6 +24,7 @@ from services.mail.smartermail import (
     log,
 )
 from services.mail.smartermail.blocks import UNKNOWN_SINCE
+from services.mail.smartermail.ways import Refusal
 
 from .harness import ANN, BOB, PASSWORD, START
 from .smartermail_harness import SmarterMailHarness
@@ -250,6 +251,27 @@ async def test_nothing_listening_is_told(mail: SmarterMailHarness) -> None:
 async def test_before_start_it_is_not_connected() -> None:
     config = SmarterMailConfig("mail", "https://127.0.0.1:1", "admin", SecretStr("x"))
     assert "not connected" in await _told(SmarterMailServer(config, SystemClock()).counts())
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "nothing"),
+    [
+        ("DOMAIN_NOT_FOUND", 200, True),
+        ("The user does not exist", 200, True),
+        ("The domain doesn't exist", 200, True),
+        ("Log file could not be found", 200, True),
+        ("No such session", 200, True),
+        ("NO_CONNECTIONS_FOUND", 200, True),
+        ("Not Found", 404, False),
+        ("Not an admin user", 200, False),
+        ("No permission for this domain", 200, False),
+        ("", 200, False),
+    ],
+)
+def test_a_refusal_that_says_nothing_is_there_is_told_from_others(
+    reason: str, status: int, nothing: bool
+) -> None:
+    assert Refusal("x", status, reason).nothing_there is nothing
 
 
 # -- TLS ---------------------------------------------------------------------------------
@@ -698,6 +720,31 @@ async def test_what_is_no_mailbox_here_is_none(mail: SmarterMailHarness, ann: st
     assert mail.there.state.accounts[ann] == Account()
 
 
+@pytest.mark.parametrize("status", [200, 404])
+async def test_another_domain_is_told_from_a_call_that_is_not_there(
+    mail: SmarterMailHarness, ann: str, status: int
+) -> None:
+    mail.there.build.unknown_domain = status
+    mail.there.faults.missing = {f"{_SYS}/manage-domain"}
+    assert "open the domain" in await _told(mail.server.user(ann))
+    mail.there.faults.clear()
+    assert await mail.server.user(ann) is not None
+    assert await mail.server.user("peer@other.test") is None
+    for call in ("settings/domain/account-list-search", "settings/domain/get-user"):
+        mail.there.faults.missing = {call}
+        await _told(mail.server.user(ann))
+
+
+async def test_nothing_to_end_is_no_failure(mail: SmarterMailHarness, ann: str) -> None:
+    for call in ("drop-user-connections", "kill-user-sessions", "drop-ip-connections"):
+        mail.there.faults.refused[f"{_SYS}/{call}"] = "NO_CONNECTIONS_FOUND"
+    assert await mail.server.set_user_state(ann, UserState.NO_SENDING) is UserState.ACTIVE
+    network = ip_network("198.51.100.7")
+    assert await mail.server.block(network, reason="spam", lasting=None) is None
+    mail.there.faults.missing = {f"{_SYS}/drop-ip-connections"}
+    assert "is blocked, but" in await _told(mail.server.block(network, reason="spam", lasting=None))
+
+
 async def test_a_mailbox_is_found_among_many_of_like_name(
     mail: SmarterMailHarness, ann: str
 ) -> None:
@@ -983,6 +1030,9 @@ async def test_a_day_without_a_log_is_an_empty_one(mail: SmarterMailHarness, ann
     mail.there.faults.refused[_LOG] = "LOG_FILE_NOT_FOUND"
     assert await _taken(mail) == []
     mail.there.faults.refused[_LOG] = "ACCESS_DENIED"
+    await _told(mail.server.submissions(None, 10))
+    mail.there.faults.clear()
+    mail.there.faults.missing = {_LOG}
     await _told(mail.server.submissions(None, 10))
 
 

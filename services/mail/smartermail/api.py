@@ -34,6 +34,7 @@ from services.mail.smartermail.ways import Refusal, Ways
 _log = logging.getLogger(__name__)
 
 _SYSADMIN = "settings/sysadmin"
+_RIGHTS = "the rights of a domain"
 # A day's log is the largest answer; past this something is wrong, and memory is at stake.
 _MAX_ANSWER = 64 * 1024 * 1024
 _MAX_MESSAGE = 200
@@ -97,6 +98,18 @@ class Api:
         domain. ``doing`` completes “could not …” in what is raised.
         """
         return await self._call("POST", path, body, doing, acting=acting, about=about)
+
+    async def serves(self, address: str) -> bool:
+        """Tell whether the domain of an address is one of this server."""
+        try:
+            await self._token(address, stale=None)
+        except Refusal as refusal:
+            # HTTP 404 may be the call itself, unless it has worked for another domain.
+            known = refusal.status == 404 and _RIGHTS in self.ways.found
+            if known or refusal.nothing_there:
+                return False
+            raise
+        return True
 
     def failure(self, doing: str, why: str, what_now: str) -> ServerDown:
         """Return the error that tells this."""
@@ -342,7 +355,7 @@ class Api:
             return token
 
         return await self.ways.first(
-            "the rights of a domain",
+            _RIGHTS,
             [
                 ("manage-domain", lambda: enter("manage-domain", domain)),
                 ("manage-user", lambda: enter("manage-user", address)),

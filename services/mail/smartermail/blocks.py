@@ -31,6 +31,7 @@ from services.mail.smartermail import answers
 from services.mail.smartermail.answers import Fields
 from services.mail.smartermail.api import Api
 from services.mail.smartermail.config import SmarterMailConfig
+from services.mail.smartermail.ways import suppress_nothing_there
 
 _SYSADMIN = "settings/sysadmin"
 _READ = "read the block list"
@@ -130,12 +131,13 @@ class BlockList:
         doing = f"lift the block of {entry.block.network}"
 
         async def delete(extra: dict[str, int]) -> None:
-            await self._api.post(
-                f"{_SYSADMIN}/ip-access-delete",
-                {"address": entry.address, **extra},
-                doing=doing,
-                acting=True,
-            )
+            with suppress_nothing_there():  # somebody else has just lifted it
+                await self._api.post(
+                    f"{_SYSADMIN}/ip-access-delete",
+                    {"address": entry.address, **extra},
+                    doing=doing,
+                    acting=True,
+                )
 
         await self._api.ways.first(
             "lifting a block",
@@ -210,12 +212,9 @@ class BlockList:
         doing = f"end the connections from {network}"
         try:
             for client in await self._connected(network, doing):
-                await self._api.post(
-                    f"{_SYSADMIN}/drop-ip-connections/{quote(client, safe='')}",
-                    {},
-                    doing=doing,
-                    acting=True,
-                )
+                call = f"{_SYSADMIN}/drop-ip-connections/{quote(client, safe='')}"
+                with suppress_nothing_there():
+                    await self._api.post(call, {}, doing=doing, acting=True)
         except ServerDown as error:
             raise ServerDown(
                 f"{network} is blocked, but what it has open goes on. {error} Do it again, or "

@@ -35,7 +35,6 @@ _CURSOR = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{1,9})/(.{0,100})", re.ASCII)
 _DAY_SETTLED = time(0, 0, 10)
 _HOUR_SETTLES = timedelta(minutes=5)
 _LONGEST_SESSION = 6  # hours: one that ends later in the day did not begin the day before
-_NO_LOG = re.compile(r"not.{0,10}(found|exist)|no (log|such)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +190,7 @@ class Journal:
             answer = await self._api.post(_LOG_FILES, body, doing=_READ)
         except Refusal as refusal:
             # A day on which nothing was logged has no file.
-            if refusal.status in (200, 404) and _NO_LOG.search(refusal.reason):
+            if refusal.nothing_there:
                 return "", False
             raise
         text = answers.field(answer, "result")

@@ -20,7 +20,6 @@ That isDisabled with canReceiveMail is “cannot send, still receives” follows
 names. It is not taken on trust: after each change both are read back.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -31,13 +30,10 @@ from services.mail.port import User, UserState
 from services.mail.smartermail import answers
 from services.mail.smartermail.answers import Fields
 from services.mail.smartermail.api import Api
-from services.mail.smartermail.ways import Refusal
+from services.mail.smartermail.ways import suppress_nothing_there
 
 _DOMAIN = "settings/domain"
 _SYSADMIN = "settings/sysadmin"
-_UNKNOWN = re.compile(
-    r"not.{0,10}(found|exist)|does.?n.?t exist|no such|invalid.{0,3}(domain|user)", re.IGNORECASE
-)
 _DROPPED_NOT = "Do it again, or drop them in SmarterMail, under Manage › User Activity."
 
 
@@ -141,15 +137,12 @@ class Users:
             "sortField": "userName",
         }
         doing = f"look up {wanted}"
+        if not await self._api.serves(wanted):
+            return None
         while True:
-            try:
-                answer = await self._api.post(
-                    f"{_DOMAIN}/account-list-search", body, doing=doing, about=wanted
-                )
-            except Refusal as refusal:
-                if refusal.status == 404 or _UNKNOWN.search(refusal.reason):
-                    return None  # not a domain of this server
-                raise
+            answer = await self._api.post(
+                f"{_DOMAIN}/account-list-search", body, doing=doing, about=wanted
+            )
             found = answers.items(answer, "results", "accounts")
             if found is None:
                 raise self._api.failure(
@@ -229,18 +222,13 @@ class Users:
     async def _drop(self, known: str, otherwise: str) -> None:
         """End everything that is open as this user: connections first, then web sessions."""
         doing = f"end the sessions of {known}"
+        calls: dict[str, dict[str, Any]] = {
+            "drop-user-connections": {"email": known, "dropInfo": [known]},
+            "kill-user-sessions": {"sessions": [{"email": known, "ip": ""}]},
+        }
         try:
-            await self._api.post(
-                f"{_SYSADMIN}/drop-user-connections",
-                {"email": known, "dropInfo": [known]},
-                doing=doing,
-                acting=True,
-            )
-            await self._api.post(
-                f"{_SYSADMIN}/kill-user-sessions",
-                {"sessions": [{"email": known, "ip": ""}]},
-                doing=doing,
-                acting=True,
-            )
+            for name, body in calls.items():
+                with suppress_nothing_there():
+                    await self._api.post(f"{_SYSADMIN}/{name}", body, doing=doing, acting=True)
         except ServerDown as error:
             raise ServerDown(f"{otherwise}. {error} {_DROPPED_NOT}") from error

@@ -24,6 +24,8 @@ class Build:
     deletes_many: bool = True
     # Act as a domain's user: manage-domain (a hosting panel's) or manage-user.
     rights_by: Literal["manage-domain", "manage-user"] = "manage-domain"
+    # The same: how it says that there is no such domain.
+    unknown_domain: int = 200
     # User fields: securityFlags.isDisabled with post-user, or users-disable alone.
     disables_by: Literal["post-user", "users-disable"] = "post-user"
     # Delete users: users-delete, or account-list-delete alone.
@@ -56,6 +58,7 @@ class Faults:
     refused: dict[str, str] = field(default_factory=dict)  # success: false, with HTTP 200
     hung_up: dict[str, int] = field(default_factory=dict)  # how many times it just hangs up
     senseless: set[str] = field(default_factory=set)  # JSON, but a list
+    missing: set[str] = field(default_factory=set)  # no such call: HTTP 404
     ignored: set[str] = field(default_factory=set)  # success: true, and nothing was done
     unauthorized: set[str] = field(default_factory=set)  # HTTP 401 whatever the token
     #: Done after a call was answered, once: what happens between two calls.

@@ -93,7 +93,7 @@ class Calls:
                 raise Trouble(200, "USER_NOT_FOUND")
             return {"accessToken": self.state.token(rest.partition("@")[2])}
         if rest != self.domain:
-            raise Trouble(200, "DOMAIN_NOT_FOUND")
+            raise Trouble(self.build.unknown_domain, "DOMAIN_NOT_FOUND")
         return {"impersonateAccessToken": self.state.token(rest)}
 
     # -- Spool -------------------------------------------------------------------------

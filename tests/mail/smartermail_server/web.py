@@ -110,6 +110,8 @@ class Web:
         ):
             raise Trouble(403, "NOT_ALLOWED")
         call = self._calls.table().get(name)
+        if name in self._calls.faults.missing:
+            call = None
         counts = name.endswith("spool-message-counts")
         if call is None or (request.method == "GET") is not counts:
             raise Trouble(404 if call is None else 405, "NO_SUCH_CALL")
