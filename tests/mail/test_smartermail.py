@@ -413,6 +413,16 @@ async def test_a_message_that_no_log_tells_of_is_still_listed(
     assert _LOG not in mail.there.web.asked
 
 
+async def test_mail_that_waits_for_days_is_still_known_by_its_log(
+    mail: SmarterMailHarness, ann: str
+) -> None:
+    await mail.submit(ann, [_AWAY], "old", envelope_sender="forged@bank.test")
+    await mail.advance(timedelta(days=3))
+    (message,) = (await mail.server.search(_ALL)).messages
+    assert (message.sender, message.arrived) == (ann, START)
+    assert await _taken(mail) == []  # longer ago than the history
+
+
 async def test_search_matches_by_each_field_that_is_known(mail: SmarterMailHarness) -> None:
     await mail.add_user(ANN)
     await mail.add_user(BOB)

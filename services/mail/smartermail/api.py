@@ -151,6 +151,8 @@ class Api:
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, ConnectionError) as error:
             if acting:
                 raise self.failure(doing, "the connection broke", _UNKNOWN) from error
+        except aiohttp.ClientError as error:
+            raise self._failed_oddly(error, doing, acting) from error
         # A kept connection that the server had closed: reading again harms nothing.
         await asyncio.sleep(_RETRY_SECONDS)
         try:
@@ -161,6 +163,8 @@ class Api:
             raise self.failure(
                 doing, "the connection broke twice", f"{_NOTHING} Try again in a minute."
             ) from error
+        except aiohttp.ClientError as error:
+            raise self._failed_oddly(error, doing, acting) from error
 
     async def _send(
         self,
@@ -226,9 +230,8 @@ class Api:
                 raise self.refusal(doing, status, f"HTTP {status}") from error
             page = raw.lstrip()[:1] == b"<"
             what = "a web page" if page else "an answer that breaks off" if raw else "nothing"
-            raise self.failure(
-                doing, f"it sent {what} instead of data (HTTP {status})", after
-            ) from (error)
+            why = f"it sent {what} instead of data (HTTP {status})"
+            raise self.failure(doing, why, after) from error
         if not isinstance(answer, dict):
             raise self.failure(doing, f"its answer makes no sense (HTTP {status})", after)
         if status >= 400 or answers.flag(answer, "success") is False:
@@ -263,6 +266,14 @@ class Api:
             doing,
             f"{self._config.host} cannot be reached ({self._clean(why)})",
             f"{_NOTHING} Check that SmarterMail runs and that url is right.",
+        )
+
+    def _failed_oddly(self, error: aiohttp.ClientError, doing: str, acting: bool) -> ServerDown:
+        # What the library says may hold headers, and so a token: its kind must do.
+        return self.failure(
+            doing,
+            f"the call failed ({type(error).__name__})",
+            _UNKNOWN if acting else f"{_NOTHING} Try again in a minute.",
         )
 
     def _clean(self, said: object) -> str:

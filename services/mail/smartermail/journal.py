@@ -34,6 +34,7 @@ _CURSOR = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{1,9})/(.{0,100})", re.ASCII)
 # A line stamped before midnight can be written just after it.
 _DAY_SETTLED = time(0, 0, 10)
 _HOUR_SETTLES = timedelta(minutes=5)
+_WAITS = timedelta(days=4)  # how long a message may be in the spool
 _LONGEST_SESSION = 6  # hours: one that ends later in the day did not begin the day before
 
 
@@ -80,20 +81,19 @@ class Journal:
         return taken
 
     async def find(self, file_names: Iterable[str]) -> dict[str, Accepted]:
-        """Return what the log tells of these files, as far back as the history goes."""
+        """Return what the log tells of these files, as far back as mail waits."""
         asked = list(file_names)
         wanted = {name for name in asked if not self._settled(name)}
         today = self._here().date()
-        oldest = today - self._history
+        oldest = today - max(self._history, _WAITS)
         day = today
         while wanted and day >= oldest:
             some = [entry for entry in await self._entries(day) if entry.file_name in wanted]
             await self._details(day, some)
             wanted -= {entry.file_name for entry in some}
             day -= timedelta(days=1)
-        for name in (
-            wanted - self._known.keys()
-        ):  # webmail's, or older: do not look again with each page
+        # Webmail's, or older: these are not looked for again with each page.
+        for name in wanted - self._known.keys():
             self._remember(name, None)
         known = ((name, self._known.get(name)) for name in asked)
         return {name: message for name, message in known if message is not None}
