@@ -17,7 +17,7 @@ drill: $(READY) ## The fire drill: every feature pressed and verified, as a repo
 	@$(BIN)/spoolwarden drill $(ARGS)
 
 test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(READY) ## ruff, strict types, and who may import whom
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -17,12 +17,15 @@ from services.access import Access, GroupLookup
 from services.audit import AuditLog
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
-from services.errors import SpoolwardenError
+from services.errors import ServerDown, SpoolwardenError
+from services.intents import Intents
 from services.mail.build import HostedServer, build
 from services.pipeline import Pipeline
 from services.rules import Rules
 from services.settings import Settings
 from services.store import Store
+from services.tasks import end
+from services.upkeep import Upkeep
 from services.watch import Watch
 
 _log = logging.getLogger(__name__)
@@ -61,9 +64,12 @@ class App:
             slack_chat = SlackChat(slack_client, settings.slack.channel)
             chats.append(slack_chat)
             groups[SLACK] = slack_chat
+        self.intents = Intents(self.store, self.clock)
+        by_name = {server.name: server for server in self.servers}
         self.pipeline = Pipeline(
             store=self.store,
-            servers={server.name: server for server in self.servers},
+            intents=self.intents,
+            servers=by_name,
             access=(access := Access(settings.access, groups, self.clock)),
             audit=self.audit,
             rules=Rules(settings.safety),
@@ -71,21 +77,24 @@ class App:
             safety=settings.safety,
             changed=self._changed,
         )
+        self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
         self.publishers = tuple(
-            Publisher(chat, self.store, self.pipeline, self.clock) for chat in chats
+            Publisher(chat, self.store, self.intents, by_name, self.clock) for chat in chats
         )
         self.jobs = Jobs(
             servers=self.servers,
             detector=self.detector,
-            pipeline=self.pipeline,
+            upkeep=self.upkeep,
             watch=Watch(self.store, self.audit, self.clock),
+            ready=self._ready,
             poll_seconds=settings.detection.poll_seconds,
             changed=self._changed,
         )
         self.dispatch = Dispatch(
             Desk(
                 pipeline=self.pipeline,
+                intents=self.intents,
                 store=self.store,
                 access=access,
                 audit=self.audit,
@@ -101,6 +110,7 @@ class App:
             else None
         )
         self._publishing: list[asyncio.Task[None]] = []
+        self._closed: set[str] = set()  # names of servers that could not be opened yet
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -115,8 +125,8 @@ class App:
         """Open the database and the servers, mend what a crash left, then watch and answer."""
         await self.store.open()
         for server in self.servers:
-            await server.start()
-        if cut := await self.pipeline.recover():
+            await self._open(server)
+        if cut := await self.upkeep.recover():
             _log.warning("%d acts were cut off when the bot last stopped", cut)
         self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
         if self.slack is not None:
@@ -128,13 +138,27 @@ class App:
         self.jobs.stop()
         if self.slack is not None:
             await self.slack.stop()
-        for task in self._publishing:
-            task.cancel()
-        await asyncio.gather(*self._publishing, return_exceptions=True)
-        self._publishing = []
+        publishing, self._publishing = self._publishing, []
+        await end(publishing)
         for server in reversed(self.servers):
             await server.stop()
         await self.store.close()
+
+    async def _open(self, server: HostedServer) -> None:
+        """Open a mail server. One that is down now is tried again at each poll."""
+        try:
+            await server.start()
+        except ServerDown as error:
+            if server.ours:
+                raise
+            _log.warning("%s", error.sentence)
+            self._closed.add(server.name)
+
+    async def _ready(self, server: HostedServer) -> None:
+        """See to it that a server is open. Raises ServerDown."""
+        if server.name in self._closed:
+            await server.start()
+            self._closed.discard(server.name)
 
     def _changed(self) -> None:
         for publisher in self.publishers:

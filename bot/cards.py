@@ -51,10 +51,14 @@ MORE = (
 
 @dataclass(frozen=True, slots=True)
 class Buttons:
-    """The intent ids for one incident's card: offers by action, undos by what they undo."""
+    """The intent ids for one incident's card: offers by action, undos by what they undo.
+
+    ``lacking`` are sentences on what this mail server can't do, and so has no button.
+    """
 
     offers: Mapping[str, str]
     undos: Mapping[str, str]
+    lacking: tuple[str, ...] = ()
 
 
 def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
@@ -72,7 +76,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
                 Moment(evidence.first_at),
                 f": {count(evidence.total, 'message')} sent. Now ",
                 Bold(f"{evidence.queued:,} waiting"),
-                f", {evidence.held:,} held.",
+                f"{_of_spool(evidence)}, {evidence.held:,} held.",
             )
         )
     )
@@ -86,6 +90,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
         )
         more = evidence.address_count - len(rows)
         sections.append(Bars(f"Its addresses{f', and {more} more' if more > 0 else ''}", rows))
+    sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
     sections.append(
         Small(
             say(
@@ -113,9 +118,15 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
     )
 
 
+def _of_spool(evidence: Evidence) -> str:
+    if not evidence.queued or not evidence.spool_waiting:
+        return ""
+    return f" ({evidence.queued / evidence.spool_waiting:.0%} of the spool)"
+
+
 def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     by = (
-        say(Bold(_name(incident.state_by or "?")), " at ", Moment(incident.state_at))
+        say(Bold(_name(incident.state_by or "?")), ", ", Moment(incident.state_at))
         if (incident.state_at)
         else ()
     )
@@ -335,6 +346,7 @@ class Found:
     last: int
     previews: Sequence[str]
     buttons: tuple[Button, ...]
+    lacking: tuple[str, ...] = ()  # sentences on what this mail server can't do
 
 
 def results(found: Found) -> Card:
@@ -353,6 +365,7 @@ def results(found: Found) -> Card:
     previewed = zip(found.page.messages, found.previews, strict=True)
     for number, (message, intent_id) in enumerate(previewed, 1):
         rows.append(Row(_message(message), Button(f"preview-{number}", "Preview", intent_id)))
+    rows += [Small(say(sentence)) for sentence in found.lacking]
     return Card(
         "Messages in the spool",
         tuple(rows),

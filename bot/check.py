@@ -1,5 +1,6 @@
 """What spoolwarden check finds out: each thing the bot needs, and what to do where it is not."""
 
+import getpass
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from services.audit import AuditLog
 from services.clock import SystemClock
 from services.errors import SpoolwardenError
 from services.mail.build import HostedServer, build
+from services.mail.postfix.server import PostfixServer
 from services.settings import Settings, SlackSettings
 from services.store import Store
 
@@ -70,6 +72,10 @@ async def _mail_server(server: HostedServer) -> AsyncIterator[Finding]:
         )
         return
     try:
+        if isinstance(server, PostfixServer):
+            async for finding in _postfix(server, what):
+                yield finding
+            return
         yield Finding(True, what, await server.healthy())
         able = server.capabilities
         for name in able.__dataclass_fields__:
@@ -80,6 +86,23 @@ async def _mail_server(server: HostedServer) -> AsyncIterator[Finding]:
         yield Finding(False, what, error.sentence)
     finally:
         await server.stop()
+
+
+async def _postfix(server: PostfixServer, what: str) -> AsyncIterator[Finding]:
+    """Tell what the bot can do on this Postfix, and print the lines that are missing."""
+    checks = await server.check()
+    for looked in checks:
+        yield Finding(looked.good, what, f"{looked.what}{': ' if looked.why else ''}{looked.why}")
+    if not all(looked.good for looked in checks):
+        yield Finding(
+            True,
+            what,
+            "main.cf needs these, before what already stands in each list:\n"
+            f"{server.main_cf()}\n"
+            "and /etc/sudoers.d/spoolwarden, where the bot does not run as root "
+            '(with prefix = ["sudo", "-n"]):\n'
+            f"{server.sudoers(getpass.getuser())}",
+        )
 
 
 async def _slack(slack: SlackSettings, settings: Settings) -> AsyncIterator[Finding]:

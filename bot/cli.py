@@ -9,15 +9,22 @@ import signal
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from services.errors import ConfigError, SpoolwardenError
+
+# The commands import what they need when they run: help should not wait for a chat library.
+if TYPE_CHECKING:
+    from services.audit import AuditLog
+    from services.settings import Settings
+
+_T = TypeVar("_T")
 
 cli = typer.Typer(
     help="Finds the compromised mail account and stops it from the channel.",
@@ -210,7 +217,7 @@ def export(
     asyncio.run(_read_log(config, write))
 
 
-async def _read_log(config: Path | None, read: Any) -> Any:
+async def _read_log(config: Path | None, read: "Callable[[AuditLog], Awaitable[_T]]") -> _T:
     from services.audit import AuditLog
     from services.clock import SystemClock
     from services.store import Store
@@ -223,7 +230,7 @@ async def _read_log(config: Path | None, read: Any) -> Any:
         await store.close()
 
 
-def _settings(config: Path | None) -> Any:
+def _settings(config: Path | None) -> "Settings":
     from services.settings import load
 
     if config is None and not _CONFIG.exists() and "SPOOLWARDEN_MAIL_SERVER" not in os.environ:
@@ -247,9 +254,9 @@ def _log_to_stderr(level: int) -> None:
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # These tell of each SMTP command and each run of a job.
+    # These tell of each SMTP command, and of each run of a job that was late.
     for name in ("mail.log", "apscheduler", "aiosqlite"):
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -23,10 +23,10 @@ from bot.arguments import (
 from bot.cards import MORE
 from bot.desk import Desk, Reply, Request
 from services.errors import BadArgument
+from services.intents import UNDO
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
-from services.pipeline import UNDO
 from services.remedies import REMEDIES, Target
 
 COMMAND = "/spool"

@@ -8,6 +8,7 @@ from bot.elements import Card, Form
 from services.access import Access
 from services.audit import AuditLog
 from services.clock import Clock
+from services.intents import Intents
 from services.people import Actor, Place
 from services.pipeline import Pipeline
 from services.store import Store
@@ -21,6 +22,7 @@ class Desk:
     """The services, as commands use them."""
 
     pipeline: Pipeline
+    intents: Intents
     store: Store
     access: Access
     audit: AuditLog

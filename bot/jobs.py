@@ -10,20 +10,19 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from services.detection.detector import Detector
 from services.errors import SpoolwardenError
-from services.mail.port import MailServer
-from services.pipeline import Pipeline
+from services.mail.build import HostedServer
+from services.upkeep import Upkeep
 from services.watch import Watch
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
+#: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
+_PATIENCE = 60.0
 
 
 def _no_cut_off_job(record: logging.LogRecord) -> bool:
     # APScheduler logs a job that stop() cut off as an error, with its traceback.
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
-
-
-logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
 
 
 class Jobs:
@@ -32,16 +31,18 @@ class Jobs:
     def __init__(
         self,
         *,
-        servers: Sequence[MailServer],
+        servers: Sequence[HostedServer],
         detector: Detector,
-        pipeline: Pipeline,
+        upkeep: Upkeep,
         watch: Watch,
+        ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
     ) -> None:
         self._detector = detector
-        self._pipeline = pipeline
+        self._upkeep = upkeep
         self._watch = watch
+        self._ready = ready
         self._changed = changed
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
@@ -60,6 +61,7 @@ class Jobs:
 
     def start(self) -> None:
         """Start the timetable."""
+        logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -67,12 +69,18 @@ class Jobs:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    async def poll(self, server: MailServer) -> None:
+    async def poll(self, server: HostedServer) -> None:
         """Look at one server; trouble is told to the channel, once."""
         try:
-            poll = await self._detector.poll(server)
-        except SpoolwardenError as error:
-            why = error.sentence
+            async with asyncio.timeout(_PATIENCE):
+                await self._ready(server)
+                poll = await self._detector.poll(server)
+        except (SpoolwardenError, TimeoutError) as error:
+            why = (
+                error.sentence
+                if isinstance(error, SpoolwardenError)
+                else f"It did not answer within {_PATIENCE:.0f} s."
+            )
             _log.warning("poll of %s failed: %s", server.name, why)
             told = await _try(lambda: self._watch.failed(server.name, why))
         else:
@@ -84,7 +92,7 @@ class Jobs:
 
     async def upkeep(self) -> None:
         """Purge what was deleted long ago, and forget what is too old to matter."""
-        await _try(self._pipeline.purge)
+        await _try(self._upkeep.purge)
         await _try(self._detector.prune)
 
 

@@ -8,7 +8,7 @@ leaves one message an incident.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from sqlmodel import col, select
 
@@ -18,10 +18,10 @@ from bot.commands import CARD_ACTIONS
 from bot.elements import Card
 from services.clock import Clock
 from services.errors import StoreError
-from services.mail.port import SpoolQuery
+from services.intents import UNDO, Intents
+from services.mail.port import MailServer, SpoolQuery
 from services.models import LIVE, Announcement, Incident, IncidentState, Intent, Posted
-from services.pipeline import UNDO, Pipeline
-from services.remedies import Target
+from services.remedies import Target, lacking
 from services.store import Store
 
 _log = logging.getLogger(__name__)
@@ -32,10 +32,18 @@ INCIDENT, LINE = "incident", "announcement"
 class Publisher:
     """Shows one chat's channel what there is to show."""
 
-    def __init__(self, chat: Chat, store: Store, pipeline: Pipeline, clock: Clock) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        store: Store,
+        intents: Intents,
+        servers: Mapping[str, MailServer],
+        clock: Clock,
+    ) -> None:
         self._chat = chat
         self._store = store
-        self._pipeline = pipeline
+        self._intents = intents
+        self._servers = servers
         self._clock = clock
         self._wake = asyncio.Event()
         self.trouble: str | None = None  # why the channel is behind, if it is
@@ -204,29 +212,40 @@ class Publisher:
             incident = await session.get(Incident, incident_id)
         if incident is None:
             return None
-        done = await self._pipeline.done_on(incident_id)
+        done = await self._intents.done_on(incident_id)
         place = self._chat.place
         undos: dict[str, str] = {}
         for action, intent in done.items():
             if action == "snooze" and incident.state is not IncidentState.SNOOZED:
                 continue  # it ran out: there is nothing to end, and it can be asked for again
-            if undo_id := await self._pipeline.offer_undo(place, intent.id):
+            if undo_id := await self._intents.offer_undo(place, intent.id):
                 undos[action] = undo_id
-        actions = CARD_ACTIONS if incident.state in LIVE else ("search",)
-        offers = {
-            action: await self._pipeline.offer(
-                place,
-                action,
-                server=incident.server,
-                target=Target(account=incident.sender, query=SpoolQuery(sender=incident.sender))
-                if action in ("move", "delete", "search")
-                else Target(account=incident.sender),
-                incident_id=incident_id,
-            )
-            for action in actions
+        targets = {
+            action: _aim(action, incident.sender)
+            for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
             if action not in undos
         }
-        return cards.alert(incident, done, cards.Buttons(offers, undos))
+        lacks = {
+            action: why
+            for action, target in targets.items()
+            if (why := self._lacking(action, incident.server, target)) is not None
+        }
+        offers = {
+            action: await self._intents.offer(
+                place, action, server=incident.server, target=target, incident_id=incident_id
+            )
+            for action, target in targets.items()
+            if action not in lacks
+        }
+        return cards.alert(
+            incident, done, cards.Buttons(offers, undos, tuple(dict.fromkeys(lacks.values())))
+        )
+
+    def _lacking(self, action: str, server: str, target: Target) -> str | None:
+        known = self._servers.get(server)
+        if known is None:
+            return f"The mail server {server} is no longer configured."
+        return lacking(action, known.capabilities, target)
 
     async def _line(self, line_id: int) -> Card | None:
         async with self._store.reading() as session:
@@ -243,5 +262,10 @@ class Publisher:
                 acted = await session.get(Intent, intent.undo_of) or intent
         if acted.action == UNDO:
             return cards.note(intent.summary)
-        undo_id = await self._pipeline.offer_undo(self._chat.place, intent.id)
+        undo_id = await self._intents.offer_undo(self._chat.place, intent.id)
         return cards.act_line(intent, acted.action, undo_id)
+
+
+def _aim(action: str, sender: str) -> Target:
+    query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
+    return Target(account=sender, query=query)

@@ -1,6 +1,6 @@
 """The commands that only read: dashboard, search, preview, incidents, audit, help."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from services.audit import Line, Phase
 from services.errors import BadArgument
 from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import LIVE, Incident, Intent
-from services.remedies import Target, describe
+from services.remedies import Target, describe, lacking
 from services.traffic import sent_since, top_addresses, top_senders
 
 #: Messages on one page of a search: as many as a phone shows with their previews.
@@ -70,7 +70,7 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
         page = await server.search(query, offset=offset, limit=PER_PAGE)
 
     async def button(action: str, target: Target) -> str:
-        return await desk.pipeline.offer(
+        return await desk.intents.offer(
             request.place, action, server=request.server, target=target, actor=request.actor
         )
 
@@ -84,27 +84,32 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
     if offset + PER_PAGE < page.total:
         after = Target(query=query, offset=offset + PER_PAGE)
         buttons.append(Button("after", "Next ▶", await button("search", after)))
-    buttons += await _acts(button_for=button, query=query, total=page.total)
+    lacks: dict[str, str] = {}
+    for name, label, style, target in _acts(query, page.total):
+        if (why := lacking(name, server.capabilities, target)) is not None:
+            lacks[why] = name
+        else:
+            buttons.append(Button(name, label, await button(name, target), style))
     number = offset // PER_PAGE + 1
-    return cards.results(cards.Found(describe(query), page, number, last, previews, tuple(buttons)))
+    return cards.results(
+        cards.Found(describe(query), page, number, last, previews, tuple(buttons), tuple(lacks))
+    )
 
 
-async def _acts(
-    *, button_for: Callable[[str, Target], Awaitable[str]], query: SpoolQuery, total: int
-) -> list[Button]:
-    """Return the buttons that act on all that a search found; none for the whole spool."""
+def _acts(query: SpoolQuery, total: int) -> list[tuple[str, str, Style, Target]]:
+    """Return what can be done with all that a search found; nothing with the whole spool."""
     if not total or query == SpoolQuery():
         return []
     if query.queues == (Queue.QUARANTINE,) or query.folder:
-        stored = replace(query, queues=(Queue.QUARANTINE,))
-        return [Button("restore", "Put back…", await button_for("restore", Target(query=stored)))]
+        stored = Target(query=replace(query, queues=(Queue.QUARANTINE,)))
+        return [("restore", "Put back…", Style.PLAIN, stored)]
     if Queue.QUARANTINE in query.queues:
         return []
     waiting = query if query.queues else replace(query, queues=(*DELIVERING, Queue.HELD))
     target = Target(query=waiting)
     return [
-        Button("move", "Move these…", await button_for("move", target)),
-        Button("delete", "Delete these…", await button_for("delete", target), Style.DANGER),
+        ("move", "Move these…", Style.PLAIN, target),
+        ("delete", "Delete these…", Style.DANGER, target),
     ]
 
 

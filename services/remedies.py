@@ -113,7 +113,7 @@ Act = Callable[[Aim], Awaitable[Result]]
 UndoAct = Callable[[Aim, Undo], Awaitable[Result]]
 
 
-def _always(_: Capabilities) -> Sequence[Capability]:
+def _always(_: Capabilities, __: Target) -> Sequence[Capability]:
     return ()
 
 
@@ -126,7 +126,7 @@ class Remedy:
     role: Role
     act: Act
     undo: UndoAct | None = None
-    needs: Callable[[Capabilities], Sequence[Capability]] = field(default=_always)
+    needs: Callable[[Capabilities, Target], Sequence[Capability]] = field(default=_always)
     changes_account: bool = False  # the protected list applies
     once: bool = False  # offered on a card: a second one on the same incident is a repeat
 
@@ -467,7 +467,7 @@ REMEDIES = {
             Role.OPERATOR,
             _stop,
             _undo_stop,
-            needs=lambda c: (c.hold, c.no_sending),
+            needs=lambda c, t: (c.hold, c.no_sending),
             changes_account=True,
             once=True,
         ),
@@ -477,7 +477,7 @@ REMEDIES = {
             Role.OPERATOR,
             _move,
             _undo_move,
-            needs=lambda c: (c.quarantine,),
+            needs=lambda c, t: (c.quarantine,),
         ),
         Remedy(
             "restore",
@@ -485,7 +485,7 @@ REMEDIES = {
             Role.OPERATOR,
             _restore,
             _undo_restore,
-            needs=lambda c: (c.quarantine,),
+            needs=lambda c, t: (c.quarantine,),
         ),
         Remedy(
             "delete",
@@ -493,7 +493,7 @@ REMEDIES = {
             Role.OPERATOR,
             _delete,
             _undo_move,
-            needs=lambda c: (c.quarantine, c.delete),
+            needs=lambda c, t: (c.quarantine, c.delete),
         ),
         Remedy(
             "disable",
@@ -501,7 +501,9 @@ REMEDIES = {
             Role.OPERATOR,
             _disable,
             _undo_disable,
-            needs=lambda c: (c.no_sending,),
+            needs=lambda c, t: (
+                c.refusing if t.user_state is UserState.REFUSING else c.no_sending,
+            ),
             changes_account=True,
         ),
         Remedy(
@@ -510,7 +512,7 @@ REMEDIES = {
             Role.OPERATOR,
             _enable,
             _undo_disable,
-            needs=lambda c: (c.no_sending,),
+            needs=lambda c, t: (c.no_sending,),
         ),
         Remedy(
             "block",
@@ -518,7 +520,7 @@ REMEDIES = {
             Role.OPERATOR,
             _block,
             _undo_block,
-            needs=lambda c: (c.block,),
+            needs=lambda c, t: (c.block,),
         ),
         Remedy(
             "unblock",
@@ -526,10 +528,17 @@ REMEDIES = {
             Role.OPERATOR,
             _unblock,
             _undo_unblock,
-            needs=lambda c: (c.block,),
+            needs=lambda c, t: (c.block,),
         ),
         Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),
         Remedy("snooze", "snoozing", Role.OPERATOR, _snooze, _undo_state),
         Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
     )
 }
+
+
+def lacking(action: str, capabilities: Capabilities, target: Target) -> str | None:
+    """Return the sentence why a server can't do this; None where it can, or for no remedy."""
+    remedy = REMEDIES.get(action)
+    needs = remedy.needs(capabilities, target) if remedy else ()
+    return next((capability.why for capability in needs if not capability.able), None)

@@ -14,8 +14,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     SecretStr,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -24,6 +26,7 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from services.errors import ConfigError
@@ -32,7 +35,7 @@ from services.mail.port import Network
 
 def _address(text: str) -> str:
     if "@" not in text:
-        raise ValueError(f"{text!r} is not a mail address")
+        raise ValueError("not a mail address")  # its text may be a password in the wrong place
     return text.lower()
 
 
@@ -40,6 +43,7 @@ def _network(value: object) -> object:
     return ip_network(value, strict=False) if isinstance(value, str) else value
 
 
+_SERVER_NAME = r"^[a-z0-9][a-z0-9-]{0,30}$"
 Address = Annotated[str, AfterValidator(_address)]
 AnyNetwork = Annotated[Network, BeforeValidator(_network)]
 
@@ -81,7 +85,7 @@ class EmbeddedServerSettings(_Table):
     """The built-in mail server."""
 
     kind: Literal["embedded"] = "embedded"
-    name: str = Field(default="mail", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    name: str = Field(default="mail", pattern=_SERVER_NAME)
     database: Path = Path("mail.db")
     host: str = "127.0.0.1"
     port: int = Field(default=2525, ge=0, le=65535)
@@ -104,6 +108,41 @@ class EmbeddedServerSettings(_Table):
             return None
         host, _, port = self.relay.rpartition(":")
         return host, int(port)
+
+
+class PostfixServerSettings(_Table):
+    """A Postfix on this machine. What each is for: services/mail/postfix/config.py."""
+
+    kind: Literal["postfix"]
+    name: str = Field(default="mail", pattern=_SERVER_NAME)
+    state_directory: Path
+    config_directory: Path = Path("/etc/postfix")
+    command_directory: Path = Path("/usr/sbin")
+    log: Path = Path("/var/log/mail.log")
+    syslog_name: str = "postfix"
+    log_zone: str | None = None
+    history_days: float = Field(default=7, gt=0, description="how far back the first reading goes")
+    prefix: tuple[str, ...] = Field(default=(), description='before commands: ["sudo", "-n"]')
+    sasldb: Path | None = None
+    realm: str | None = None
+    user_maps: tuple[str, ...] = ()
+    timeout: float = Field(default=60, gt=0, description="seconds for each command")
+
+
+def _kind(value: object) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return str(kind or "embedded")
+
+
+MailServerSettings = Annotated[
+    Annotated[EmbeddedServerSettings, Tag("embedded")]
+    | Annotated[PostfixServerSettings, Tag("postfix")],
+    Discriminator(
+        _kind,
+        custom_error_type="unknown_kind",
+        custom_error_message="kind is “embedded” or “postfix”",
+    ),
+]
 
 
 class AccessSettings(_Table):
@@ -147,7 +186,7 @@ class Settings(BaseSettings):
 
     database: str = "sqlite:///spoolwarden.db"
     slack: SlackSettings | None = None
-    mail_server: tuple[EmbeddedServerSettings, ...] = Field(min_length=1)
+    mail_server: tuple[MailServerSettings, ...] = Field(min_length=1)
     access: AccessSettings = AccessSettings()
     detection: DetectionSettings = DetectionSettings()
     safety: SafetySettings = SafetySettings()
@@ -208,9 +247,21 @@ def load(file: Path | None) -> Settings:
             raise ConfigError(f"{file} is not valid TOML: {error}.") from error
     try:
         return Settings(**values)
+    except SettingsError as error:
+        # Its text names the variable, and never holds the value.
+        raise ConfigError(
+            f"The configuration is wrong: {error}. A list or a table in an environment "
+            "variable is written as JSON."
+        ) from None
     except ValidationError as error:
         where = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {fault['msg']}"
+            f"{_place(fault['loc'])}: {fault['msg']}"
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise ConfigError(f"The configuration is wrong: {where}.") from error
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Return where a fault is, as in the file: a server's kind is not a part of its place."""
+    parts = [part for n, part in enumerate(loc) if n != 2 or loc[0] != "mail_server"]
+    return ".".join(str(part) for part in parts) or "settings"

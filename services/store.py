@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import models
 from services.errors import ConfigError, StoreError
+from services.sqlite import InUse, PromptConnection
 
 # How long a writer waits for another before it gives up, in seconds.
 BUSY_SECONDS = 10.0
@@ -44,11 +45,12 @@ class Store:
             raise ConfigError(
                 "The database setting is not a URL. Write for example sqlite:///spoolwarden.db"
             ) from error
+        self._in_use = InUse()
         self._sqlite = parsed.get_backend_name() == "sqlite"
         options: dict[str, Any] = {}
         if self._sqlite:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
-            options["connect_args"] = {"timeout": busy_seconds}
+            options["connect_args"] = {"timeout": busy_seconds, "factory": PromptConnection}
         self.url = parsed
         try:
             self._engine: AsyncEngine = create_async_engine(parsed, **options)
@@ -77,7 +79,8 @@ class Store:
                 await connection.run_sync(SQLModel.metadata.create_all)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once the transactions under way have ended."""
+        await self._in_use.over()
         await self._engine.dispose()
 
     @asynccontextmanager
@@ -86,7 +89,7 @@ class Store:
 
         Raises StoreError, with nothing written, when the database cannot be used.
         """
-        with _as_sentences():
+        with _as_sentences(), self._in_use.using():
             async with (
                 AsyncSession(self._engine, expire_on_commit=False) as session,
                 session.begin(),
@@ -99,7 +102,7 @@ class Store:
 
         Raises StoreError when the database cannot be used.
         """
-        with _as_sentences():
+        with _as_sentences(), self._in_use.using():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options={"reading": True})
                 yield session

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bot.demo.campaigns import LOUD, QUIET, Campaign
 from bot.demo.stage import OTTO, Plan, Stage, stage
+from services.tasks import end
 
 Say = Callable[[str], None]
 #: Seconds after everything is up. The quieter account comes when the first is on screen.
@@ -31,16 +32,20 @@ async def play(plan: Plan, say: Say, opened: Callable[[str], None], stop: asynci
             _tell_alerts(made, say),
         ]
         tasks = [asyncio.create_task(act) for act in acts]
-        waiting = asyncio.create_task(stop.wait())
+
+        def ends_if_failed(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and task.exception() is not None:
+                stop.set()
+
+        for task in tasks:
+            task.add_done_callback(ends_if_failed)
         try:
-            await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_EXCEPTION)
+            await stop.wait()
         finally:
-            for task in (*tasks, waiting):
-                task.cancel()
-            ended = await asyncio.gather(*tasks, waiting, return_exceptions=True)
-        for result in ended:
-            if isinstance(result, Exception):
-                raise result
+            await end(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
     say("Stopped.")
 
 

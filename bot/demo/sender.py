@@ -2,10 +2,12 @@
 
 The address is announced with a PROXY header (version 1 of HAProxy's PROXY protocol),
 which the server must be set up to take; without one, the client comes from where it is.
+With ``tls``, the connection is encrypted where the server offers STARTTLS.
 """
 
 import asyncio
 import base64
+import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -17,6 +19,7 @@ from typing import Self
 from services.clock import Clock, SystemClock
 
 _LINE_LIMIT = 64 * 1024
+_HELLO = "EHLO client.example.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,20 @@ class Sender:
     """
 
     def __init__(
-        self, host: str, port: int, *, client_ip: str | None = None, timeout: float = 30.0
+        self,
+        host: str,
+        port: int,
+        *,
+        client_ip: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout: float = 30.0,
     ) -> None:
         self._host = host
         self._port = port
         self._client_ip = client_ip
+        self._tls = tls
         self._timeout = timeout
+        self.encrypted = False
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -108,10 +119,20 @@ class Sender:
             if self._client_ip is not None:
                 await self._write(proxy_header(self._client_ip, self._port))
             _expect("connection", await self.reply())
-            await self.must("EHLO client.example.test")
+            offers = await self.must(_HELLO)
+            if self._tls is not None and "STARTTLS" in offers.text.upper().split("\n"):
+                await self._encrypt(self._tls)
         except BaseException:
             self._abort()
             raise
+
+    async def _encrypt(self, tls: ssl.SSLContext) -> None:
+        await self.must("STARTTLS")
+        _, writer = self._streams()
+        async with asyncio.timeout(self._timeout):
+            await writer.start_tls(tls, server_hostname=self._host)
+        self.encrypted = True
+        await self.must(_HELLO)
 
     async def log_in(self, user: str, password: str) -> None:
         """Log in with AUTH PLAIN."""

@@ -18,14 +18,16 @@ from bot.demo.sink import Policy, Sink
 from bot.demo.town import DOMAINS, NEWSLETTER, PASSWORD, people
 from bot.demo.traffic import WEEK_ENDS, Traffic
 from bot.workspace import Bounds, Member, SlashCommand, Workspace
-from services.mail.build import Embedded, build
-from services.settings import Settings, fixed
+from services.mail.build import Embedded
+from services.settings import EmbeddedServerSettings, Settings, fixed
 
 CHANNEL = "mail-ops"
 VERA = Member("U0VERA", "vera", "Vera Lindqvist", "viewer")
 OTTO = Member("U0OTTO", "otto", "Otto Brandt", "operator")
 ADA = Member("U0ADA", "ada", "Ada Mensah", "admin")
 NOBU = Member("U0NOBU", "nobu", "Nobu Sato", "no role")
+#: What each of them may do.
+ACCESS = {"viewers": [VERA.id], "operators": [OTTO.id], "admins": [ADA.id]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,32 @@ class Plan:
     week: bool = False  # play a normal week first, so that everybody has habits
 
 
+def make_workspace() -> Workspace:
+    """Return a workspace with our people, the channel and the command, not yet started."""
+    return Workspace(
+        members=(OTTO, VERA, ADA, NOBU),
+        channels=(CHANNEL,),
+        commands=(
+            SlashCommand(
+                COMMAND,
+                COMMANDS["dashboard"].summary,
+                "|".join(row.name for row in COMMANDS.values() if row.slash),
+            ),
+        ),
+        bounds=Bounds(),
+    )
+
+
+def reaching(workspace: Workspace) -> dict[str, Any]:
+    """Return the Slack settings of a bot in a workspace that runs."""
+    return {
+        "bot_token": workspace.bot_token,
+        "app_token": workspace.app_token,
+        "channel": workspace.channel_id(CHANNEL),
+        "api_url": workspace.base_url,
+    }
+
+
 class Stage:
     """Everything that is running. Made by :func:`stage`."""
 
@@ -49,18 +77,7 @@ class Stage:
         self.plan = plan
         self.clock = DemoClock()
         self.sink = Sink(plan.policy)
-        self.workspace = Workspace(
-            members=(OTTO, VERA, ADA, NOBU),
-            channels=(CHANNEL,),
-            commands=(
-                SlashCommand(
-                    COMMAND,
-                    COMMANDS["dashboard"].summary,
-                    "|".join(row.name for row in COMMANDS.values() if row.slash),
-                ),
-            ),
-            bounds=Bounds(),
-        )
+        self.workspace = make_workspace()
         self.app: App
         self.server: Embedded
         self.traffic: Traffic
@@ -68,7 +85,9 @@ class Stage:
     async def build(self, relay: tuple[str, int]) -> None:
         """Make the bot and the mail server, once the other ends have their ports."""
         settings = self._settings(relay)
-        self.server = build(settings.mail_server[0], self.clock)
+        (mail,) = settings.mail_server
+        assert isinstance(mail, EmbeddedServerSettings)  # noqa: S101 - as _settings() says
+        self.server = Embedded(mail, self.clock)
         self.app = App(settings, clock=self.clock, servers=[self.server])
 
     def _settings(self, relay: tuple[str, int]) -> Settings:
@@ -76,12 +95,7 @@ class Stage:
         addresses = [*(person.address for person in people()), NEWSLETTER]
         return fixed(
             database=f"sqlite:///{plan.folder / 'bot.db'}",
-            slack={
-                "bot_token": self.workspace.bot_token,
-                "app_token": self.workspace.app_token,
-                "channel": self.workspace.channel_id(CHANNEL),
-                "api_url": self.workspace.base_url,
-            },
+            slack=reaching(self.workspace),
             mail_server=[
                 {
                     "name": "mail",
@@ -94,7 +108,7 @@ class Stage:
                     "users": [{"address": a, "password": PASSWORD} for a in addresses],
                 }
             ],
-            access={"viewers": [VERA.id], "operators": [OTTO.id], "admins": [ADA.id]},
+            access=ACCESS,
             detection=plan.detection or {},
             safety=plan.safety or {},
         )

@@ -8,7 +8,7 @@ from random import Random
 
 from bot.demo.campaigns import Campaign
 from bot.demo.clock import DemoClock
-from bot.demo.sender import Sender, SmtpRefused, compose
+from bot.demo.sender import Letter, Sender, SmtpRefused, compose
 from bot.demo.town import NEWSLETTER, PASSWORD, Person, letter, people
 from services.clock import Clock
 
@@ -63,18 +63,9 @@ class Traffic:
         while True:
             await asyncio.sleep(chance.expovariate(a_second))
             person = chance.choice(town)
-            draft = letter(chance, person.address)
             with contextlib.suppress(SmtpRefused, *_BROKEN):
                 async with self._line(person.address, person.client_ip) as line:
-                    await line.send(
-                        compose(
-                            person.address,
-                            draft.recipients,
-                            draft.subject,
-                            draft.body,
-                            clock=self._clock,
-                        )
-                    )
+                    await line.send(self._letter(chance, person))
 
     async def newsletter(self) -> int:
         """Send one issue of the newsletter: many letters at once that nobody should mind."""
@@ -107,20 +98,17 @@ class Traffic:
             letters = []
             expected = person.letters_a_day * share
             while chance.random() < expected:
-                draft = letter(chance, person.address)
-                letters.append(
-                    compose(
-                        person.address,
-                        draft.recipients,
-                        draft.subject,
-                        draft.body,
-                        clock=self._clock,
-                    )
-                )
+                letters.append(self._letter(chance, person))
                 expected /= 2
             if letters:
                 work.append(line.send_many(letters))
         return sum(await asyncio.gather(*work))
+
+    def _letter(self, chance: Random, person: Person) -> Letter:
+        draft = letter(chance, person.address)
+        return compose(
+            person.address, draft.recipients, draft.subject, draft.body, clock=self._clock
+        )
 
     async def _newsletter(self, line: Sender) -> int:
         body = "News of the month.\n\nTo be taken off this list, answer with “unsubscribe”.\n"

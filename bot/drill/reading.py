@@ -1,13 +1,14 @@
 """The drill's steps that only look."""
 
-from bot.drill.hands import Unexpected, expect, first_button
+from bot.drill import shared
+from bot.drill.hands import Unexpected, expect
 from bot.drill.report import Feature
-from bot.drill.scene import ACCOUNT, LOUD_MESSAGES, LOUD_NOW, Scene
+from bot.drill.scene import ACCOUNT, LOUD_MESSAGES, LOUD_NOW, Attack
 from bot.workspace.reading import plain_text
 from services.mail.port import SpoolQuery, UserState
 
 
-async def alert(scene: Scene, feature: Feature) -> None:
+async def alert(scene: Attack, feature: Feature) -> None:
     """Spam comes in over SMTP; one alert tells who, how much, since when and from where."""
     feature.asked = True
     scene.sent = await scene.stage.traffic.attack(LOUD_NOW, limit=LOUD_MESSAGES)
@@ -23,46 +24,37 @@ async def alert(scene: Scene, feature: Feature) -> None:
         "Since",
         "Stop sending",
     )
-    accepted = [s for s in await scene.stage.server.submissions(None, 5000) if s.sender == ACCOUNT]
+    accepted = [s for s in await scene.server.submissions(None, 5000) if s.sender == ACCOUNT]
     if len(accepted) != scene.sent:
         raise Unexpected(f"{scene.sent} sent, the server's log has {len(accepted)}")
     feature.verified = True
     feature.evidence = f"the server's log has {len(accepted)} messages of {ACCOUNT}"
 
 
-async def roles(scene: Scene, feature: Feature) -> None:
+async def roles(scene: Attack, feature: Feature) -> None:
     """A viewer may not act, and a stranger may not even look; both are told privately."""
     card = await scene.vera.alert(ACCOUNT)
     feature.asked = True
-    refused = plain_text(await scene.vera.press_privately(card, "Stop sending"))
-    expect(refused, "needs the role operator", "you are viewer", "Nothing was done")
-    stranger = plain_text(await scene.nobu.type(""))
-    expect(stranger, "you have no role")
+    await shared.kept_out(scene, await scene.vera.press_privately(card, "Stop sending"))
     feature.done = True
-    user = await scene.stage.server.user(ACCOUNT)
+    user = await scene.server.user(ACCOUNT)
     feature.verified = user is not None and user.state is UserState.ACTIVE
     feature.evidence = f"{ACCOUNT} is {user.state.value if user else 'gone'} as before"
 
 
-async def dashboard(scene: Scene, feature: Feature) -> None:
+async def dashboard(scene: Attack, feature: Feature) -> None:
     """/spool shows the spool's counts, top senders and top addresses."""
     feature.asked = True
-    shown = plain_text(await scene.vera.type(""))
+    shown, counts = await shared.dashboard(scene)
     feature.done = True
-    counts = await scene.stage.server.counts()
-    expect(
-        shown,
-        f"{counts.waiting:,} waiting",
-        "Top outbound senders",
-        ACCOUNT,
-        "Top outbound IP addresses",
-        LOUD_NOW.addresses[0],
-    )
-    feature.verified = counts.waiting >= scene.sent
+    expect(shown, "Top outbound senders", ACCOUNT, "Top outbound IP addresses")
+    # Of eight that sent alike, five are shown.
+    shown_addresses = [address for address in LOUD_NOW.addresses if address in shown]
+    feature.verified = counts.waiting >= scene.sent and len(shown_addresses) == 5
     feature.evidence = f"the server counts {counts.waiting} waiting"
 
 
-async def search(scene: Scene, feature: Feature) -> None:
+async def search(scene: Attack, feature: Feature) -> None:
     """/spool search finds by sender, IP, subject and queue, page by page."""
     feature.asked = True
     shown = await scene.vera.type(f'search sender:{ACCOUNT} subject:"parcel"')
@@ -74,43 +66,29 @@ async def search(scene: Scene, feature: Feature) -> None:
     one = LOUD_NOW.addresses[0]
     by_ip = plain_text(await scene.vera.type(f"search ip:{one}"))
     feature.done = True
-    page = await scene.stage.server.search(SpoolQuery(sender=ACCOUNT), limit=1)
-    mine = [s for s in await scene.stage.server.submissions(None, 5000) if s.client_ip == one]
+    page = await scene.server.search(SpoolQuery(sender=ACCOUNT), limit=1)
+    mine = [s for s in await scene.server.submissions(None, 5000) if s.client_ip == one]
     expect(by_ip, f"{len(mine)} messages match ip:{one}")
     feature.verified = page.total == scene.sent
     feature.evidence = f"the server finds {page.total}, {len(mine)} of them from {one}"
 
 
-async def review(scene: Scene, feature: Feature) -> None:
+async def review(scene: Attack, feature: Feature) -> None:
     """Review messages lists them; Preview shows headers and text, and who looked is audited."""
     card = await scene.otto.alert(ACCOUNT)
     feature.asked = True
     listed = await scene.otto.press_privately(card, "Review messages")
     expect(plain_text(listed), f"{scene.sent} messages match sender:{ACCOUNT}")
-    view = await scene.otto.press_for_form(listed, first_button(listed, "Preview"))
-    shown = plain_text(view)
-    await scene.otto.close(view)
+    shown, looked_into = await shared.preview(scene, listed)
     feature.done = True
     queue_id, raw = await scene.oldest()
     subject = next(line for line in raw.decode().splitlines() if line.startswith("Subject: "))
     expect(shown, queue_id, subject, "Parcel Desk", ACCOUNT, "Confirm your address")
-    read = [e for e in await scene.stage.app.audit.newest(20) if e.action == "preview"]
-    feature.verified = bool(read) and read[0].actor.endswith(scene.otto.user)
+    feature.verified = looked_into == queue_id
     feature.evidence = f"{queue_id} on the server has the same subject; the look is audited"
 
 
-async def words(scene: Scene, feature: Feature) -> None:
+async def words(scene: Attack, feature: Feature) -> None:
     """A wrong argument gets a private sentence; help, incidents and audit answer."""
-    feature.asked = True
-    wrong = plain_text(await scene.vera.type("search queue:nowhere"))
-    expect(wrong, "nowhere", "Example: /spool search")
-    unknown = plain_text(await scene.vera.type("purge everything"))
-    expect(unknown, "I know no command “purge”")
-    expect(plain_text(await scene.vera.type("help")), "/spool search", "/spool block")
     expect(plain_text(await scene.vera.type("incidents")), ACCOUNT)
-    log = plain_text(await scene.vera.type("audit"))
-    feature.done = True
-    verdict = await scene.stage.app.audit.verify()
-    expect(log, "The audit log is whole")
-    feature.verified = verdict.broken_at is None
-    feature.evidence = verdict.sentence
+    await shared.words(scene, feature)

@@ -15,18 +15,22 @@ class Feature:
     seconds: float = 0.0
     evidence: str = ""  # what the mail server (or the log) itself said
     problem: str = ""
+    skipped: str = ""  # why there was nothing to try
 
     @property
     def ok(self) -> bool:
-        """Whether all three hold."""
-        return self.asked and self.done and self.verified and not self.problem
+        """Whether all three hold, or there was nothing to try."""
+        found = bool(self.skipped) or (self.asked and self.done and self.verified)
+        return found and not self.problem
 
 
 @dataclass(slots=True)
 class Report:
     """The whole drill."""
 
-    seed: int
+    seed: int | None = None  # of the stage's people and letters
+    server: str | None = None  # the configured one that was played on
+    account: str | None = None  # the test account there
     ok: bool = False
     seconds: float = 0.0
     first_spam_to_alert_seconds: float | None = None

@@ -1,12 +1,13 @@
 """Who and what a drill plays with."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from bot.app import App
 from bot.demo.campaigns import LOUD, QUIET
 from bot.demo.stage import Stage
 from bot.drill.hands import Hands
-from bot.drill.wire import Wire
-from services.mail.port import DELIVERING, Queue, SpoolQuery
+from bot.drill.wire import ELSEWHERE, Wire
+from services.mail.port import DELIVERING, MailServer, Queue, SpoolQuery
 
 #: The two campaigns, faster than life: a drill has a minute.
 LOUD_NOW = replace(LOUD, pace=120)
@@ -23,37 +24,76 @@ def remote_waits(sender: str, recipient: str) -> str | None:
     return "451 4.7.28 Unusual rate of mail" if recipient.endswith(".invalid") else None
 
 
-@dataclass(slots=True)
+@dataclass(kw_only=True, slots=True)
 class Scene:
-    """The stage, four people, and the mail server's own word."""
+    """The bot, four people, and the mail server's own word."""
 
-    stage: Stage
+    app: App
+    server: MailServer
     otto: Hands  # operator
     vera: Hands  # viewer
     ada: Hands  # admin
     nobu: Hands  # nobody
+
+    async def total(self, query: SpoolQuery) -> int:
+        """Return how many messages the server finds."""
+        return (await self.server.search(query, limit=1)).total
+
+
+@dataclass(kw_only=True, slots=True)
+class Acting(Scene):
+    """A scene with an account that may be acted on.
+
+    ``mine`` are the account's messages that may be moved and deleted, and ``words`` what
+    finds them after /spool. ``visitor`` writes to the account, None for somebody outside.
+    """
+
     wire: Wire
-    sent: int = 0  # messages of the loud campaign that the server took
+    account: str
+    mine: SpoolQuery
+    words: str
+    folder: str  # where to they are moved
+    visitor: str | None
+    recipient: str = ELSEWHERE  # whom the account writes to
+    sent: int = 0  # messages of the account that the server took
+    before_stop: tuple[int, int] = (0, 0)  # its messages, held and waiting
 
-    async def waiting(self, account: str = ACCOUNT) -> int:
-        """Return how many of an account's messages the server will still deliver."""
-        return await self._total(SpoolQuery(sender=account, queues=DELIVERING))
+    async def waiting(self) -> int:
+        """Return how many of the account's messages the server will still deliver."""
+        return await self.total(SpoolQuery(sender=self.account, queues=DELIVERING))
 
-    async def held(self, account: str = ACCOUNT) -> int:
+    async def held(self) -> int:
         """Return how many are held."""
-        return await self._total(SpoolQuery(sender=account, queues=(Queue.HELD,)))
+        return await self.total(SpoolQuery(sender=self.account, queues=(Queue.HELD,)))
 
     async def in_folder(self, folder: str) -> int:
-        """Return how many messages a quarantine folder has."""
-        return (await self.stage.server.folders()).get(folder, 0)
+        """Return how many of those that may be moved are in a quarantine folder."""
+        return await self.total(replace(self.mine, queues=(Queue.QUARANTINE,), folder=folder))
 
-    async def oldest(self, account: str = ACCOUNT) -> tuple[str, bytes]:
-        """Return the queue id of an account's oldest message, and its bytes."""
-        ids = await self.stage.server.matching_ids(SpoolQuery(sender=account), limit=1)
-        raw = await self.stage.server.raw(ids[0])
+    async def movable(self) -> int:
+        """Return how many of those that may be moved will still be delivered."""
+        return await self.total(replace(self.mine, queues=DELIVERING))
+
+    async def oldest(self) -> tuple[str, bytes]:
+        """Return the queue id of the oldest of them, and its bytes."""
+        ids = await self.server.matching_ids(replace(self.mine, queues=DELIVERING), limit=1)
+        raw = await self.server.raw(ids[0]) if ids else None
         if raw is None:
-            raise LookupError(f"message {ids[0]} is gone")
+            raise LookupError(f"a message of {self.account} is gone")
         return ids[0], raw
 
-    async def _total(self, query: SpoolQuery) -> int:
-        return (await self.stage.server.search(query, limit=1)).total
+    async def may_receive(self) -> str:
+        """Return the reply to RCPT TO for the account."""
+        return await self.wire.may_receive(self.account, self.visitor)
+
+
+@dataclass(kw_only=True, slots=True)
+class Attack(Acting):
+    """The stage, with two accounts that are about to be abused on it."""
+
+    stage: Stage
+    account: str = ACCOUNT
+    mine: SpoolQuery = field(default_factory=lambda: SpoolQuery(sender=ACCOUNT))
+    words: str = f"sender:{ACCOUNT}"
+    folder: str = "evidence"
+    visitor: str | None = COLLEAGUE

@@ -110,6 +110,10 @@ class SlackConnection:
         self._runner = runner
 
     async def _handle(self, request: web.Request) -> web.Response:
+        # The client library fails on a time stamp that is no number, and logs that as our error.
+        stamp = request.headers.get("X-Slack-Request-Timestamp", "")
+        if not (stamp.isdecimal() and len(stamp) <= 12):
+            return web.Response(status=401)
         answer = await self._app.async_dispatch(await to_bolt_request(request))
         return await to_aiohttp_response(answer)
 

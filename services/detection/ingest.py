@@ -63,6 +63,10 @@ class Ingest:
             await session.exec(delete(HabitRow).where(col(HabitRow.start) < now - self._kept))
 
     async def _write(self, session: AsyncSession, server: str, batch: Sequence[Submission]) -> None:
+        cursor = batch[-1]
+        # Anybody outside can write any envelope sender on a letter to here, so only who
+        # logged in has sent something: nobody's account is stopped for another's forgery.
+        batch = [item for item in batch if item.authenticated]
         since = self._clock.now() - _RECENT
         recent = [
             {
@@ -96,21 +100,20 @@ class Ingest:
             }
             for (sender, start), number in messages.items()
         ]
-        dialect = session.get_bind().dialect.name
-        upsert = (postgresql if dialect == "postgresql" else sqlite).insert(HabitRow)
-        await session.exec(
-            upsert.on_conflict_do_update(
-                index_elements=["server", "sender", "start"],
-                set_={
-                    "messages": HabitRow.messages + upsert.excluded.messages,
-                    "recipients": HabitRow.recipients + upsert.excluded.recipients,
-                },
-            ),
-            params=rows,
-        )
-        await session.merge(
-            PollCursor(server=server, cursor=batch[-1].cursor, last_at=batch[-1].at)
-        )
+        if rows:
+            dialect = session.get_bind().dialect.name
+            upsert = (postgresql if dialect == "postgresql" else sqlite).insert(HabitRow)
+            await session.exec(
+                upsert.on_conflict_do_update(
+                    index_elements=["server", "sender", "start"],
+                    set_={
+                        "messages": HabitRow.messages + upsert.excluded.messages,
+                        "recipients": HabitRow.recipients + upsert.excluded.recipients,
+                    },
+                ),
+                params=rows,
+            )
+        await session.merge(PollCursor(server=server, cursor=cursor.cursor, last_at=cursor.at))
 
 
 async def _cursor(session: AsyncSession, server: str) -> str | None:

@@ -73,9 +73,6 @@ def _reasons(evidence: Evidence, *, repeated: bool, fan_out: bool) -> list[str]:
         reasons.append(f"{_share(evidence):.0%} the same subject: “{short(evidence.subject, 80)}”")
     if fan_out or evidence.recipients > evidence.messages:
         reasons.append(f"to {count(evidence.recipients, 'recipient')}")
-    if evidence.spool_waiting and evidence.queued:
-        part = evidence.queued / evidence.spool_waiting
-        reasons.append(f"{count(evidence.queued, 'message')} waiting: {part:.0%} of the spool")
     return reasons
 
 

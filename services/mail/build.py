@@ -1,16 +1,26 @@
 """From a mail server's settings to the mail server."""
 
+import asyncio
+import getpass
+from datetime import timedelta
 from typing import Protocol
 
 from services.clock import Clock
-from services.errors import BadArgument
+from services.errors import BadArgument, ServerDown
 from services.mail.embedded import EmbeddedConfig, EmbeddedServer
 from services.mail.port import MailServer
-from services.settings import EmbeddedServerSettings
+from services.mail.postfix.config import PostfixConfig
+from services.mail.postfix.server import PostfixServer
+from services.settings import EmbeddedServerSettings, MailServerSettings, PostfixServerSettings
 
 
 class HostedServer(MailServer, Protocol):
     """A mail server that has something to start and stop on this side."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether it runs in this process, so that the bot without it makes no sense."""
+        ...
 
     async def start(self) -> None:
         """Make it ready. Raises ServerDown or ConfigError."""
@@ -21,13 +31,19 @@ class HostedServer(MailServer, Protocol):
         ...
 
 
-def build(settings: EmbeddedServerSettings, clock: Clock) -> "Embedded":
+def build(settings: MailServerSettings, clock: Clock) -> HostedServer:
     """Return the server that these settings describe, not yet started. Raises ConfigError."""
-    return Embedded(settings, clock)
+    match settings:
+        case EmbeddedServerSettings():
+            return Embedded(settings, clock)
+        case PostfixServerSettings():
+            return Postfix(settings, clock)
 
 
 class Embedded(EmbeddedServer):
     """The built-in server, with the mailboxes that its settings name."""
+
+    ours = True
 
     def __init__(self, settings: EmbeddedServerSettings, clock: Clock) -> None:
         super().__init__(
@@ -58,3 +74,24 @@ class Embedded(EmbeddedServer):
         except BadArgument:
             await self.stop()
             raise
+
+
+class Postfix(PostfixServer):
+    """A Postfix that its settings describe."""
+
+    ours = False
+
+    def __init__(self, settings: PostfixServerSettings, clock: Clock) -> None:
+        values = settings.model_dump(exclude={"kind", "history_days"})
+        history = timedelta(days=settings.history_days)
+        super().__init__(PostfixConfig(**values, history=history), clock)
+        self._folder = settings.state_directory
+
+    async def start(self) -> None:
+        """Start. Raises ServerDown, also where there is no folder for the bot's own notes."""
+        if not await asyncio.to_thread(self._folder.is_dir):
+            raise ServerDown(
+                f"There is no folder {self._folder} (state_directory of {self.name}). Make it: "
+                f"install -d -o {getpass.getuser()} -g postfix -m 2750 {self._folder}"
+            )
+        await super().start()

@@ -105,8 +105,8 @@ def test_an_alert_says_who_how_many_since_when_and_what_is_usual() -> None:
     assert "from 31 addresses in 12 networks" in text
     assert "97% the same subject: “anna@example.com”" in text
     assert "to 9,000 recipients" in text
-    assert "1,234 messages waiting: 95% of the spool" in text
-    assert "Since 2026-03-02 11:48 UTC: 1,840 messages sent. Now 1,234 waiting, 5 held." in text
+    since = "Since 2026-03-02 11:48 UTC: 1,840 messages sent."
+    assert f"{since} Now 1,234 waiting (95% of the spool), 5 held." in text
     assert "Incident 7 on anna@example.com · score 97" in text
     assert "as of 2026-03-02 12:00:05 UTC" in text
 
@@ -166,22 +166,22 @@ def test_a_sender_without_a_name_is_shown_as_the_null_sender() -> None:
         (IncidentState.OPEN, "🔴 Open: nobody has taken this on yet.", "🚨 {} is sending spam"),
         (
             IncidentState.ACKNOWLEDGED,
-            "🟡 Acknowledged by {} at 2026-03-02 12:00 UTC; still sending.",
+            "🟡 Acknowledged by {}, 2026-03-02 12:00 UTC; still sending.",
             "🚨 {} is sending spam",
         ),
         (
             IncidentState.SNOOZED,
-            "💤 Snoozed by {} at 2026-03-02 12:00 UTC until 2026-03-02 13:00 UTC.",
+            "💤 Snoozed by {}, 2026-03-02 12:00 UTC until 2026-03-02 13:00 UTC.",
             "🚨 {} is sending spam",
         ),
         (
             IncidentState.REMEDIED,
-            "🟢 Stopped by {} at 2026-03-02 12:00 UTC.",
+            "🟢 Stopped by {}, 2026-03-02 12:00 UTC.",
             "🛑 {} is sending spam",
         ),
         (
             IncidentState.FALSE_ALARM,
-            "⚪ False alarm, says {} at 2026-03-02 12:00 UTC.",
+            "⚪ False alarm, says {}, 2026-03-02 12:00 UTC.",
             "☑️ {}: false alarm",
         ),
         (IncidentState.CLOSED, "⚪ Closed: it is quiet.", "✅ {} sent spam"),
@@ -198,14 +198,14 @@ def test_a_remedied_incident_says_what_was_done(action: str, word: str) -> None:
     card = card_of(incident(IncidentState.REMEDIED), action)
     assert card.title == "🛑 anna@example.com sent spam"
     assert said(card).splitlines()[0] == (
-        f"🟢 {word} by anna@example.com at 2026-03-02 12:00 UTC. "
+        f"🟢 {word} by anna@example.com, 2026-03-02 12:00 UTC. "
         "anna@example.com can no longer send and still receives. 3 messages held."
     )
 
 
 def test_an_account_that_is_stopped_is_not_said_to_be_still_sending() -> None:
     text = said(card_of(incident(IncidentState.ACKNOWLEDGED), "stop"))
-    assert text.splitlines()[0].endswith("at 2026-03-02 12:00 UTC.")
+    assert text.splitlines()[0].endswith(", 2026-03-02 12:00 UTC.")
     assert "still sending" not in text
 
 

@@ -16,8 +16,8 @@ from bot.commands import CARD_ACTIONS, COMMAND, COMMANDS, Command
 from bot.dispatch import Dispatch, understand
 from bot.elements import Card, Points, plain
 from services.errors import BadArgument
+from services.intents import UNDO
 from services.people import Actor, Place, Role
-from services.pipeline import UNDO
 from services.remedies import REMEDIES
 from services.settings import AccessSettings, EmbeddedServerSettings, Settings
 

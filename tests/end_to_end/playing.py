@@ -27,6 +27,7 @@ from bot.workspace.member import MemberState
 from bot.workspace.reading import ShownMessage
 from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import AuditEntry
+from services.settings import EmbeddedServerSettings
 from tests.judge import block_faults, judge, specification
 
 ACCOUNT = LOUD.account
@@ -79,11 +80,12 @@ class Play:
         return [entry async for entry in self.app.audit.entries() if entry.action == action]
 
 
-def config_file(play: Play, folder: Path, **slack: Any) -> Path:
+def config_file(play: Play, **slack: Any) -> Path:
     """Write what a stage's bot is set up with as a configuration file; return its path."""
     settings = play.app.settings
     server = settings.mail_server[0]
     told = settings.slack
+    assert isinstance(server, EmbeddedServerSettings)
     assert told is not None
     assert told.app_token is not None
     tables: dict[str, dict[str, Any]] = {
@@ -113,7 +115,7 @@ def config_file(play: Play, folder: Path, **slack: Any) -> Path:
     for name, table in tables.items():
         # A JSON string, number or list of strings is one of TOML too.
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
-    file = folder / "spoolwarden.toml"
+    file = play.folder / "spoolwarden.toml"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return file
 
@@ -203,7 +205,7 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
             yield Play(set_up, people, stack)
     finally:
         logging.getLogger().removeHandler(errors)
-    assert errors.lines == []
+    assert not errors.lines, "\n".join(errors.lines)
     check_calls(set_up.workspace.journal)
 
 
@@ -211,6 +213,8 @@ def check_calls(journal: Iterable[Call]) -> None:
     """Judge every call; without the published description, only the blocks in them."""
     calls = list(journal)
     if specification() is None:
-        assert [fault for call in calls for fault in block_faults(call)] == []
+        found = [fault for call in calls for fault in block_faults(call)]
+        assert not found, "\n".join(found)
         pytest.skip("Slack's published description is not at hand: only blocks were judged.")
-    assert judge(calls) == []
+    found = judge(calls)
+    assert not found, "\n".join(found)

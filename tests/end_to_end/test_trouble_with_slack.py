@@ -30,7 +30,7 @@ async def test_an_outage_loses_nothing_and_leaves_one_alert_and_the_acts_in_orde
     assert await play.otto.wait(lambda state: alerts(state)) == [card]
     faults.down = False
     second = await play.otto.card_with(SECOND, f"{sent} messages in 5 min")
-    assert f"{sent} waiting, 0 held" in plain_text(second)
+    assert f"{sent} waiting (100% of the spool), 0 held" in plain_text(second)
     stopped = await play.otto.line(card, "60 messages held")
     acknowledged = await play.otto.line(card, "Acknowledged: somebody is on it")
     assert acknowledged.ts < stopped.ts

@@ -26,6 +26,7 @@ class EmbeddedHarness:
 
     domain = DOMAIN
     elsewhere = "elsewhere.test"
+    refuses_logins = True
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.clock = ManualClock(START)

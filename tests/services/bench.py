@@ -14,6 +14,7 @@ from services.audit import AuditLog
 from services.clock import ManualClock
 from services.detection.detector import Detector, Poll, open_key
 from services.detection.evidence import Evidence, Habit
+from services.intents import Intents
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import Announcement, AuditEntry, Incident, Intent
@@ -24,6 +25,7 @@ from services.rules import Rules
 from services.settings import AccessSettings, DetectionSettings, SafetySettings
 from services.store import Store
 from services.traffic import gather
+from services.upkeep import Upkeep
 
 from ..mail.harness import ANN, BOB, DOMAIN, EmbeddedHarness
 
@@ -60,9 +62,13 @@ class Bench:
         """Build what a restart of the bot builds anew."""
         detection = detection or DetectionSettings()
         self.detector = Detector(self.store, self.audit, self.clock, detection)
+        servers = {"mail": self.mail.server}
+        self.intents = Intents(self.store, self.clock)
+        self.upkeep = Upkeep(self.store, servers, self.audit, self.clock, self._changed)
         self.pipeline = Pipeline(
             store=self.store,
-            servers={"mail": self.mail.server},
+            intents=self.intents,
+            servers=servers,
             access=self.access,
             audit=self.audit,
             rules=Rules(self.safety),
@@ -137,7 +143,7 @@ class Bench:
     async def undo(
         self, outcome: Outcome, *, actor: Actor = OPERATOR, place: Place = CHANNEL
     ) -> Outcome:
-        undo_id = await self.pipeline.offer_undo(place, outcome.intent_id)
+        undo_id = await self.intents.offer_undo(place, outcome.intent_id)
         assert undo_id is not None
         return await self.pipeline.execute(actor, place, undo_id)
 

@@ -132,7 +132,7 @@ async def test_an_empty_log_is_whole(audit: AuditLog) -> None:
     assert await audit.verify() == Verdict(0, GENESIS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seq=_numbers, column=st.sampled_from(_COLUMNS), value=_values)
 def test_a_changed_field_is_found_at_its_entry(seq: int, column: str, value: object) -> None:
     if column == "incident_id":
@@ -142,14 +142,14 @@ def test_a_changed_field_is_found_at_its_entry(seq: int, column: str, value: obj
     assert f"BROKEN at entry {seq}" in verdict.sentence
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seq=_numbers, column=st.sampled_from(["prev_hash", "hash"]), value=_values)
 def test_a_changed_hash_is_found_at_its_entry(seq: int, column: str, value: object) -> None:
     verdict = _tampered((f"UPDATE auditentry SET {column} = ? WHERE seq = ?", (value, seq)))
     assert verdict.broken_at == seq
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seq=st.integers(1, _ENTRIES - 1))
 def test_a_dropped_entry_is_named(seq: int) -> None:
     verdict = _tampered(("DELETE FROM auditentry WHERE seq = ?", (seq,)))
@@ -157,7 +157,7 @@ def test_a_dropped_entry_is_named(seq: int) -> None:
     assert f"entry {seq} is missing" in verdict.sentence
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seq=st.integers(1, _ENTRIES - 1))
 def test_a_dropped_entry_is_found_when_the_later_ones_are_renumbered(seq: int) -> None:
     verdict = _tampered(
@@ -168,7 +168,7 @@ def test_a_dropped_entry_is_found_when_the_later_ones_are_renumbered(seq: int) -
     assert verdict.broken_at == seq
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(pair=st.lists(_numbers, min_size=2, max_size=2, unique=True))
 def test_swapped_entries_are_found_at_the_first_of_them(pair: list[int]) -> None:
     one, other = pair
@@ -193,7 +193,7 @@ def _inserted(seq: int, copied: int) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seq=_numbers, copied=_numbers)
 def test_an_inserted_copy_is_found(seq: int, copied: int) -> None:
     verdict = _tampered(*_inserted(seq, copied))
@@ -215,7 +215,7 @@ def test_an_entry_put_before_the_first_is_found(seq: int) -> None:
     assert "put in before it" in verdict.sentence
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seq=_numbers, subject=_texts)
 def test_a_forger_who_makes_a_new_hash_is_found_at_the_next_entry_or_by_the_head(
     seq: int, subject: str
@@ -249,23 +249,11 @@ def test_a_forger_who_makes_a_new_hash_is_found_at_the_next_entry_or_by_the_head
         assert verdict.head != head
 
 
-def test_entries_past_one_page_are_walked(tmp_path: Path) -> None:
-    file = tmp_path / "bot.db"
-
-    async def write() -> None:
-        async with open_store(file) as store, store.session() as session:
-            audit = AuditLog(store, ManualClock(START))
-            for number in range(1, 1004):
-                await audit.append(session, _line(number))
-
-    asyncio.run(write())
-    assert _verify(file).entries == 1003
-    raw = sqlite3.connect(file)
-    raw.execute("DROP TRIGGER auditentry_no_update")
-    raw.execute("UPDATE auditentry SET at = 'never' WHERE seq = 1002")
-    raw.commit()
-    raw.close()
-    assert _verify(file).broken_at == 1002
+@pytest.mark.parametrize("page", [1, 2, 3, 6, 7, 100])
+async def test_entries_past_one_page_are_walked(audit: AuditLog, page: int) -> None:
+    for number in range(1, 7):
+        await audit.write(_line(number))
+    assert [entry.seq async for entry in audit.entries(page=page)] == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +331,7 @@ async def test_hostile_texts_are_stored_and_the_chain_holds(audit: AuditLog, hos
 # -- exports ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(texts=st.lists(st.text(max_size=40), min_size=1, max_size=3))
 def test_the_hash_is_recomputed_from_an_exported_line_alone(texts: list[str]) -> None:
     async def exported() -> list[str]:

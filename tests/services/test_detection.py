@@ -190,6 +190,19 @@ async def test_a_forged_sender_of_an_account_that_sends_little_is_not_blamed(
     assert [i.sender for i in await bench.incidents()] == [ANN]
 
 
+@pytest.mark.parametrize("envelope_sender", [ANN, ""])
+async def test_mail_from_outside_blames_nobody_here_whatever_its_envelope_says(
+    bench: Bench, envelope_sender: str
+) -> None:
+    await bench.mail.submit(
+        None, [BOB], "Prize 1", times=2 * _BURST, envelope_sender=envelope_sender
+    )
+    assert (await bench.poll()).taken_in == 2 * _BURST
+    assert await bench.incidents() == []
+    assert await _recent(bench) == []
+    assert await _habits(bench) == {}
+
+
 async def test_the_evidence_tells_what_was_sent_and_from_where(bench: Bench) -> None:
     await bench.mail.submit(
         ANN, [f"r{n}@{ELSEWHERE}" for n in range(10)], "Prize 1", times=22, client_ip="192.0.2.1"
@@ -220,7 +233,6 @@ async def test_the_evidence_tells_what_was_sent_and_from_where(bench: Bench) -> 
         "from 3 addresses in 2 networks",
         "93% the same subject: “Prize 1”",
         "to 423 recipients",
-        "45 messages waiting: 96% of the spool",
     )
 
 
@@ -239,17 +251,17 @@ async def test_few_messages_from_many_networks_alert_and_from_one_do_not(bench: 
 
 async def test_a_normal_week_does_not_alert_and_makes_a_burst_stand_out(bench: Bench) -> None:
     for _ in range(7):
-        for number, subject in ((12, "Minutes"), (7, "Lunch"), (21, "Newsletter")):
+        for number, subject in ((6, "Minutes"), (3, "Lunch"), (11, "Newsletter")):
             await bench.burst(number, subject=subject)
             assert (await bench.poll()).opened == 0
             bench.pass_time(hours=3)
         bench.pass_time(hours=15)
-    await bench.burst(60)
+    await bench.burst(43)
     assert (await bench.poll()).opened == 0
-    # 21 are nothing new to this sender, so that it takes four times as many.
-    await bench.burst(30)
+    # 11 are nothing new to this sender, so that it takes four times as many.
+    await bench.burst(1)
     assert (await bench.poll()).opened == 1
-    assert (await bench.evidence()).reasons[0] == "90 messages in 5 min; usual: 12, at most 21"
+    assert (await bench.evidence()).reasons[0] == "44 messages in 5 min; usual: 6, at most 11"
 
 
 @pytest.mark.parametrize(
@@ -340,16 +352,12 @@ async def test_noise_within_the_quiet_time_starts_it_again(bench: Bench) -> None
 
 
 async def test_a_snooze_ends_by_itself_and_is_told_once(bench: Bench) -> None:
-    await bench.burst(_BURST)
-    await bench.poll()
-    incident = await bench.incident()
-    await bench.act(
-        "snooze", Target(account=ANN, lasting=timedelta(minutes=10)), incident_id=incident.id
-    )
+    target = Target(account=ANN, lasting=timedelta(minutes=10))
+    await bench.act("snooze", target, incident_id=await bench.alert())
     states = []
     for _ in range(4):
         bench.pass_time(minutes=4)
-        await bench.burst(_BURST)
+        await bench.burst(3)
         await bench.poll()
         states.append((await bench.incident()).state)
     assert states == [IncidentState.SNOOZED] * 2 + [IncidentState.OPEN] * 2
@@ -412,7 +420,8 @@ async def test_a_false_alarm_teaches_what_is_ordinary(bench: Bench) -> None:
     # Another sender has learnt nothing from it, and much more is an alert still.
     await bench.burst(_BURST, user=BOB)
     assert (await bench.poll()).opened == 1
-    await bench.burst(4 * (_BURST * 3 // 2))
+    for number in range(6):
+        await bench.burst(15, client_ip=f"198.51.{number}.7")
     assert (await bench.poll()).opened == 1
     assert [i.sender for i in await bench.incidents()] == [ANN, BOB, ANN]
 

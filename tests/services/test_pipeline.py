@@ -53,7 +53,7 @@ async def test_who_has_not_the_role_can_neither_ask_nor_confirm(bench: Bench, ac
         with pytest.raises(Refused, match="needs the role operator") as refused:
             await bench.propose(action, target, actor=actor)
         # A card's button is for everybody who sees it, hence for nobody in particular.
-        offer = await bench.pipeline.offer(CHANNEL, action, server="mail", target=target)
+        offer = await bench.intents.offer(CHANNEL, action, server="mail", target=target)
         with pytest.raises(Refused):
             await bench.pipeline.execute(actor, CHANNEL, offer)
         entries = (await bench.log())[-2:]
@@ -97,7 +97,7 @@ async def test_deleting_for_good_needs_an_admin_and_has_no_undo(bench: Bench) ->
     outcome = await bench.pipeline.execute(ADMIN, CHANNEL, proposal.intent_id, permanently)
     assert (outcome.sentence, outcome.undo_id) == ("For good: 1 message deleted.", None)
     assert await bench.queues() == {}
-    assert await bench.pipeline.offer_undo(CHANNEL, outcome.intent_id) is None
+    assert await bench.intents.offer_undo(CHANNEL, outcome.intent_id) is None
     entry = (await bench.log())[-2]
     assert (entry.phase, json.loads(entry.detail)["permanent"]) == ("intent", True)
 
@@ -106,19 +106,17 @@ async def test_deleting_for_good_needs_an_admin_and_has_no_undo(bench: Bench) ->
 
 
 @pytest.mark.parametrize("action", ["stop", "disable"])
-@pytest.mark.parametrize("account", [CEO, CEO.upper(), CEO.replace("c", "C")])
-async def test_a_protected_account_is_never_disabled(
-    bench: Bench, action: str, account: str
-) -> None:
-    with pytest.raises(Refused, match=r"safety\.protected_accounts"):
-        await bench.act(action, Target(account=account), actor=ADMIN)
-    offer = await bench.pipeline.offer(
-        CHANNEL, action, server="mail", target=Target(account=account)
-    )
-    with pytest.raises(Refused):
-        await bench.pipeline.execute(ADMIN, CHANNEL, offer)
+async def test_a_protected_account_is_never_disabled(bench: Bench, action: str) -> None:
+    for account in (CEO, CEO.upper(), CEO.replace("s", "ſ")):
+        with pytest.raises(Refused, match=r"safety\.protected_accounts"):
+            await bench.act(action, Target(account=account), actor=ADMIN)
+        offer = await bench.intents.offer(
+            CHANNEL, action, server="mail", target=Target(account=account)
+        )
+        with pytest.raises(Refused):
+            await bench.pipeline.execute(ADMIN, CHANNEL, offer)
     assert await bench.state(CEO) is UserState.ACTIVE
-    assert await bench.phases() == [("refused", action)] * 2
+    assert await bench.phases() == [("refused", action)] * 6
 
 
 async def test_a_protected_account_can_be_enabled_but_that_not_undone(bench: Bench) -> None:
@@ -160,25 +158,22 @@ async def test_nothing_that_may_be_blocked_is_a_refusal(bench: Bench) -> None:
     )
 
 
-@pytest.mark.parametrize("network", ["127.0.0.1", "::ffff:127.0.0.1", "10.1.2.3", "::/0"])
-async def test_no_button_and_no_form_gets_around_the_network_rules(
-    bench: Bench, network: str
-) -> None:
-    forbidden = (ip_network(network),)
-    offer = await bench.pipeline.offer(
-        CHANNEL, "block", server="mail", target=Target(networks=forbidden)
-    )
-    proposal = await bench.propose("block", Target(networks=(_NET,)))
-    for intent_id in (offer, proposal.intent_id):
+@pytest.mark.parametrize("way", ["button", "form"])
+async def test_no_button_and_no_form_gets_around_the_network_rules(bench: Bench, way: str) -> None:
+    for network in ("127.0.0.1", "::ffff:127.0.0.1", "10.1.2.3", "::/0"):
+        forbidden = Target(networks=(ip_network(network),))
+        if way == "button":
+            intent_id = await bench.intents.offer(CHANNEL, "block", server="mail", target=forbidden)
+        else:
+            intent_id = (await bench.propose("block", Target(networks=(_NET,)))).intent_id
+
+        def choose(_: Target, chosen: Target = forbidden) -> Target:
+            return chosen
+
         with pytest.raises(Refused, match=r"Nothing was blocked\.$"):
-            await bench.pipeline.execute(
-                ADMIN if intent_id == offer else OPERATOR,
-                CHANNEL,
-                intent_id,
-                lambda target: target.model_copy(update={"networks": forbidden}),
-            )
+            await bench.pipeline.execute(OPERATOR, CHANNEL, intent_id, choose)
     assert list(await bench.server.blocks()) == []
-    assert await bench.phases() == [("refused", "block")] * 2
+    assert await bench.phases() == [("refused", "block")] * 4
 
 
 class _Incapable(EmbeddedServer):
@@ -192,7 +187,7 @@ async def test_what_the_server_cannot_do_is_refused_with_its_reason(bench: Bench
     bench.mail.server = _Incapable(bench.mail.config, bench.clock)
     await bench.mail.start()
     bench.build()
-    with pytest.raises(NotCapable, match=r"^This server cannot hold mail\.$"):
+    with pytest.raises(NotCapable, match=r"^This server cannot hold mail\. Nothing was done\.$"):
         await bench.propose("stop", Target(account=ANN))
     assert (await _last(bench))[:2] == ("refused", "stop")
     assert await bench.state() is UserState.ACTIVE
@@ -222,22 +217,19 @@ async def _refused_button(
     assert await bench.state() is UserState.ACTIVE
 
 
-@pytest.mark.parametrize(
-    "intent_id",
-    ["", "forged", "x" * 100_000, "' OR 1=1 --", "a\0b", "\ud800", "../../x", "\n"],
-    ids=["empty", "forged", "huge", "sql", "nul", "surrogate", "path", "newline"],
-)
-async def test_a_forged_button_does_nothing_and_is_audited(bench: Bench, intent_id: str) -> None:
+_FORGED = ["", "forged", "x" * 100_000, "' OR 1=1 --", "a\0b", "\ud800", "../../x", "\n"]
+
+
+async def test_a_forged_button_does_nothing_and_is_audited(bench: Bench) -> None:
     await bench.propose("disable", Target(account=ANN))
-    await _refused_button(bench, ADMIN, CHANNEL, intent_id, _UNKNOWN)
+    for intent_id in _FORGED:
+        await _refused_button(bench, ADMIN, CHANNEL, intent_id, _UNKNOWN)
     assert (await bench.audit.verify()).broken_at is None
 
 
 @pytest.mark.parametrize("place", [_OTHER_CHANNEL, _ELSEWHERE])
 async def test_a_button_of_another_channel_does_nothing(bench: Bench, place: Place) -> None:
-    offer = await bench.pipeline.offer(
-        CHANNEL, "disable", server="mail", target=Target(account=ANN)
-    )
+    offer = await bench.intents.offer(CHANNEL, "disable", server="mail", target=Target(account=ANN))
     why = "This button belongs to another channel. Nothing was done."
     await _refused_button(bench, ADMIN, place, offer, why)
 
@@ -252,9 +244,7 @@ async def test_a_form_of_somebody_else_does_nothing(bench: Bench, actor: Actor) 
 async def test_a_form_is_good_for_its_minutes_and_a_card_for_its_days(bench: Bench) -> None:
     why = "This button is too old. Nothing was done; ask for it again with /spool."
     proposal = await bench.propose("disable", Target(account=ANN))
-    offer = await bench.pipeline.offer(
-        CHANNEL, "disable", server="mail", target=Target(account=ANN)
-    )
+    offer = await bench.intents.offer(CHANNEL, "disable", server="mail", target=Target(account=ANN))
     bench.pass_time(minutes=15)
     await _refused_button(bench, OPERATOR, CHANNEL, proposal.intent_id, why)
     bench.pass_time(days=7, minutes=-15)
@@ -263,7 +253,7 @@ async def test_a_form_is_good_for_its_minutes_and_a_card_for_its_days(bench: Ben
 
 async def test_a_card_keeps_its_button_until_it_is_used_or_too_old(bench: Bench) -> None:
     async def offer(target: Target, place: Place = CHANNEL) -> str:
-        return await bench.pipeline.offer(place, "disable", server="mail", target=target)
+        return await bench.intents.offer(place, "disable", server="mail", target=target)
 
     first = await offer(Target(account=ANN))
     assert await offer(Target(account=ANN)) == first
@@ -278,7 +268,7 @@ async def test_a_card_keeps_its_button_until_it_is_used_or_too_old(bench: Bench)
 
 async def test_a_button_for_one_person_is_always_a_new_one(bench: Bench) -> None:
     ids = [
-        await bench.pipeline.offer(
+        await bench.intents.offer(
             CHANNEL, "disable", server="mail", target=Target(account=ANN), actor=OPERATOR
         )
         for _ in range(2)
@@ -304,7 +294,7 @@ async def test_a_second_click_does_nothing_twice(bench: Bench) -> None:
 
 async def test_clicks_at_once_act_exactly_once(bench: Bench) -> None:
     incident_id = await bench.alert()
-    offer = await bench.pipeline.offer(
+    offer = await bench.intents.offer(
         CHANNEL, "stop", server="mail", target=Target(account=ANN), incident_id=incident_id
     )
     people = [OPERATOR, OTHER_OPERATOR, ADMIN, OPERATOR]
@@ -335,7 +325,7 @@ async def test_two_buttons_for_the_same_act_on_an_incident_act_once(
     buttons = [
         (
             place,
-            await bench.pipeline.offer(
+            await bench.intents.offer(
                 place, action, server="mail", target=Target(account=ANN), incident_id=incident_id
             ),
         )
@@ -371,10 +361,10 @@ async def test_an_undone_act_can_be_done_again(bench: Bench) -> None:
 async def test_an_account_that_was_let_go_can_be_stopped_again(bench: Bench) -> None:
     incident_id = await bench.alert()
     await bench.act("stop", Target(account=ANN), incident_id=incident_id)
-    assert list(await bench.pipeline.done_on(incident_id)) == ["stop"]
+    assert list(await bench.intents.done_on(incident_id)) == ["stop"]
     await bench.act("enable", Target(account=ANN), incident_id=incident_id)
     # Its card offers the stop again, and not the undo of the one that is overtaken.
-    assert list(await bench.pipeline.done_on(incident_id)) == ["enable"]
+    assert list(await bench.intents.done_on(incident_id)) == ["enable"]
     bench.pass_time(seconds=1)
     assert (await bench.act("stop", Target(account=ANN), incident_id=incident_id)).ok
     assert await bench.state() is UserState.NO_SENDING
@@ -385,7 +375,7 @@ async def test_an_account_that_was_let_go_can_be_stopped_again(bench: Bench) -> 
 async def test_an_act_is_undone_once_whichever_channels_button_is_used(bench: Bench) -> None:
     incident_id = await bench.alert()
     outcome = await bench.act("stop", Target(account=ANN), incident_id=incident_id)
-    there = await bench.pipeline.offer_undo(_OTHER_CHANNEL, outcome.intent_id)
+    there = await bench.intents.offer_undo(_OTHER_CHANNEL, outcome.intent_id)
     assert there is not None
     await bench.undo(outcome)
     await bench.act("stop", Target(account=ANN), incident_id=incident_id)
@@ -394,13 +384,13 @@ async def test_an_act_is_undone_once_whichever_channels_button_is_used(bench: Be
         await bench.pipeline.execute(ADMIN, _OTHER_CHANNEL, there)
     assert await bench.state() is UserState.NO_SENDING
     assert (await bench.server.counts()).held == 3
-    assert await bench.pipeline.offer_undo(CHANNEL, outcome.intent_id) is None
+    assert await bench.intents.offer_undo(CHANNEL, outcome.intent_id) is None
 
 
 async def test_two_undo_buttons_at_once_undo_once(bench: Bench) -> None:
     outcome = await bench.act("disable", Target(account=ANN))
     places = [CHANNEL, _OTHER_CHANNEL]
-    buttons = [await bench.pipeline.offer_undo(place, outcome.intent_id) for place in places]
+    buttons = [await bench.intents.offer_undo(place, outcome.intent_id) for place in places]
     results = await asyncio.gather(
         *(
             bench.pipeline.execute(OPERATOR, place, button or "")
@@ -414,8 +404,8 @@ async def test_two_undo_buttons_at_once_undo_once(bench: Bench) -> None:
 
 async def test_the_undo_button_of_a_channel_is_one_until_it_is_used(bench: Bench) -> None:
     outcome = await bench.act("disable", Target(account=ANN))
-    assert outcome.undo_id == await bench.pipeline.offer_undo(CHANNEL, outcome.intent_id)
-    assert outcome.undo_id != await bench.pipeline.offer_undo(_OTHER_CHANNEL, outcome.intent_id)
+    assert outcome.undo_id == await bench.intents.offer_undo(CHANNEL, outcome.intent_id)
+    assert outcome.undo_id != await bench.intents.offer_undo(_OTHER_CHANNEL, outcome.intent_id)
     for actor in (STRANGER, VIEWER):
         with pytest.raises(Refused):
             await bench.undo(outcome, actor=actor)
@@ -426,7 +416,7 @@ async def test_an_undo_is_good_for_a_week(bench: Bench) -> None:
     outcome = await bench.act("disable", Target(account=ANN))
     assert outcome.undo_id is not None
     bench.pass_time(days=7)
-    assert await bench.pipeline.offer_undo(CHANNEL, outcome.intent_id) is None
+    assert await bench.intents.offer_undo(CHANNEL, outcome.intent_id) is None
     with pytest.raises(Expired, match="too old"):
         await bench.pipeline.execute(OPERATOR, CHANNEL, outcome.undo_id)
     assert await bench.state() is UserState.NO_SENDING
@@ -527,24 +517,26 @@ async def test_whoever_acts_under_whatever_name_it_is_done_and_kept(
     assert (await bench.audit.verify()).broken_at is None
 
 
-@pytest.mark.parametrize(
-    "account",
-    [
-        "'; DROP TABLE intent; --@example.test",
-        "<@U1>@example.test",
-        "\u202eann@example.test",
-        "ann@example.test\r\nX: y",
-        "x" * 300 + "@example.test",
-        "ann%@example.test",
-    ],
-)
-async def test_hostile_accounts_are_only_names(bench: Bench, account: str) -> None:
-    await bench.deferred(1)
-    outcome = await bench.act("stop", Target(account=account))
-    assert "is no mailbox here" in outcome.sentence
-    assert "0 messages held" in outcome.sentence
+_HOSTILE_ACCOUNTS = [
+    "'; DROP TABLE intent; --@example.test",
+    "<@U1>@example.test",
+    "\u202eann@example.test",
+    "ann@example.test\r\nX: y",
+    "x" * 600 + "@example.test",
+    "ann%@example.test",
+    "%",
+]
+
+
+async def test_hostile_accounts_are_only_names(bench: Bench) -> None:
+    (queue_id,) = await bench.deferred(1)
+    for account in _HOSTILE_ACCOUNTS:
+        outcome = await bench.act("stop", Target(account=account))
+        assert "is no mailbox here" in outcome.sentence
+        assert "0 messages held" in outcome.sentence
+        assert (await bench.log())[-1].subject == account[:512]
     assert await bench.state() is UserState.ACTIVE
-    assert (await bench.log())[0].subject == account[:512]
+    assert await bench.queues() == {queue_id: Queue.DEFERRED}
 
 
 # -- a stop in the middle --------------------------------------------------------------------
@@ -568,7 +560,7 @@ async def test_an_act_cut_off_by_a_crash_is_told_and_can_be_done_again(bench: Be
     incident_id = await bench.alert()
 
     async def press() -> str:
-        return await bench.pipeline.offer(
+        return await bench.intents.offer(
             CHANNEL, "stop", server="mail", target=Target(account=ANN), incident_id=incident_id
         )
 
@@ -586,8 +578,8 @@ async def test_an_act_cut_off_by_a_crash_is_told_and_can_be_done_again(bench: Be
     await bench.mail.restart()
     version, changes = (await bench.incident()).version, bench.changes
     bench.build()
-    assert await bench.pipeline.recover() == 1
-    assert await bench.pipeline.recover() == 0
+    assert await bench.upkeep.recover() == 1
+    assert await bench.upkeep.recover() == 0
     intent = await bench.intent(button)
     assert intent.state is IntentState.INTERRUPTED
     assert "part of it may have been done" in intent.summary
@@ -614,7 +606,7 @@ async def test_an_act_cut_off_by_a_crash_is_told_and_can_be_done_again(bench: Be
 async def test_what_was_finished_or_never_begun_is_not_recovered(bench: Bench) -> None:
     await bench.propose("disable", Target(account=BOB))
     outcome = await bench.act("disable", Target(account=ANN))
-    assert await bench.pipeline.recover() == 0
+    assert await bench.upkeep.recover() == 0
     assert (await bench.intent(outcome.intent_id)).state is IntentState.DONE
 
 
@@ -628,13 +620,13 @@ async def test_deleted_messages_are_purged_after_the_kept_time_and_not_before(
     outcome = await bench.act("delete", Target(queue_ids=tuple(ids[:2])))
     assert outcome.undo_id is not None
     bench.pass_time(days=7, seconds=-1)
-    assert await bench.pipeline.purge() == 0
+    assert await bench.upkeep.purge() == 0
     assert len(await bench.queues()) == 3
     bench.pass_time(seconds=1)
-    assert await bench.pipeline.purge() == 2
+    assert await bench.upkeep.purge() == 2
     assert list(await bench.queues()) == ids[2:]
-    assert await bench.pipeline.purge() == 0
-    assert await bench.pipeline.offer_undo(CHANNEL, outcome.intent_id) is None
+    assert await bench.upkeep.purge() == 0
+    assert await bench.intents.offer_undo(CHANNEL, outcome.intent_id) is None
     with pytest.raises(Expired, match="too old"):
         await bench.pipeline.execute(OPERATOR, CHANNEL, outcome.undo_id)
     intent, result = (await bench.log())[2:4]
@@ -653,7 +645,7 @@ async def test_what_was_brought_back_is_not_purged(bench: Bench) -> None:
     await bench.act("restore", Target(queue_ids=(restored,)))
     await bench.act("move", Target(queue_ids=(moved,), folder="evidence"))
     bench.pass_time(days=8)
-    assert await bench.pipeline.purge() == 1
+    assert await bench.upkeep.purge() == 1
     assert set(await bench.queues()) == {undone, restored, moved}
 
 
@@ -667,7 +659,7 @@ async def test_what_is_deleted_anew_is_kept_as_long_as_the_later_deletion_says(
     await bench.act("restore", target)
     later = await bench.act("delete", target)
     bench.pass_time(days=5)
-    assert await bench.pipeline.purge() == 0
+    assert await bench.upkeep.purge() == 0
     assert (await bench.undo(later)).sentence == "1 message put back."
     assert await bench.queues() == {queue_id: Queue.DEFERRED}
 
@@ -679,6 +671,7 @@ async def test_a_server_that_is_gone_does_not_keep_the_others_from_being_purged(
     for name in ("gone", "mail"):
         pipeline = Pipeline(
             store=bench.store,
+            intents=bench.intents,
             servers={name: bench.server},
             access=bench.access,
             audit=bench.audit,
@@ -692,7 +685,7 @@ async def test_a_server_that_is_gone_does_not_keep_the_others_from_being_purged(
         )
         await pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id)
     bench.pass_time(days=7)
-    assert await bench.pipeline.purge() == 1
+    assert await bench.upkeep.purge() == 1
     assert await bench.queues() == {}
 
 
@@ -701,10 +694,10 @@ async def test_a_purge_waits_for_a_server_that_is_down(bench: Bench) -> None:
     await bench.act("delete", Target(queue_ids=tuple(ids)))
     bench.pass_time(days=7)
     await bench.mail.stop()
-    assert await bench.pipeline.purge() == 0
+    assert await bench.upkeep.purge() == 0
     await bench.mail.restart()
     bench.build()
-    assert await bench.pipeline.purge() == 1
+    assert await bench.upkeep.purge() == 1
 
 
 async def test_a_change_is_reported_to_the_chats(bench: Bench) -> None:

@@ -262,26 +262,24 @@ async def test_the_half_of_a_deletion_that_was_done_can_be_undone_or_is_purged(
     assert set((await bench.queues()).values()) == {Queue.DEFERRED}
     await bench.act("delete", Target(queue_ids=(one, three)))
     bench.pass_time(days=7)
-    assert await bench.pipeline.purge() == 1
+    assert await bench.upkeep.purge() == 1
     assert set(await bench.queues()) == {two, three}
 
 
 # -- accounts --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("before", list(UserState))
 @pytest.mark.parametrize("asked", [None, UserState.NO_SENDING, UserState.REFUSING])
-async def test_disable_and_its_undo_are_exact(
-    bench: Bench, before: UserState, asked: UserState | None
-) -> None:
-    await bench.server.set_user_state(ANN, before)
-    outcome = await bench.act("disable", Target(account=ANN, user_state=asked))
-    assert outcome.ok
-    assert await bench.state() is (asked or UserState.NO_SENDING)
-    assert not await _may_send(bench)
-    assert (await bench.undo(outcome)).ok
-    assert await bench.state() is before
-    assert await _may_send(bench) is (before is UserState.ACTIVE)
+async def test_disable_and_its_undo_are_exact(bench: Bench, asked: UserState | None) -> None:
+    for before in UserState:
+        await bench.server.set_user_state(ANN, before)
+        outcome = await bench.act("disable", Target(account=ANN, user_state=asked))
+        assert outcome.ok
+        assert await bench.state() is (asked or UserState.NO_SENDING)
+        assert not await _may_send(bench)
+        assert (await bench.undo(outcome)).ok
+        assert await bench.state() is before
+        assert await _may_send(bench) is (before is UserState.ACTIVE)
 
 
 async def test_refusing_refuses_mail_and_no_sending_does_not(bench: Bench) -> None:
@@ -292,15 +290,15 @@ async def test_refusing_refuses_mail_and_no_sending_does_not(bench: Bench) -> No
         await bench.mail.submit(BOB, [ANN], "hello")
 
 
-@pytest.mark.parametrize("before", list(UserState))
-async def test_enable_and_its_undo_are_exact(bench: Bench, before: UserState) -> None:
-    await bench.server.set_user_state(ANN, before)
-    outcome = await bench.act("enable", Target(account=ANN))
-    assert await bench.state() is UserState.ACTIVE
-    already = " (it was so already)" if before is UserState.ACTIVE else ""
-    assert outcome.sentence == f"{ANN} can send and receive again{already}."
-    await bench.undo(outcome)
-    assert await bench.state() is before
+async def test_enable_and_its_undo_are_exact(bench: Bench) -> None:
+    for before in UserState:
+        await bench.server.set_user_state(ANN, before)
+        outcome = await bench.act("enable", Target(account=ANN))
+        assert await bench.state() is UserState.ACTIVE
+        already = " (it was so already)" if before is UserState.ACTIVE else ""
+        assert outcome.sentence == f"{ANN} can send and receive again{already}."
+        await bench.undo(outcome)
+        assert await bench.state() is before
 
 
 @pytest.mark.parametrize("action", ["disable", "enable"])
@@ -477,6 +475,21 @@ async def test_undoing_a_stop_gives_back_the_acknowledgement(bench: Bench) -> No
     assert (await bench.incident()).state is IncidentState.REMEDIED
     await bench.undo(stop)
     assert (await bench.incident()).state is IncidentState.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("action", ["acknowledge", "snooze"])
+async def test_a_stopped_incident_stays_stopped_whoever_acknowledges_it_late(
+    bench: Bench, action: str
+) -> None:
+    incident_id = await bench.alert()
+    stop = await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    late = await bench.act(action, Target(account=ANN), incident_id=incident_id)
+    assert late.ok
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    await bench.undo(late)
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    await bench.undo(stop)
+    assert (await bench.incident()).state is IncidentState.OPEN
 
 
 async def test_undoing_a_move_or_a_block_says_nothing_of_the_incidents_state(

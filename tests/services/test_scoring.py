@@ -163,7 +163,6 @@ def test_the_reasons_tell_the_numbers() -> None:
         "from 14 addresses in 9 networks",
         "92% the same subject: “You won”",
         "to 36,800 recipients",
-        "1,500 messages waiting: 75% of the spool",
     )
 
 

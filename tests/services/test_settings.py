@@ -5,7 +5,6 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from pydantic_settings import SettingsError
 
 from services.errors import ConfigError
 from services.settings import Settings, load
@@ -189,9 +188,21 @@ def test_a_mistake_in_the_environment_is_named_without_the_secret_beside_it(
     assert "slack.typo: " in _sentence(tmp_path, _MINIMAL + _SLACK)
 
 
-@pytest.mark.xfail(strict=True, raises=SettingsError, reason="load() lets SettingsError through")
 def test_an_environment_value_that_is_no_json_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPOOLWARDEN_MAIL_SERVER", f'[{{"password": "{_CANARY}"')
     assert "mail_server" in _sentence(tmp_path, _MINIMAL)
+
+
+def test_each_kind_of_mail_server_has_its_own_settings(tmp_path: Path) -> None:
+    settings = _loaded(
+        tmp_path,
+        '[[mail_server]]\nname = "a"\n'
+        '[[mail_server]]\nkind = "postfix"\nname = "b"\nstate_directory = "/var/lib/x"\n',
+    )
+    assert [server.kind for server in settings.mail_server] == ["embedded", "postfix"]
+    assert "mail_server.0: kind is " in _sentence(tmp_path, '[[mail_server]]\nkind = "exim"\n')
+    assert "mail_server.0.domains: " in _sentence(
+        tmp_path, '[[mail_server]]\nkind = "postfix"\nstate_directory = "/x"\ndomains = ["x"]\n'
+    )

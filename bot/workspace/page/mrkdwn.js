@@ -12,7 +12,7 @@ const WORD = /[\p{L}\p{N}]/u;
 const ENTITY = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const SHORT_NAME = /^:([a-z0-9_+-]{1,40}):/;
 // A drawn bar: its filled part, its empty part, and perhaps a share in percent after it.
-const BAR = /^([█▉▊▋▌▍▎▏▐▓]*)([░▒ \u00A0]*)( *\d{1,3} ?%)?$/;
+const BAR = /^([█▉▊▋▌▍▎▏▐▓]*)([░▒ \u00A0]*)( *(?:<1|\d{1,3}) ?%)?$/;
 // How far an emphasis may span: the length of a section. Bounds the work on hostile text.
 const REACH = 3000;
 const SAFE = new Set(["http:", "https:", "mailto:"]);

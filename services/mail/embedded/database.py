@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from services.errors import ServerDown
 from services.mail.embedded.config import EmbeddedConfig
 from services.mail.embedded.tables import Base
+from services.sqlite import InUse, PromptConnection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -58,12 +59,14 @@ class Database:
         self._engine: AsyncEngine | None = None
         # SQLite has one writer; waiting here is first come first served, in SQLite it is not.
         self._writing = asyncio.Lock()
+        self._in_use = InUse()
 
     async def open(self) -> None:
         """Make the file and what tables are missing. Raises ServerDown if that cannot be done."""
         path = self._config.database
         engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}", connect_args={"timeout": BUSY_SECONDS}
+            f"sqlite+aiosqlite:///{path}",
+            connect_args={"timeout": BUSY_SECONDS, "factory": PromptConnection},
         )
         event.listen(engine.sync_engine, "connect", _set_up)
         event.listen(engine.sync_engine, "begin", _begin)
@@ -80,9 +83,10 @@ class Database:
             raise
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once the transactions under way have ended."""
         engine, self._engine = self._engine, None
         if engine is not None:
+            await self._in_use.over()
             await engine.dispose()
 
     @asynccontextmanager
@@ -91,8 +95,10 @@ class Database:
 
         Raises ServerDown, with nothing written, when the file cannot be used.
         """
-        async with self._writing, self._as_sentences(), self._open_engine().begin() as connection:
-            yield connection
+        async with self._writing, self._as_sentences():
+            with self._in_use.using():
+                async with self._open_engine().begin() as connection:
+                    yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -100,8 +106,9 @@ class Database:
 
         Raises ServerDown when the file cannot be used.
         """
-        async with self._as_sentences(), self._open_engine().connect() as plain:
-            yield await plain.execution_options(reading=True)
+        with self._in_use.using():
+            async with self._as_sentences(), self._open_engine().connect() as plain:
+                yield await plain.execution_options(reading=True)
 
     def _open_engine(self) -> AsyncEngine:
         if self._engine is None:

@@ -41,6 +41,7 @@ from services.mail.port import (
     User,
     UserState,
 )
+from services.tasks import end
 
 _log = logging.getLogger(__name__)
 
@@ -130,9 +131,7 @@ class EmbeddedServer:
             for session in list(self._shared.sessions):
                 session.refuse_and_close("421 4.3.2 The server is stopping")
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         await self._intake.stop()
         if self._shared is not None:
             for session in list(self._shared.sessions):

@@ -1,0 +1,165 @@
+"""Intents: what each button and form stands for, and which of them are still worth offering."""
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.clock import Clock
+from services.models import Announcement, Incident, IncidentState, Intent, IntentState
+from services.people import Actor, Place
+from services.remedies import REMEDIES, Target, Undo
+from services.store import Store
+
+UNDO = "undo"
+#: How long a card's button can be pressed before the card must be drawn anew.
+_OFFER_LASTS = timedelta(days=7)
+
+
+class Intents:
+    """Makes intents and looks them up; using one is the pipeline's."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def offer(
+        self,
+        place: Place,
+        action: str,
+        *,
+        server: str,
+        target: Target,
+        incident_id: int | None = None,
+        actor: Actor | None = None,
+    ) -> str:
+        """Return the intent id for a button that stays: the one there is, else a new one.
+
+        With ``actor`` only that person may use it, and it is always a new one.
+        """
+        now = self._clock.now()
+        async with self._store.session() as session:
+            if actor is None:
+                there = await session.exec(
+                    select(Intent.id).where(
+                        Intent.incident_id == incident_id,
+                        Intent.action == action,
+                        Intent.server == server,
+                        Intent.target == target.model_dump_json(),
+                        Intent.chat == place.chat,
+                        Intent.channel == place.channel,
+                        Intent.state == IntentState.OFFERED,
+                        col(Intent.bound_to).is_(None),
+                        col(Intent.expires_at) > now + _OFFER_LASTS / 2,
+                    )
+                )
+                if found := there.first():
+                    return found
+            intent = self.new(place, action, server, target, _OFFER_LASTS)
+            intent.incident_id = incident_id
+            intent.bound_to = actor.key if actor else None
+            session.add(intent)
+            return intent.id
+
+    async def offer_undo(self, place: Place, intent_id: str) -> str | None:
+        """Return the intent id of a button that undoes that act; None if it can't be undone."""
+        now = self._clock.now()
+        async with self._store.session() as session:
+            done = await session.get(Intent, intent_id)
+            if done is None or not _undoable(done) or (done.undo_until or now) <= now:
+                return None
+            there = await session.exec(
+                select(Intent.id).where(
+                    Intent.undo_of == intent_id,
+                    Intent.chat == place.chat,
+                    Intent.channel == place.channel,
+                    Intent.state == IntentState.OFFERED,
+                )
+            )
+            if found := there.first():
+                return found
+            undo = self.new(place, UNDO, done.server, Target(), timedelta(0))
+            undo.incident_id = done.incident_id
+            undo.undo_of = done.id
+            undo.target = done.target
+            undo.expires_at = done.undo_until or now
+            session.add(undo)
+            return undo.id
+
+    async def done_on(self, incident_id: int) -> dict[str, Intent]:
+        """Return the acts on an incident that stand, each remedy's newest, by its name."""
+        async with self._store.reading() as session:
+            incident = await session.get(Incident, incident_id)
+            rows = await session.exec(
+                select(Intent)
+                .where(
+                    Intent.incident_id == incident_id,
+                    Intent.state == IntentState.DONE,
+                    col(Intent.undone).is_(False),
+                    Intent.action != UNDO,
+                )
+                .order_by(col(Intent.finished_at))
+            )
+            return {
+                intent.action: intent
+                for intent in rows.all()
+                if not (REMEDIES[intent.action].once and overtaken(incident, intent))
+            }
+
+    async def original(self, intent: Intent) -> Intent | None:
+        """Return the act that this intent takes back, None if it is no undo."""
+        if intent.undo_of is None:
+            return None
+        async with self._store.reading() as session:
+            return await session.get(Intent, intent.undo_of)
+
+    def new(
+        self, place: Place, action: str, server: str, target: Target, lasts: timedelta
+    ) -> Intent:
+        """Return an intent that nobody has used; adding it to a session is the caller's."""
+        now = self._clock.now()
+        return Intent(
+            id=secrets.token_urlsafe(16),
+            action=action,
+            server=server,
+            chat=place.chat,
+            channel=place.channel,
+            created_at=now,
+            expires_at=now + lasts,
+            target=target.model_dump_json(),
+        )
+
+
+def _undoable(intent: Intent) -> bool:
+    return (
+        intent.undo is not None
+        and not intent.undone
+        and intent.state in (IntentState.DONE, IntentState.FAILED)
+    )
+
+
+def undo_of(intent: Intent) -> Undo:
+    """Return what must be known to take an act back."""
+    return Undo.model_validate_json(intent.undo or "{}")
+
+
+def overtaken(incident: Incident | None, done: Intent) -> bool:
+    """Tell whether an incident was opened again since, so that the act can be done anew."""
+    return (
+        incident is not None
+        and incident.state == IncidentState.OPEN
+        and incident.state_at is not None
+        and done.finished_at is not None
+        and incident.state_at >= done.finished_at
+    )
+
+
+async def touch(session: AsyncSession, intent: Intent) -> None:
+    """Have the lines that tell of this intent told anew."""
+    await session.exec(
+        update(Announcement)
+        .where(col(Announcement.intent_id) == intent.id)
+        .values(version=Announcement.version + 1)
+    )

@@ -1,0 +1,6 @@
+"""A Postfix server behind the port, asked with Postfix's own commands."""
+
+from services.mail.postfix.config import PostfixConfig
+from services.mail.postfix.server import Check, PostfixServer
+
+__all__ = ["Check", "PostfixConfig", "PostfixServer"]

@@ -1,0 +1,166 @@
+"""Lines of Postfix's log, read as hostile bytes.
+
+What a sender controls stands after the queue id and cannot hold a line end (Postfix logs
+a question mark for it), so a line is recognised by its beginning only.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from services.mail.embedded.headers import decode_header
+from services.mail.port import MAX_ADDRESS
+from services.mail.postfix.contents import client_ip
+
+_STAMP = rb"[0-9]{4}-[0-9-]{5}T\S{8,24}|[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}"
+_INTAKE = re.compile(
+    rb"[^\[\s]*\[(?P<ip>[^\]\s]*)\](?::\d+)?(?:, sasl_method=[^,]*)?"
+    rb"(?:, sasl_username=(?P<user>.*?))?(?:, sasl_sender=.*?)?"
+    rb"(?P<again>, orig_queue_id=.*?)?(?:, orig_client=[^\[\s]*\[(?P<first>[^\]\s]*)\].*)?\Z"
+)
+_QUEUED = re.compile(
+    rb"(?P<sender>.*)>, size=(?P<size>\d+), nrcpt=(?P<nrcpt>\d+) \(queue active\)\Z"
+)
+_SUBJECT = re.compile(rb"subject:[ \t]*(.*)\Z", re.IGNORECASE | re.DOTALL)
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+         b"Dec"), 1,
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A client began to hand over a message. ``again``: this server had it before."""
+
+    queue_id: str
+    at: datetime
+    ip: str | None
+    user: str | None
+    again: bool
+    origin: bytes  # how the client is called in later lines of the same message
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A header check told a message's subject."""
+
+    queue_id: str
+    raw: bytes
+
+    def text(self, origin: bytes) -> str:
+        """Return the subject; what is logged after it begins with the client's name."""
+        return decode_header(_UNFOLD.sub(b"?= =?", self.raw.partition(b" from " + origin)[0]))
+
+
+# A folded header's line end is logged as a question mark.
+_UNFOLD = re.compile(rb"\?=\?[ \t]+=\?")
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The queue manager took a message on: the first time, it has been accepted."""
+
+    queue_id: str
+    at: datetime
+    sender: str
+    size: int
+    recipients: int
+
+
+Event = Intake | Subject | Queued
+
+
+class LineParser:
+    """Finds the lines of one Postfix instance in a log that others may write to as well."""
+
+    def __init__(self, syslog_name: str, zone: tzinfo | None) -> None:
+        name = re.escape(syslog_name.encode())
+        self._zone = zone
+        self._line = re.compile(
+            rb"^(" + _STAMP + rb") \S+ " + name + rb"(?:/[^\s\[\]/:]+)*\[[0-9]+\]: "
+            rb"([0-9A-Za-z]{6,64}): (client=|from=<|uid=|(?:info|warning): header )([^\n]*)$",
+            re.MULTILINE,
+        )
+        self._stamps: dict[bytes, datetime] = {}
+
+    def events(self, lines: bytes, written: datetime) -> Iterator[tuple[int, int, Event]]:
+        """Yield what whole lines tell: where the line begins and ends, and the event.
+
+        ``written`` is when the file was last written: stamps without a year are before it.
+        """
+        for found in self._line.finditer(lines):
+            event = self._event(found, written)
+            if event is not None:
+                yield found.start(), found.end() + 1, event
+
+    def _event(self, found: re.Match[bytes], written: datetime) -> Event | None:
+        stamp, id_, kind, rest = found.groups()
+        queue_id = id_.decode("ascii")
+        if kind == b"from=<":
+            queued = _QUEUED.match(rest)
+            at = None if queued is None else self._moment(stamp, written)
+            if queued is None or at is None:
+                return None
+            sender = queued["sender"].decode("utf-8", "replace")[:MAX_ADDRESS]
+            return Queued(queue_id, at, sender, int(queued["size"]), int(queued["nrcpt"]))
+        if kind not in (b"client=", b"uid="):
+            subject = _SUBJECT.match(rest)
+            return None if subject is None else Subject(queue_id, subject[1])
+        at = self._moment(stamp, written)
+        if at is None:
+            return None
+        if kind == b"uid=":  # handed over by a program of this machine
+            return Intake(queue_id, at, None, None, again=False, origin=b"local;")
+        client = _INTAKE.match(rest)
+        if client is None:
+            return None
+        user = client["user"]
+        return Intake(
+            queue_id=queue_id,
+            at=at,
+            ip=client_ip(client["first"] or client["ip"]),
+            user=user.decode("utf-8", "replace")[:MAX_ADDRESS] if user else None,
+            again=client["again"] is not None,
+            origin=rest.partition(b"]")[0] + b"]",
+        )
+
+    def _moment(self, stamp: bytes, written: datetime) -> datetime | None:
+        known = self._stamps.get(stamp)
+        if known is not None and abs((written - known).days) < 180:
+            return known
+        try:
+            moment = self._read(stamp, written)
+        except (ValueError, KeyError, OverflowError):
+            return None
+        if len(self._stamps) > 1000:
+            self._stamps.clear()
+        self._stamps[stamp] = moment
+        return moment
+
+    def _read(self, stamp: bytes, written: datetime) -> datetime:
+        if stamp[:1].isdigit():
+            moment = datetime.fromisoformat(stamp.decode("ascii"))
+            return self._zoned(moment) if moment.tzinfo is None else moment.astimezone(UTC)
+        month, day = _MONTHS[stamp[:3]], int(stamp[4:6])
+        hour, minute, second = (int(part) for part in stamp[7:].split(b":"))
+        # No year: the latest one that is not after the file was written. A leap second or
+        # a clock set back may seem to be; a day's grace covers both, and zones.
+        for year in range(written.year + 1, written.year - 9, -1):
+            try:
+                moment = datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001
+            except ValueError:
+                if (month, day) != (2, 29):
+                    raise
+                continue
+            zoned = self._zoned(moment)
+            if (zoned - written).total_seconds() <= 86400:
+                return zoned
+        raise ValueError(stamp)
+
+    def _zoned(self, moment: datetime) -> datetime:
+        local = moment.astimezone() if self._zone is None else moment.replace(tzinfo=self._zone)
+        return local.astimezone(UTC)

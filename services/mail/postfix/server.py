@@ -1,0 +1,382 @@
+"""A Postfix server behind the port: its own commands, its log, and the tables it asks."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_network
+from zoneinfo import ZoneInfo
+
+from services.clock import Clock
+from services.errors import BadArgument, MailServerError, NotCapable, ServerDown
+from services.mail.embedded.preview import MAX_PARSED, headers_of, text_and_attachments
+from services.mail.port import (
+    ABLE,
+    Block,
+    Capabilities,
+    Capability,
+    MessageResult,
+    Network,
+    Page,
+    Preview,
+    SenderQueued,
+    SpoolCounts,
+    SpoolQuery,
+    Submission,
+    User,
+    UserState,
+)
+from services.mail.postfix.access import AccessTables
+from services.mail.postfix.asked import Setup, read
+from services.mail.postfix.blocks import BlockList
+from services.mail.postfix.commands import LocalRunner, Runner
+from services.mail.postfix.config import PostfixConfig
+from services.mail.postfix.lines import LineParser
+from services.mail.postfix.log import SubmissionLog
+from services.mail.postfix.programs import Programs
+from services.mail.postfix.spool import Spool
+from services.mail.postfix.state import State
+from services.mail.postfix.users import Users
+
+_log = logging.getLogger(__name__)
+
+_TIDY_EVERY = timedelta(hours=1)
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
+# A short id with an inode no file system gives out.
+_NO_MESSAGE = "00000FFFFFFFFFFFF"
+_NO_DELETION = Capability(
+    able=False,
+    why="Postfix keeps neither logins nor mailboxes, so accounts are deleted where those are kept.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Whether one thing the module needs is there; ``why`` is a sentence where it is not."""
+
+    what: str
+    good: bool
+    why: str = ""
+
+
+class PostfixServer:
+    """A Postfix server; serves :class:`~services.mail.port.MailServer`.
+
+    Between :meth:`start` and :meth:`stop` it can be used. Postfix itself is not started
+    or stopped by it, and what was disabled or blocked stays so without it.
+    """
+
+    def __init__(self, config: PostfixConfig, clock: Clock, runner: Runner | None = None) -> None:
+        self._config = config
+        self._clock = clock
+        self._runner = runner or LocalRunner(config.name, config.timeout)
+        self._programs = Programs(config)
+        self._state = State(config.name, config.state_directory / "state.db")
+        self._tables = AccessTables(config.name, config.state_directory)
+        self._blocks = BlockList(config.name, config.block_file, self._tables, clock)
+        self._users = Users(config, self._runner, self._programs)
+        self._spool = Spool(config.name, self._runner, self._programs, self._state, clock)
+        zone = None if config.log_zone is None else ZoneInfo(config.log_zone)
+        self._log = SubmissionLog(
+            config.name,
+            config.log,
+            LineParser(config.syslog_name, zone),
+            clock,
+            config.history,
+            self._state.remember,
+        )
+        self._reading_log = asyncio.Lock()
+        self._capabilities = Capabilities(
+            set_password=self._users.set_password, delete_user=_NO_DELETION
+        )
+        self._tidied = clock.now()
+
+    # -- life ------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the state, and look at what Postfix is set up to ask. Raises ServerDown."""
+        try:
+            await asyncio.to_thread(self._state.open)
+            await asyncio.to_thread(self._tables.open)
+            await asyncio.to_thread(self._blocks.in_force)  # and the tables made from it
+            self._capabilities = await self._look()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close the state. Nothing changes for Postfix."""
+        await asyncio.to_thread(self._tables.close)
+        await asyncio.to_thread(self._state.close)
+
+    def sudoers(self, user: str) -> str:
+        """Return the lines of a sudoers file that allow what this module calls as root."""
+        return self._programs.sudoers(user)
+
+    def main_cf(self) -> str:
+        """Return the lines of main.cf that make Postfix ask the tables of this module."""
+        return self._tables.main_cf()
+
+    async def check(self) -> list[Check]:
+        """Try each thing the module needs, changing nothing."""
+        able = self._capabilities = await self._look()
+        checks = [
+            await self._tried("Postfix is running", self.healthy()),
+            await self._tried("list the queue", self._spool.counts()),
+            await self._ran("hold, release and delete messages", self._programs.act("-h")),
+            await self._read_a_message(),
+            await self._tried("read the log", self._try_log()),
+        ]
+        if self._config.sasldb is not None:
+            checks.append(await self._ran("list logins", self._programs.logins()))
+        for what, capability in (
+            ("disable a user", able.no_sending),
+            ("refuse a user's mail", able.refusing),
+            ("block addresses", able.block),
+        ):
+            checks.append(Check(what, capability.able, capability.why))
+        if self._config.sasldb is not None:
+            checks.append(Check("set passwords", able.set_password.able, able.set_password.why))
+        return checks
+
+    # -- the port --------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name from the configuration."""
+        return self._config.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What Postfix was set up for when this was started, or last checked."""
+        return self._capabilities
+
+    async def own_networks(self) -> tuple[Network, ...]:
+        """Return the addresses of the machine, and those main.cf says are Postfix's outside."""
+        found: set[Network] = {ip_network("127.0.0.0/8"), ip_network("::1")}
+        machine = await self._runner.run(["hostname", "-I"])
+        told = await self._told(self._programs.settings("inet_interfaces", "proxy_interfaces"))
+        for word in re.split(r"[\s,]+", machine.out.decode("ascii", "replace") + told):
+            try:
+                found.add(ip_network(word.strip("[]")))
+            except ValueError:
+                continue  # "all", a host name
+        return tuple(sorted(found, key=lambda network: (network.version, network)))
+
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
+        """Return accepted messages after the cursor, in the order of the log."""
+        async with self._reading_log:
+            found = await asyncio.to_thread(self._log.after, after, limit)
+        await self._tidy()
+        return found
+
+    async def counts(self) -> SpoolCounts:
+        """Return how full the queue is."""
+        return await self._spool.counts()
+
+    async def top_queued(self, limit: int) -> Sequence[SenderQueued]:
+        """Return the senders with most messages waiting; senders are case-folded."""
+        return await self._spool.top_queued(limit)
+
+    async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
+        """Return one page; ``arrived_after`` is included, ``arrived_before`` is not."""
+        return await self._spool.search(query, offset, limit)
+
+    async def matching_ids(self, query: SpoolQuery, *, limit: int) -> tuple[str, ...]:
+        """Return the queue ids of matching messages, oldest first."""
+        return await self._spool.matching_ids(query, limit)
+
+    async def preview(self, queue_id: str) -> Preview | None:
+        """Return the head of one message, parsed from its first MiB."""
+        raw = await self._spool.head(queue_id, MAX_PARSED)
+        message = None if raw is None else await self._spool.message(queue_id)
+        if message is None or raw is None:
+            return None
+        headers = await asyncio.to_thread(headers_of, raw)
+        text, attachments = await asyncio.to_thread(text_and_attachments, raw)
+        return Preview(message, headers, text, attachments)
+
+    async def raw(self, queue_id: str) -> bytes | None:
+        """Return one message as it was accepted, byte for byte but for its line ends: CRLF."""
+        return await self._spool.raw(queue_id)
+
+    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+        """Hold; one being delivered this moment may still go out, as postsuper(1) says."""
+        return await self._spool.hold(queue_ids)
+
+    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+        """Put held ones in the deferred queue, which Postfix looks at every few minutes."""
+        return await self._spool.release(queue_ids)
+
+    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+        """Hold and note the folder. Raises BadArgument for an unfit name."""
+        return await self._spool.move(queue_ids, folder)
+
+    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+        """Put quarantined ones back where they came from; an active one becomes deferred."""
+        return await self._spool.restore(queue_ids)
+
+    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+        """Delete for good."""
+        return await self._spool.delete(queue_ids)
+
+    async def folders(self) -> dict[str, int]:
+        """Return each quarantine folder that holds messages, and how many."""
+        return await self._spool.folders()
+
+    async def user(self, address: str) -> User | None:
+        """Return one user. Postfix does not tell who is connected."""
+        name = await self._users.find(address)
+        if name is None:
+            return None
+        return User(name, await asyncio.to_thread(self._tables.state, name))
+
+    async def set_user_state(self, address: str, state: UserState) -> UserState:
+        """Set what a user may do: each MAIL and RCPT after this returns is asked about."""
+        able = self._capabilities
+        _must_be_able(able.refusing if state is UserState.REFUSING else able.no_sending)
+        name = await self._users.must_find(address)
+        addresses = await self._addresses(name) if state is UserState.REFUSING else []
+        return await asyncio.to_thread(self._tables.set_state, name, state, addresses)
+
+    async def set_password(self, address: str, password: str) -> None:
+        """Change a password. An open session goes on until it ends: disable the user, too."""
+        await self._users.change_password(address, password)
+
+    async def delete_user(self, address: str) -> None:
+        """Refuse: Postfix has no users of its own."""
+        raise NotCapable(_NO_DELETION.why)
+
+    async def blocks(self) -> Sequence[Block]:
+        """Return the block list as now in force."""
+        return await asyncio.to_thread(self._blocks.in_force)
+
+    async def block(
+        self, network: Network, *, reason: str, lasting: timedelta | None
+    ) -> Block | None:
+        """Refuse SMTP from a network. Raises BadArgument if it would end before it began."""
+        _must_be_able(self._capabilities.block)
+        if lasting is not None and lasting <= timedelta(0):
+            raise BadArgument("A block lasts a positive time.")
+        return await asyncio.to_thread(self._blocks.add, network, reason, lasting)
+
+    async def unblock(self, network: Network) -> Block | None:
+        """Lift a block."""
+        _must_be_able(self._capabilities.block)
+        return await asyncio.to_thread(self._blocks.lift, network)
+
+    async def healthy(self) -> str:
+        """Tell whether Postfix runs and how much it holds."""
+        status = await self._runner.run(self._programs.status())
+        if status.code != 0:
+            raise ServerDown(
+                f"Postfix of the mail server {self.name} is not running, or the bot may not ask: "
+                f"{status.complaint}. Start it, or check the bot's rights there."
+            )
+        number = (await self._told(self._programs.settings("mail_version"))).strip()
+        counts = await self._spool.counts()
+        held = counts.waiting + counts.held + counts.quarantine
+        plural = "" if held == 1 else "s"
+        return f"Postfix {number} of mail server {self.name} runs, spool {held} message{plural}"
+
+    # -- inside ----------------------------------------------------------------------
+
+    async def _look(self) -> Capabilities:
+        """Find out which of our tables Postfix asks."""
+        setup = read(
+            await self._told(self._programs.settings_set()),
+            await self._told(self._programs.services()),
+            await self._told(self._programs.services_set()),
+        )
+        no_sending = self._no_sending(setup)
+        recipients = str(self._tables.recipients)
+        refusing = self._asked(setup, "check_recipient_access", recipients)
+        block = self._asked(setup, "check_client_access", str(self._tables.clients))
+        return Capabilities(
+            no_sending=no_sending,
+            refusing=refusing if no_sending.able else no_sending,
+            set_password=self._users.set_password,
+            delete_user=_NO_DELETION,
+            block=block,
+            block_expiry=block,
+        )
+
+    def _no_sending(self, setup: Setup) -> Capability:
+        check, table = "check_sasl_access", str(self._tables.logins)
+        silent = setup.silent(check, table)
+        if silent:
+            return Capability(
+                able=False,
+                why=f"Users cannot be disabled on {self.name}: its service {silent[0]} takes "
+                f"logins and does not ask {check} sqlite:{table} before it permits them.",
+            )
+        return ABLE if setup.takes_logins else self._asked(setup, check, table)
+
+    def _asked(self, setup: Setup, check: str, table: str) -> Capability:
+        if setup.asks(check, table):
+            return ABLE
+        return Capability(
+            able=False,
+            why=f"Postfix of {self.name} does not ask the bot's table for this: no service asks "
+            f"{check} sqlite:{table} before it permits the client.",
+        )
+
+    async def _told(self, command: Sequence[str]) -> str:
+        """Return what postconf prints."""
+        end = await self._runner.run(command)
+        if end.code != 0:
+            raise ServerDown(
+                f"postconf failed on the mail server {self.name}: {end.complaint}. "
+                "Nothing was changed; check that Postfix is installed there."
+            )
+        return end.out.decode("utf-8", "replace")
+
+    async def _addresses(self, name: str) -> list[str]:
+        """Return the addresses of a user: of a name without a domain, one in each local one."""
+        if "@" in name:
+            return [name]
+        told = await self._told(self._programs.settings("myorigin", "mydestination"))
+        words = re.split(r"[\s,]+", told)
+        domains = {word.lower() for word in words if _DOMAIN.match(word)}
+        return [f"{name}@{domain}" for domain in sorted(domains)]
+
+    async def _tidy(self) -> None:
+        now = self._clock.now()
+        try:
+            await asyncio.to_thread(self._blocks.in_force)  # takes out what expired
+            if now - self._tidied >= _TIDY_EVERY:
+                self._tidied = now
+                await asyncio.to_thread(self._state.forget, int(now.timestamp()))
+        except ServerDown as error:  # no reason to lose sight of what is being sent
+            _log.warning("tidying up: %s", error)
+
+    async def _tried(self, what: str, trial: Awaitable[object]) -> Check:
+        try:
+            await trial
+        except MailServerError as error:
+            return Check(what, good=False, why=str(error))
+        return Check(what, good=True)
+
+    async def _ran(self, what: str, command: Sequence[str]) -> Check:
+        try:
+            end = await self._runner.run(command)
+        except ServerDown as error:
+            return Check(what, good=False, why=str(error))
+        if end.code == 0:
+            return Check(what, good=True)
+        return Check(what, good=False, why=f"{command[0]} failed: {end.complaint}.")
+
+    async def _read_a_message(self) -> Check:
+        """Ask for a message that cannot be there: only a refusal is a failure."""
+        return await self._tried("read a message", self._spool.head(_NO_MESSAGE, MAX_PARSED))
+
+    async def _try_log(self) -> None:
+        async with self._reading_log:
+            await asyncio.to_thread(self._log.readable)
+
+
+def _must_be_able(capability: Capability) -> None:
+    if not capability.able:
+        raise NotCapable(capability.why)

@@ -1,0 +1,61 @@
+"""spoolwarden check against a running workspace: what is well, and what to do where it isn't."""
+
+from bot.workspace import ChannelSpec, Member, Workspace
+from bot.workspace.values import BOT_SCOPES
+from tests.end_to_end.playing import Play, command, config_file
+
+
+async def _findings(play: Play, **slack: str) -> tuple[int | None, dict[str, str]]:
+    process = await command("check", "--config", str(config_file(play, **slack)))
+    out, err = await process.communicate()
+    assert err == b""
+    lines = out.decode().splitlines()
+    return process.returncode, {line.partition(": ")[0]: line for line in lines}
+
+
+async def test_all_is_well_then_a_wrong_token_channel_and_app_token_are_named(play: Play) -> None:
+    await play.app.stop()
+    code, found = await _findings(play)
+    assert code == 0, found
+    assert {line[:4] for line in found.values()} == {"ok  "}
+    assert found["ok   Slack channel"] == "ok   Slack channel: #mail-ops, the bot is in it"
+    assert "opens Socket Mode connections" in found["ok   Slack app token"]
+    assert "1 admins, 1 operators, 1 viewers" in found["ok   access"]
+    code, found = await _findings(play, bot_token="xoxb-wrong")
+    assert code == 1
+    assert "Slack answers invalid_auth. Copy it (xoxb-…)" in found["FIX  Slack bot token"]
+    code, found = await _findings(play, channel="C0NOWHERE", app_token="xapp-wrong")
+    assert code == 1
+    assert "Slack answers channel_not_found" in found["FIX  Slack channel"]
+    assert "Make one with connections:write" in found["FIX  Slack app token"]
+
+
+async def test_a_missing_scope_and_a_channel_without_the_bot_are_named(play: Play) -> None:
+    await play.app.stop()
+    async with Workspace(
+        members=(Member("U0OTTO", "otto", "Otto Brandt"),),
+        channels=(ChannelSpec("elsewhere", bot_is_member=False),),
+        scopes=BOT_SCOPES,
+    ) as other:
+        code, found = await _findings(play, **_reach(other))
+        assert code == 1
+        told = found["FIX  Slack channel"]
+        assert "The bot is not in #elsewhere: type /invite @Spoolwarden there." in told
+    async with Workspace(
+        members=(), channels=("mail-ops",), scopes=BOT_SCOPES - {"groups:history"}
+    ) as other:
+        code, found = await _findings(play, **_reach(other))
+        assert code == 1
+        told = found["FIX  Slack scopes"]
+        assert "missing: groups:history (the same in a private channel)" in told
+        assert "reinstall the app" in told
+
+
+def _reach(workspace: Workspace) -> dict[str, str]:
+    (channel,) = (c.id for c in workspace.store.channels.values() if c.im_with is None)
+    return {
+        "api_url": workspace.base_url,
+        "bot_token": workspace.bot_token,
+        "app_token": workspace.app_token,
+        "channel": channel,
+    }

@@ -1,0 +1,113 @@
+"""A bot that stops, or is killed, and is started again on what it left."""
+
+import asyncio
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from bot.drill.hands import Hands
+from bot.workspace.reading import ShownMessage, find_button, plain_text
+from services.audit import Phase
+from services.mail.port import UserState
+from services.sqlite import PromptConnection
+from services.tasks import end
+
+from .playing import ACCOUNT, Play, alerts, command, config_file, locked
+
+
+async def test_after_a_restart_there_is_one_alert_and_its_old_buttons_work(play: Play) -> None:
+    await play.spam()
+    before = await play.otto.alert(ACCOUNT)
+    await play.app.stop()
+    await play.start_bot()
+    await play.stage.workspace.until_app_connected()
+    await play.otto.press(before, "Stop sending")
+    await play.otto.line(before, "60 messages held")
+    stopped = await play.otto.card_with(ACCOUNT, "Undo stop")
+    await play.app.stop()
+    await play.start_bot()
+    await play.stage.workspace.until_app_connected()
+    form = await play.otto.press_for_form(stopped, "Undo stop")
+    assert "60 messages released" in await play.otto.choose(form)
+    user = await play.stage.server.user(ACCOUNT)
+    assert user is not None
+    assert user.state is UserState.ACTIVE
+    assert (await play.waiting(), await play.held()) == (60, 0)
+    assert [m.ts for m in await play.otto.wait(lambda state: alerts(state))] == [before.ts]
+    assert (await play.app.audit.verify()).broken_at is None
+
+
+async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_it_again(
+    play: Play,
+) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    await play.app.stop()
+    bot = await command("run", "--config", str(config_file(play)))
+    try:
+        await play.stage.workspace.until_app_connected()
+        async with locked(play.folder / "mail.db"):
+            await play.otto.press(card, "Stop sending")
+            await play.otto.line(card, "otto is stopping its sending")
+            bot.kill()
+            await bot.communicate()
+    finally:
+        if bot.returncode is None:
+            bot.kill()
+            await bot.communicate()
+    await play.start_bot()
+    await play.stage.workspace.until_app_connected()
+    line = await play.otto.line(card, "was stopped in the middle of this")
+    assert "It is safe to do it again" in plain_text(line)
+    assert [entry.phase for entry in await play.audited("stop")] == [Phase.INTENT, Phase.RESULT]
+    again = await _other_button(play.otto, card)
+    await play.otto.press(again, "Stop sending")
+    await play.otto.line(card, "60 messages held")
+    assert (await play.waiting(), await play.held()) == (0, 60)
+
+
+async def _other_button(otto: Hands, card: ShownMessage) -> ShownMessage:
+    """Return the card once its button is another than the one that is used up."""
+    used = find_button(card, "Stop sending").element["value"]
+    return await otto.wait(
+        lambda state: next(
+            (
+                m
+                for m in alerts(state)
+                if m.ts == card.ts and find_button(m, "Stop sending").element["value"] != used
+            ),
+            None,
+        )
+    )
+
+
+def test_a_closed_connection_locks_nobody_out_although_a_statement_is_unfinished(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "some.db"
+    left = sqlite3.connect(file, isolation_level=None, factory=PromptConnection)
+    left.execute("CREATE TABLE number (value INTEGER)")
+    left.execute("INSERT INTO number VALUES (1), (2)")
+    left.execute("BEGIN IMMEDIATE")
+    unfinished = left.execute("SELECT value FROM number")
+    assert unfinished.fetchone() == (1,)
+    left.close()
+    left.close()
+    other = sqlite3.connect(file, isolation_level=None, timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+async def test_a_task_that_a_library_makes_miss_its_cancellation_is_ended_all_the_same() -> None:
+    begun = asyncio.Event()
+
+    async def misses_the_first() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            begun.set()
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(misses_the_first())
+    await begun.wait()
+    await end([task])
+    assert task.cancelled()

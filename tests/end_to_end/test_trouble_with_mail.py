@@ -1,0 +1,76 @@
+"""A mail server that is slow, or away: people are told, and nothing is lost or done twice."""
+
+import asyncio
+import logging
+
+import pytest
+
+from bot.workspace.reading import plain_text
+from services.audit import Phase
+from services.mail.build import Embedded
+from services.settings import EmbeddedServerSettings
+
+from .playing import ACCOUNT, Play, alerts, locked, until
+
+
+async def test_an_act_on_a_slow_mail_server_opens_a_window_in_time_and_fills_it(
+    play: Play,
+) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    async with locked(play.folder / "mail.db"):
+        # The workspace refuses a window that is opened more than 3 s after the click.
+        working = await play.otto.press_for_form(card, "Stop sending")
+        assert "Working on it" in plain_text(working)
+        await play.otto.line(card, "otto is stopping its sending")
+        assert await play.waiting() == 60
+    await play.otto.wait(
+        lambda state: (
+            state.view and state.view.id == working.id and "Done" in plain_text(state.view)
+        )
+    )
+    await play.otto.line(card, "60 messages held")
+    phases = [entry.phase for entry in await play.audited("stop")]
+    assert phases == [Phase.INTENT, Phase.RESULT]
+    await play.otto.close(working)
+    undo = await play.otto.press_for_form(
+        await play.otto.card_with(ACCOUNT, "Undo stop"), "Undo stop"
+    )
+    async with locked(play.folder / "mail.db"):
+        said = asyncio.create_task(play.otto.choose(undo))
+        await play.otto.wait(lambda state: state.view and "Working on it" in plain_text(state.view))
+    assert "60 messages released" in await said
+    assert len(await play.audited("undo stop")) == 2
+    assert (await play.waiting(), await play.held()) == (60, 0)
+
+
+async def test_a_mail_server_that_is_away_is_told_once_and_its_mail_is_not_lost(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "bot.jobs")
+    server = play.stage.server
+    await server.stop()
+    # Three failed polls are told; the ones after them are not.
+    await until(lambda: sum("poll of mail failed" in line for line in caplog.messages) >= 6)
+    gone = await play.otto.wait(
+        lambda state: next((m for m in state.messages if "cannot be watched" in m.text), None)
+    )
+    assert "⚠️ The mail server mail cannot be watched since" in plain_text(gone)
+    assert "nothing it logs is lost" in plain_text(gone)
+    # Meanwhile the mail server takes mail, where the bot cannot see it.
+    settings = play.app.settings.mail_server[0]
+    assert isinstance(settings, EmbeddedServerSettings)
+    play.stage.server = Embedded(settings, play.stage.clock)
+    await play.stage.server.start()
+    sent = await play.spam(50)
+    await play.stage.server.stop()
+    play.stage.server = server
+    await server.start()
+    await play.otto.card_with(ACCOUNT, f"{sent} messages in 5 min")
+    await play.otto.wait(lambda state: any("watched again" in m.text for m in state.messages))
+    lines = await play.otto.wait(
+        lambda state: [m.text for m in state.messages if "watched" in m.text]
+    )
+    assert ["is watched again, after" in line for line in lines] == [False, True]
+    assert len(await play.otto.wait(lambda state: alerts(state))) == 1
+    assert len(await play.audited("watch")) == 2

@@ -1,0 +1,186 @@
+# ruff: noqa: S603, S608 - this is about running Postfix's programs
+"""A private Postfix: its own configuration, queue, log and users, on a free loopback port.
+
+The instance of the machine it runs on is never read, started or touched. Mail for
+``elsewhere.test`` is deferred at once, mail for the domain's mailboxes is thrown away.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+from services.mail.postfix.access import AccessTables
+
+DOMAIN = "example.test"
+ELSEWHERE = "elsewhere.test"
+PROGRAMS = ("postfix", "postqueue", "postsuper", "postcat", "postconf", "postmap", "saslpasswd2")
+# Where Debian has them; a user's own PATH often lacks the first.
+PATH = "/usr/sbin:/usr/bin"
+
+_MAIN = """\
+compatibility_level = 3.6
+queue_directory = {root}/queue
+data_directory = {root}/data
+maillog_file = {root}/log/mail.log
+maillog_file_prefixes = {root}
+myhostname = mx.example.test
+mydestination =
+inet_interfaces = loopback-only
+inet_protocols = all
+mynetworks = 192.0.2.250/32
+alias_maps =
+alias_database =
+virtual_mailbox_domains = example.test
+virtual_mailbox_maps = texthash:{root}/mailboxes
+virtual_transport = discard:
+default_transport = smtp:[127.0.0.1]:1
+relay_transport = smtp:[127.0.0.1]:1
+enable_long_queue_ids = yes
+disable_mime_input_processing = yes
+header_checks = regexp:{root}/header_checks
+smtpd_upstream_proxy_protocol = haproxy
+smtpd_peername_lookup = no
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_path = smtpd
+smtpd_sasl_local_domain =
+smtpd_sasl_security_options = noanonymous
+smtpd_delay_reject = no
+smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
+smtpd_error_sleep_time = 0
+smtpd_client_connection_rate_limit = 0
+smtpd_client_connection_count_limit = 0
+smtpd_milters =
+"""
+
+_MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+smtp unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+def missing() -> str:
+    """Return the sentence that says why no private Postfix can run here, "" if one can."""
+    absent = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
+    if absent:
+        return f"{', '.join(absent)} not installed, so Postfix was not tested."
+    maps = subprocess.run(["/usr/sbin/postconf", "-m"], capture_output=True, text=True, check=True)
+    if "sqlite" not in maps.stdout.split():
+        return "Debian's postfix-sqlite is not installed, so Postfix was not tested."
+    if os.geteuid() != 0:
+        return "Only root can start a private Postfix, so Postfix was not tested."
+    return ""
+
+
+class PostfixInstance:
+    """One private Postfix below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "config"
+        self.state = root / "state"
+        self.log = root / "log" / "mail.log"
+        self.sasldb = root / "sasl" / "sasldb2"
+        self.port = _free_port()
+
+    def make(self) -> None:
+        """Write its files."""
+        owner = pwd.getpwnam("postfix")
+        for name in ("config", "config/sasl", "queue", "data", "log", "sasl", "state"):
+            (self.root / name).mkdir()
+        os.chown(self.root / "data", owner.pw_uid, owner.pw_gid)
+        tables = AccessTables("mx", self.state)
+        (self.config / "main.cf").write_text(_MAIN.format(root=self.root) + tables.main_cf())
+        (self.config / "master.cf").write_text(_MASTER.format(port=self.port))
+        (self.root / "mailboxes").write_text(f"ann@{DOMAIN} x\nbob@{DOMAIN} x\n")
+        (self.root / "header_checks").write_text("/^subject:/ INFO\n")
+        # Debian's Postfix looks for it below its configuration, and nowhere else.
+        (self.config / "sasl" / "smtpd.conf").write_text(
+            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\n"
+            f"sasldb_path: {self.sasldb}\n"
+        )
+        # A table that is missing when Postfix first opens it stays so for that process.
+        tables.open()
+        tables.close()
+
+    def run(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> str:
+        """Run one of Postfix's programs on this instance and return what it prints."""
+        program, *rest = arguments
+        done = subprocess.run(
+            [f"/usr/sbin/{program}", "-c", str(self.config), *rest],
+            input=stdin,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        text = (done.stdout + done.stderr).decode("utf-8", "replace")
+        assert done.returncode == 0 or not check, text
+        return text
+
+    def start(self) -> None:
+        self.run("postfix", "start")
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            except ConnectionRefusedError:
+                continue
+            return
+        raise AssertionError("the private Postfix does not listen")
+
+    def stop(self) -> None:
+        self.run("postfix", "stop", check=False)
+
+    def empty(self) -> None:
+        """Take out all messages, logins, state and log lines."""
+        self.run("postsuper", "-d", "ALL")
+        for path in (*self.state.iterdir(), *self.sasldb.parent.iterdir()):
+            if path.suffix not in (".db", ".cf") or path.name == "state.db":
+                path.unlink()
+        # Postfix has this one open: it stays the same file.
+        with closing(sqlite3.connect(self.state / "access.db")) as tables, tables:
+            for table in ("login", "recipient", "client"):
+                tables.execute(f"DELETE FROM {table}")
+        for path in self.log.parent.iterdir():
+            if path == self.log:
+                os.truncate(path, 0)
+            else:
+                path.unlink()
+
+    def add_login(self, login: str, password: str) -> None:
+        """Make a SASL login."""
+        name, _, realm = login.partition("@")
+        command = ["/usr/sbin/saslpasswd2", "-p", "-c", "-f", str(self.sasldb)]
+        command += ["-u", realm or "mx.example.test", name]
+        subprocess.run(command, input=password.encode(), check=True, capture_output=True)
+        shutil.chown(self.sasldb, "postfix", "postfix")
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])

@@ -1,0 +1,221 @@
+"""The block list's file and the tables made from it, without a Postfix."""
+
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.clock import ManualClock
+from services.errors import ServerDown
+from services.mail.port import Block
+from services.mail.postfix.access import AccessTables, key
+from services.mail.postfix.blockfile import Parts, parse, render
+from services.mail.postfix.blocks import BlockList
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+ONE, TWO = ip_network("198.51.100.0/24"), ip_network("2001:db8::/33")
+FOREIGN = b"# ours since 2009\r\n203.0.113.0/24   REJECT \xff go\n\n10.0.0.0/8 OK"
+
+
+class Lists:
+    """A block list in a folder, and what Postfix would be answered."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "blocked.cidr"
+        self.clock = ManualClock(START)
+        self.tables = AccessTables("mx", folder)
+        self.tables.open()
+        self.blocks = BlockList("mx", self.path, self.tables, self.clock)
+
+    def asked(self, client: str) -> str | None:
+        """Ask as Postfix does: the query of the file, on a connection of its own."""
+        with closing(sqlite3.connect(self.folder / "access.db")) as connection:
+            return answer(connection, query_of(self.tables.clients), client)
+
+
+def query_of(table: Path) -> str:
+    query = table.read_text().partition("query = ")[2]
+    return query.replace("'%s'", "?").replace("%%", "%")
+
+
+def answer(connection: sqlite3.Connection, query: str, client: str) -> str | None:
+    row = connection.execute(query, (client,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Iterator[Lists]:
+    made = Lists(tmp_path)
+    yield made
+    made.tables.close()
+
+
+def test_the_bytes_of_others_stay_as_they_are(lists: Lists) -> None:
+    lists.path.write_bytes(FOREIGN)
+    lists.blocks.add(ONE, "spam", None)
+    lists.blocks.add(TWO, "more", timedelta(hours=1))
+    written = lists.path.read_bytes()
+    assert written.startswith(FOREIGN + b"\n")
+    lists.path.write_bytes(written + b"# below\n192.0.2.1 REJECT\n")
+    lists.blocks.lift(ONE)
+    lists.clock.set(START + timedelta(hours=2))
+    assert lists.blocks.in_force() == []
+    left = lists.path.read_bytes()
+    assert left.startswith(FOREIGN + b"\n")
+    assert left.endswith(b"# below\n192.0.2.1 REJECT\n")
+    assert b"2001:db8" not in left
+    assert lists.path.with_name("blocked.cidr.orig").read_bytes() == FOREIGN
+
+
+def test_lines_of_others_are_in_force_too_and_the_first_that_fits_decides(lists: Lists) -> None:
+    lists.path.write_bytes(b"198.51.100.9 OK\n" + FOREIGN + b"\nif 192.0.2.0/24\n")
+    lists.blocks.add(ONE, "spam", None)
+    assert lists.asked("198.51.100.9") == "OK"
+    assert (lists.asked("198.51.100.10") or "").startswith("554 ")
+    assert (lists.asked("203.0.113.5") or "").startswith("REJECT")
+    assert lists.asked("10.1.2.3") == "OK"
+    assert lists.asked("192.0.2.1") is None
+
+
+def test_a_change_made_by_hand_is_in_force_at_the_next_look(lists: Lists) -> None:
+    lists.blocks.add(ONE, "spam", None)
+    lists.path.write_bytes(b"203.0.113.7 REJECT\n" + lists.path.read_bytes())
+    assert [block.network for block in lists.blocks.in_force()] == [ONE]
+    assert lists.asked("203.0.113.7") == "REJECT"
+
+
+def test_a_reason_cannot_break_out_of_its_comment(lists: Lists) -> None:
+    reason = 'x"}\n0.0.0.0/0 REJECT\n# Spoolwarden ends.\n💌'
+    lists.blocks.add(ONE, reason, None)
+    assert [block.reason for block in lists.blocks.in_force()] == [reason]
+    assert lists.asked("8.8.8.8") is None
+
+
+def test_lines_of_others_between_our_marks_are_kept(lists: Lists) -> None:
+    lists.blocks.add(ONE, "spam", None)
+    content = lists.path.read_bytes().replace(
+        b"# Spoolwarden ends", b"9.9.9.9 OK\n# Spoolwarden ends"
+    )
+    lists.path.write_bytes(content)
+    lists.blocks.add(TWO, "more", None)
+    assert lists.path.read_bytes().startswith(b"9.9.9.9 OK\n")
+    assert {block.network for block in lists.blocks.in_force()} == {ONE, TWO}
+
+
+def test_a_network_of_mapped_addresses_is_the_ipv4_one(lists: Lists) -> None:
+    lists.blocks.add(ip_network("::ffff:198.51.100.0/120"), "spam", None)
+    assert [block.network for block in lists.blocks.in_force()] == [ONE]
+
+
+@contextmanager
+def no_room(size: int) -> Iterator[None]:
+    """Let no file grow past ``size`` bytes, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [0, 100, 4096])
+def test_a_full_disk_leaves_the_list_in_force_as_it_was(lists: Lists, room: int) -> None:
+    lists.path.write_bytes(b"# a long line of somebody else\n" * 1000)
+    lists.blocks.add(ONE, "spam", None)
+    before = lists.path.read_bytes()
+    with no_room(room), pytest.raises(ServerDown, match="still is"):
+        lists.blocks.add(TWO, "more", None)
+    assert lists.path.read_bytes() == before
+    assert not lists.path.with_name("blocked.cidr.new").exists()
+    assert [block.network for block in lists.blocks.in_force()] == [ONE]
+    assert lists.asked("198.51.100.1") is not None
+    assert lists.asked("2001:db8::1") is None
+    lists.blocks.add(TWO, "more", None)
+    assert lists.asked("2001:db8::1") is not None
+
+
+# What a line of the file may hold besides our marks, and what it may not begin with.
+_FOREIGN = st.binary(max_size=80).filter(lambda content: b"# Spoolwarden" not in content)
+
+
+@given(
+    before=_FOREIGN,
+    after=_FOREIGN,
+    reasons=st.lists(st.text(max_size=40), max_size=3),
+    until=st.none() | st.just(START),
+)
+def test_a_file_taken_apart_and_put_together_is_the_same(
+    before: bytes, after: bytes, reasons: list[str], until: datetime | None
+) -> None:
+    blocks = tuple(
+        Block(ip_network((n << 24, 8)), reason, START, until) for n, reason in enumerate(reasons)
+    )
+    content = render(Parts(before, blocks, after, ours=True))
+    again = parse(content)
+    assert again.blocks == blocks
+    assert again.after == after
+    assert again.before.removesuffix(b"\n") == before.removesuffix(b"\n")
+    assert render(again) == content
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sqlite3.Connection, str]]:
+    """An empty table in memory, and the query that Postfix makes."""
+    folder = tmp_path_factory.mktemp("query")
+    tables = AccessTables("mx", folder)
+    tables.open()
+    tables.close()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        with closing(sqlite3.connect(folder / "access.db")) as made:
+            made.backup(connection)
+        yield connection, query_of(tables.clients)
+
+
+@given(address=st.ip_addresses(), other=st.ip_addresses(), length=st.integers(0, 128))
+def test_the_query_finds_what_python_finds(
+    asking: tuple[sqlite3.Connection, str],
+    address: IPv4Address | IPv6Address,
+    other: IPv4Address | IPv6Address,
+    length: int,
+) -> None:
+    connection, query = asking
+    network = ip_network((address, min(length, address.max_prefixlen)), strict=False)
+    connection.execute("DELETE FROM client")
+    connection.execute(
+        "INSERT INTO client (first, last, action) VALUES (?, ?, 'no')",
+        (key(network[0]), key(network[-1])),
+    )
+    for asked in (address, other, network[0], network[-1]):
+        if isinstance(asked, IPv6Address) and asked.ipv4_mapped is not None:
+            continue  # Postfix asks for these as IPv4
+        assert (answer(connection, query, str(asked)) is not None) == (asked in network)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "unknown",
+        "host.example",
+        "198.51.100",
+        "198",
+        "2001:db8:",
+        "2001:db8",
+        "",
+        "'",
+        '"',
+        "1.2.3.4.5",
+    ],
+)
+def test_names_and_parts_of_addresses_are_not_blocked(lists: Lists, asked: str) -> None:
+    for network in ("0.0.0.0/0", "::/0"):
+        lists.blocks.add(ip_network(network), "all", None)
+    assert lists.asked(asked) is None
+    assert lists.asked(str(ip_address("198.51.100.1"))) is not None
