@@ -23,6 +23,7 @@ class SmarterMailHarness:
 
     domain = DOMAIN
     elsewhere = "elsewhere.test"
+    refuses_logins = True
 
     def __init__(
         self,
