@@ -70,6 +70,14 @@ class ServerUnderTest(Protocol):
 _ALL = SpoolQuery()
 
 
+async def _refuses(client: Sender, command: str) -> bool:
+    """Tell whether an open session's command is refused, by a reply or by hanging up."""
+    try:
+        return (await client.command(command)).code // 100 == 5
+    except ConnectionError:
+        return True
+
+
 def _fates(results: Sequence[MessageResult]) -> list[Fate]:
     return [result.fate for result in results]
 
@@ -509,7 +517,7 @@ class MailServerConformance:
         assert (await client.command(f"MAIL FROM:<{ann}>")).good
         assert (await client.command("RSET")).good
         await mail.server.set_user_state(ann, state)
-        assert (await client.command(f"MAIL FROM:<{ann}>")).code // 100 == 5
+        assert await _refuses(client, f"MAIL FROM:<{ann}>")
         await client.close()
         if mail.refuses_logins:
             with pytest.raises(SmtpRefused) as refused:
@@ -550,7 +558,7 @@ class MailServerConformance:
         open_session = await mail.logged_in(ann)
         await mail.server.delete_user(ann)
         assert await mail.server.user(ann) is None
-        assert (await open_session.command(f"MAIL FROM:<{ann}>")).code // 100 == 5
+        assert await _refuses(open_session, f"MAIL FROM:<{ann}>")
         await open_session.close()
         with pytest.raises(SmtpRefused):
             await mail.logged_in(ann)
@@ -573,7 +581,7 @@ class MailServerConformance:
         client = await mail.logged_in(ann, "198.51.100.7")
         network = ip_network("198.51.100.0/24")
         assert await mail.server.block(network, reason="spam", lasting=None) is None
-        assert (await client.command(f"MAIL FROM:<{ann}>")).code // 100 == 5
+        assert await _refuses(client, f"MAIL FROM:<{ann}>")
         await client.close()
         with pytest.raises(SmtpRefused) as refused:
             await mail.sender("198.51.100.200").open()
