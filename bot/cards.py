@@ -53,12 +53,14 @@ MORE = (
 class Buttons:
     """The intent ids for one incident's card: offers by action, undos by what they undo.
 
-    ``lacking`` are sentences on what this mail server can't do, and so has no button.
+    ``lacking`` are sentences on what this mail server can't do, and so has no button;
+    ``holds`` is whether stopping holds what waits.
     """
 
     offers: Mapping[str, str]
     undos: Mapping[str, str]
     lacking: tuple[str, ...] = ()
+    holds: bool = True
 
 
 def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
@@ -176,7 +178,8 @@ def _alert_buttons(
                     "Stop sending?",
                     f"{who} can no longer send (it still receives), and its "
                     f"{count(evidence.queued, 'waiting message')} "
-                    f"(as of {evidence.taken_at:%H:%M:%S} UTC) will be held. "
+                    f"(as of {evidence.taken_at:%H:%M:%S} UTC) "
+                    f"{'will be held' if buttons.holds else 'go out all the same'}. "
                     "This can be undone.",
                     "Stop sending",
                 ),

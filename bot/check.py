@@ -14,6 +14,7 @@ from services.clock import SystemClock
 from services.errors import SpoolwardenError
 from services.mail.build import HostedServer, build
 from services.mail.postfix.server import PostfixServer
+from services.mail.smartermail.server import SmarterMailServer
 from services.settings import Settings, SlackSettings
 from services.store import Store
 
@@ -77,6 +78,9 @@ async def _mail_server(server: HostedServer) -> AsyncIterator[Finding]:
                 yield finding
             return
         yield Finding(True, what, await server.healthy())
+        if isinstance(server, SmarterMailServer):
+            for probe in await server.probes():
+                yield Finding(probe.ok, what, probe.says)
         able = server.capabilities
         for name in able.__dataclass_fields__:
             capability = getattr(able, name)

@@ -221,7 +221,7 @@ class Publisher:
             if undo_id := await self._intents.offer_undo(place, intent.id):
                 undos[action] = undo_id
         targets = {
-            action: _aim(action, incident.sender)
+            action: self._aim(action, incident)
             for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
             if action not in undos
         }
@@ -237,15 +237,24 @@ class Publisher:
             for action, target in targets.items()
             if action not in lacks
         }
-        return cards.alert(
-            incident, done, cards.Buttons(offers, undos, tuple(dict.fromkeys(lacks.values())))
-        )
+        known = self._servers.get(incident.server)
+        holds = known is None or known.capabilities.hold.able
+        without = tuple(dict.fromkeys(lacks.values()))
+        return cards.alert(incident, done, cards.Buttons(offers, undos, without, holds))
 
     def _lacking(self, action: str, server: str, target: Target) -> str | None:
         known = self._servers.get(server)
         if known is None:
             return f"The mail server {server} is no longer configured."
         return lacking(action, known.capabilities, target)
+
+    def _aim(self, action: str, incident: Incident) -> Target:
+        sender = incident.sender
+        query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
+        known = self._servers.get(incident.server)
+        # Where nothing can be kept in a folder, deleting is for good, and an admin's.
+        permanent = action == "delete" and known is not None and not _keeps(known)
+        return Target(account=sender, query=query, permanent=permanent)
 
     async def _line(self, line_id: int) -> Card | None:
         async with self._store.reading() as session:
@@ -266,6 +275,5 @@ class Publisher:
         return cards.act_line(intent, acted.action, undo_id)
 
 
-def _aim(action: str, sender: str) -> Target:
-    query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
-    return Target(account=sender, query=query)
+def _keeps(server: MailServer) -> bool:
+    return server.capabilities.quarantine.able

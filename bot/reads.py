@@ -85,7 +85,9 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
         after = Target(query=query, offset=offset + PER_PAGE)
         buttons.append(Button("after", "Next ▶", await button("search", after)))
     lacks: dict[str, str] = {}
-    for name, label, style, target in _acts(query, page.total):
+    for name, label, style, target in _acts(
+        query, page.total, keeps=server.capabilities.quarantine.able
+    ):
         if (why := lacking(name, server.capabilities, target)) is not None:
             lacks[why] = name
         else:
@@ -96,7 +98,7 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
     )
 
 
-def _acts(query: SpoolQuery, total: int) -> list[tuple[str, str, Style, Target]]:
+def _acts(query: SpoolQuery, total: int, *, keeps: bool) -> list[tuple[str, str, Style, Target]]:
     """Return what can be done with all that a search found; nothing with the whole spool."""
     if not total or query == SpoolQuery():
         return []
@@ -109,7 +111,7 @@ def _acts(query: SpoolQuery, total: int) -> list[tuple[str, str, Style, Target]]
     target = Target(query=waiting)
     return [
         ("move", "Move these…", Style.PLAIN, target),
-        ("delete", "Delete these…", Style.DANGER, target),
+        ("delete", "Delete these…", Style.DANGER, Target(query=waiting, permanent=not keeps)),
     ]
 
 

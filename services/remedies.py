@@ -146,6 +146,12 @@ async def _stop(aim: Aim) -> Result:
             said = f"{account} was already disabled ({user.state.value}). "
     results: list[MessageResult] = []
     failed = ""
+    if not server.capabilities.hold.able:
+        return Result(
+            summary=f"{said}What it has waiting goes out. {server.capabilities.hold.why}",
+            undo=undo,
+            incident_state=IncidentState.REMEDIED,
+        )
     try:
         # Messages accepted while the first lot was being held are caught by the next look.
         for _ in range(3):
@@ -169,6 +175,8 @@ async def _stop(aim: Aim) -> Result:
 
 async def _undo_stop(aim: Aim, undo: Undo) -> Result:
     said = await _put_state_back(aim, undo)
+    if not undo.held:
+        return Result(f"{said}Nothing of it was held.")
     results = await aim.server.release(undo.held)
     return Result(f"{said}{_tally(results, 'released')}", tuple(results), ok=_ok(results))
 
@@ -467,7 +475,7 @@ REMEDIES = {
             Role.OPERATOR,
             _stop,
             _undo_stop,
-            needs=lambda c, t: (c.hold, c.no_sending),
+            needs=lambda c, t: (c.no_sending,),
             changes_account=True,
             once=True,
         ),
@@ -493,7 +501,7 @@ REMEDIES = {
             Role.OPERATOR,
             _delete,
             _undo_move,
-            needs=lambda c, t: (c.quarantine, c.delete),
+            needs=lambda c, t: (c.delete,) if t.permanent else (c.quarantine, c.delete),
         ),
         Remedy(
             "disable",

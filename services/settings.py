@@ -129,6 +129,21 @@ class PostfixServerSettings(_Table):
     timeout: float = Field(default=60, gt=0, description="seconds for each command")
 
 
+class SmarterMailServerSettings(_Table):
+    """A SmarterMail. What each is for: services/mail/smartermail/config.py."""
+
+    kind: Literal["smartermail"]
+    name: str = Field(default="mail", pattern=_SERVER_NAME)
+    url: str
+    username: str
+    password: SecretStr
+    ca_certificate: Path | None = None
+    time_zone: str = "UTC"
+    timeout: float = Field(default=20, gt=0, description="seconds for one call")
+    history_days: float = Field(default=1, gt=0, description="how far back the first reading goes")
+    own_networks: tuple[AnyNetwork, ...] = ()
+
+
 def _kind(value: object) -> str:
     kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
     return str(kind or "embedded")
@@ -136,11 +151,12 @@ def _kind(value: object) -> str:
 
 MailServerSettings = Annotated[
     Annotated[EmbeddedServerSettings, Tag("embedded")]
-    | Annotated[PostfixServerSettings, Tag("postfix")],
+    | Annotated[PostfixServerSettings, Tag("postfix")]
+    | Annotated[SmarterMailServerSettings, Tag("smartermail")],
     Discriminator(
         _kind,
         custom_error_type="unknown_kind",
-        custom_error_message="kind is “embedded” or “postfix”",
+        custom_error_message="kind is “embedded”, “postfix” or “smartermail”",
     ),
 ]
 

@@ -11,7 +11,14 @@ from services.mail.embedded import EmbeddedConfig, EmbeddedServer
 from services.mail.port import MailServer
 from services.mail.postfix.config import PostfixConfig
 from services.mail.postfix.server import PostfixServer
-from services.settings import EmbeddedServerSettings, MailServerSettings, PostfixServerSettings
+from services.mail.smartermail.config import SmarterMailConfig
+from services.mail.smartermail.server import SmarterMailServer
+from services.settings import (
+    EmbeddedServerSettings,
+    MailServerSettings,
+    PostfixServerSettings,
+    SmarterMailServerSettings,
+)
 
 
 class HostedServer(MailServer, Protocol):
@@ -38,6 +45,8 @@ def build(settings: MailServerSettings, clock: Clock) -> HostedServer:
             return Embedded(settings, clock)
         case PostfixServerSettings():
             return Postfix(settings, clock)
+        case SmarterMailServerSettings():
+            return SmarterMail(settings, clock)
 
 
 class Embedded(EmbeddedServer):
@@ -95,3 +104,16 @@ class Postfix(PostfixServer):
                 f"install -d -o {getpass.getuser()} -g postfix -m 2750 {self._folder}"
             )
         await super().start()
+
+
+class SmarterMail(SmarterMailServer):
+    """A SmarterMail that its settings describe."""
+
+    ours = False
+
+    def __init__(self, settings: SmarterMailServerSettings, clock: Clock) -> None:
+        # model_dump() would turn the password's wrapper into text that a log could show.
+        values = {name: getattr(settings, name) for name in type(settings).model_fields}
+        values = {k: v for k, v in values.items() if k not in ("kind", "history_days")}
+        history = timedelta(days=settings.history_days)
+        super().__init__(SmarterMailConfig(**values, history=history), clock)

@@ -179,7 +179,10 @@ async def test_no_button_and_no_form_gets_around_the_network_rules(bench: Bench,
 class _Incapable(EmbeddedServer):
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(hold=Capability(able=False, why="This server cannot hold mail."))
+        return Capabilities(
+            hold=Capability(able=False, why="This server cannot hold mail."),
+            quarantine=Capability(able=False, why="This server has no folders."),
+        )
 
 
 async def test_what_the_server_cannot_do_is_refused_with_its_reason(bench: Bench) -> None:
@@ -187,9 +190,20 @@ async def test_what_the_server_cannot_do_is_refused_with_its_reason(bench: Bench
     bench.mail.server = _Incapable(bench.mail.config, bench.clock)
     await bench.mail.start()
     bench.build()
-    with pytest.raises(NotCapable, match=r"^This server cannot hold mail\. Nothing was done\.$"):
-        await bench.propose("stop", Target(account=ANN))
-    assert (await _last(bench))[:2] == ("refused", "stop")
+    with pytest.raises(NotCapable, match=r"^This server has no folders\. Nothing was done\.$"):
+        await bench.propose("move", Target(account=ANN))
+    assert (await _last(bench))[:2] == ("refused", "move")
+
+
+async def test_a_server_that_cannot_hold_still_stops_the_account_and_says_so(bench: Bench) -> None:
+    await bench.mail.stop()
+    bench.mail.server = _Incapable(bench.mail.config, bench.clock)
+    await bench.mail.start()
+    bench.build()
+    stopped = await bench.act("stop", Target(account=ANN))
+    assert "What it has waiting goes out. This server cannot hold mail." in stopped.sentence
+    assert await bench.state() is UserState.NO_SENDING
+    assert "Nothing of it was held." in (await bench.undo(stopped)).sentence
     assert await bench.state() is UserState.ACTIVE
 
 

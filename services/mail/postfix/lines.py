@@ -74,16 +74,44 @@ class Queued:
 Event = Intake | Subject | Queued
 
 
+# What stands between the id and the rest in a line that tells something. Postfix writes
+# them once a line; a sender can write them again, so each only says which line to look at.
+_CLIENT = b": client="
+_MARKS = (_CLIENT, b": from=<", b": uid=", b": info: header ", b": warning: header ")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who handed a message over, as it is written. ``again``: this server had it before."""
+
+    address: bytes
+    login: bytes
+    again: bool
+
+    @property
+    def ip(self) -> str | None:
+        """The address, None if it is none."""
+        return client_ip(self.address)
+
+    @property
+    def user(self) -> str | None:
+        """The login, None if there was none."""
+        return self.login.decode("utf-8", "replace")[:MAX_ADDRESS] or None
+
+
 class LineParser:
     """Finds the lines of one Postfix instance in a log that others may write to as well."""
 
     def __init__(self, syslog_name: str, zone: tzinfo | None) -> None:
         name = re.escape(syslog_name.encode())
         self._zone = zone
+        service = rb" \S+ " + name + rb"(?:/[^\s\[\]/:]+)*\[[0-9]+\]: "
+        self._client_line = re.compile(
+            rb"(?:" + _STAMP + rb")" + service + rb"[0-9A-Za-z]{6,64}: client=([^\n]*)"
+        )
         self._line = re.compile(
-            rb"^(" + _STAMP + rb") \S+ " + name + rb"(?:/[^\s\[\]/:]+)*\[[0-9]+\]: "
-            rb"([0-9A-Za-z]{6,64}): (client=|from=<|uid=|(?:info|warning): header )([^\n]*)$",
-            re.MULTILINE,
+            rb"(" + _STAMP + rb")" + service + rb"([0-9A-Za-z]{6,64}): (client=|from=<|uid=|"
+            rb"(?:info|warning): header )([^\n]*)"
         )
         self._stamps: dict[bytes, datetime] = {}
 
@@ -92,10 +120,34 @@ class LineParser:
 
         ``written`` is when the file was last written: stamps without a year are before it.
         """
-        for found in self._line.finditer(lines):
+        # Most lines are not looked at: finding a mark is many times faster than a pattern.
+        end = 0
+        for mark in sorted(at for text in _MARKS for at in _all(text, lines)):
+            if mark < end:
+                continue  # another one in the same line
+            found = self._line.match(lines, lines.rfind(b"\n", end, mark) + 1 or end)
+            if found is None:
+                continue
+            end = found.end() + 1
             event = self._event(found, written)
             if event is not None:
-                yield found.start(), found.end() + 1, event
+                yield found.start(), end, event
+
+    def count_clients(
+        self, lines: bytes, counts: dict[bytes, int], begin: int = 0, end: int | None = None
+    ) -> None:
+        """Count what the whole lines between tell of clients, each text for :func:`client`."""
+        match, find, rfind, known = self._client_line.match, lines.find, lines.rfind, counts.get
+        at = find(_CLIENT, begin, end)
+        while at >= 0:
+            found = match(lines, rfind(b"\n", 0, at) + 1)
+            if found is None:
+                at = find(b"\n", at) + 1 or len(lines)  # look at no line twice
+            else:
+                text = found[1]
+                counts[text] = known(text, 0) + 1
+                at = found.end()
+            at = find(_CLIENT, at, end)
 
     def _event(self, found: re.Match[bytes], written: datetime) -> Event | None:
         stamp, id_, kind, rest = found.groups()
@@ -115,16 +167,15 @@ class LineParser:
             return None
         if kind == b"uid=":  # handed over by a program of this machine
             return Intake(queue_id, at, None, None, again=False, origin=b"local;")
-        client = _INTAKE.match(rest)
-        if client is None:
+        by = client(rest)
+        if by is None:
             return None
-        user = client["user"]
         return Intake(
             queue_id=queue_id,
             at=at,
-            ip=client_ip(client["first"] or client["ip"]),
-            user=user.decode("utf-8", "replace")[:MAX_ADDRESS] if user else None,
-            again=client["again"] is not None,
+            ip=by.ip,
+            user=by.user,
+            again=by.again,
             origin=rest.partition(b"]")[0] + b"]",
         )
 
@@ -164,3 +215,19 @@ class LineParser:
     def _zoned(self, moment: datetime) -> datetime:
         local = moment.astimezone() if self._zone is None else moment.replace(tzinfo=self._zone)
         return local.astimezone(UTC)
+
+
+def client(text: bytes) -> Client | None:
+    """Return whom the text after ``client=`` tells of, None if it is no such text."""
+    found = _INTAKE.match(text)
+    if found is None:
+        return None
+    address, user, again, first = found["ip"], found["user"], found["again"], found["first"]
+    return Client(first or address, user or b"", again is not None)
+
+
+def _all(text: bytes, lines: bytes) -> Iterator[int]:
+    at = lines.find(text)
+    while at >= 0:
+        yield at
+        at = lines.find(text, at + 1)

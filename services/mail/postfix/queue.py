@@ -16,21 +16,29 @@ _log = logging.getLogger(__name__)
 
 # A message has at most some tens of thousands of recipients, each with its error.
 _MAX_LINE = 64 * 1024 * 1024
+# postqueue writes a few messages at a time; who reads them asks a database about each bundle.
+_BUNDLE = 1000
 _MAX_ERROR = 500
 _NULL_SENDER = "MAILER-DAEMON"
+_DECODER = json.JSONDecoder(strict=False)  # made once: json.loads would make one a line
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message of the listing. ``arrived`` is in microseconds since 1970."""
+    """One message of the listing. ``second`` is when it arrived, since 1970."""
 
     queue_id: str
     queue: str  # incoming, active, deferred, hold or maildrop
-    arrived: int
+    second: int
     size: int
     sender: str
     recipients: tuple[str, ...]
     error: str | None
+
+    @property
+    def arrived(self) -> int:
+        """When it arrived, in microseconds since 1970: told by its id, so asked for only here."""
+        return arrival(self.queue_id, self.second)
 
 
 async def entries(
@@ -44,6 +52,7 @@ async def entries(
     known: set[str] = set()
     async with runner.stream(programs.queue()) as running:
         rest = b""
+        bundle: list[Entry] = []
         async for chunk in running.chunks():
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > _MAX_LINE:
@@ -51,14 +60,16 @@ async def entries(
                     f"postqueue on the mail server {server} printed a line of more than "
                     f"{_MAX_LINE} bytes. The queue was not read."
                 )
-            bundle = []
             for line in lines:
                 entry = parse(line)
                 if entry is not None and entry.queue_id not in known:
                     known.add(entry.queue_id)
                     bundle.append(entry)
-            if bundle:
+            if len(bundle) >= _BUNDLE:
                 yield bundle
+                bundle = []
+        if bundle:
+            yield bundle
         end = await running.finished()
     if end.code != 0:
         raise ServerDown(
@@ -72,9 +83,9 @@ def parse(line: bytes) -> Entry | None:
     if not line.strip():
         return None
     try:
-        found = json.loads(line.decode("utf-8", "replace"), strict=False)
+        found = _DECODER.decode(line.decode("utf-8", "replace"))
         return _entry(found)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         _log.warning("a line of postqueue was left out: %s", type(error).__name__)
         return None
 
@@ -90,7 +101,7 @@ def _entry(found: dict[str, Any]) -> Entry:
     return Entry(
         queue_id=queue_id,
         queue=found["queue_name"],
-        arrived=arrival(queue_id, int(found["arrival_time"])),
+        second=int(found["arrival_time"]),
         size=int(found["message_size"]),
         sender="" if sender == _NULL_SENDER else sender,
         recipients=tuple([r["address"][:MAX_ADDRESS] for r in recipients]),
