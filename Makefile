@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test lint format manifest lock clean
+.PHONY: help demo drill test bench lint format manifest lock clean
 
 help: ## Show the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ drill: $(READY) ## The fire drill: every feature pressed and verified, as a repo
 
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: $(READY) ## How fast the Postfix module is, beside Postfix's own programs
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(READY) ## ruff, strict types, and who may import whom
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
