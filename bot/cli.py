@@ -9,9 +9,9 @@ import signal
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -148,6 +148,28 @@ def drill(
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the report here, not to standard output.")
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Play on this mail server of the configuration: it is only looked at."),
+    ] = None,
+    config: _ConfigFile = None,
+    test_account: Annotated[
+        str | None,
+        typer.Option(
+            help="With --server: act on this account, too, and put it back as it was. "
+            "Its password is taken from SPOOLWARDEN_TEST_PASSWORD."
+        ),
+    ] = None,
+    smtp: Annotated[
+        str | None, typer.Option(help="HOST:PORT where the test account submits its mail.")
+    ] = None,
+    test_recipient: Annotated[
+        str | None, typer.Option(help="Who gets the test account's mail. Default: itself.")
+    ] = None,
+    announce: Annotated[
+        str | None,
+        typer.Option(help="Tell --smtp this client address with PROXY, where it takes that."),
+    ] = None,
 ) -> None:
     """The fire drill: every feature pressed as a member would, verified on the mail server."""
     from bot.drill.report import Feature
@@ -159,9 +181,31 @@ def drill(
     def said(feature: Feature) -> None:
         mark = "[green]ok  [/]" if feature.ok else "[red]FAIL[/]"
         told = feature.evidence if feature.ok else feature.problem or feature.evidence
+        if feature.ok and feature.skipped:
+            mark, told = "[yellow]skip[/]", feature.skipped
         console.print(f"{mark} {feature.name}: {escape(told)}", soft_wrap=True)
 
-    report = asyncio.run(play(seed, said=said))
+    if server is None:
+        if any((config, test_account, smtp, test_recipient, announce)):
+            raise ConfigError(
+                "Without --server NAME the drill plays on a mail server of its own, and takes "
+                "neither a configuration nor a test account."
+            )
+        report = asyncio.run(play(seed, said=said))
+    else:
+        from bot.drill.real import drill_server, offered, server_named
+
+        settings = _settings(config)
+        target = server_named(settings, server)
+        test = None
+        if test_account is not None:
+            test = offered(settings, os.environ, test_account, smtp, test_recipient, announce)
+        elif any((smtp, test_recipient, announce)):
+            raise ConfigError(
+                "--smtp, --test-recipient and --announce say how --test-account USER sends; "
+                "name one."
+            )
+        report = _until_terminated(drill_server(settings, target, test, said=said))
     if report.problem:
         console.print(f"[red]{escape(report.problem)}[/]", soft_wrap=True)
     if json is None:
@@ -257,6 +301,23 @@ def _log_to_stderr(level: int) -> None:
     # These tell of each SMTP command, and of each run of a job that was late.
     for name in ("mail.log", "apscheduler", "aiosqlite"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _until_terminated(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run to the end; Ctrl-C or a termination cuts it off, and what it must put back it does."""
+
+    async def run() -> _T:
+        task = asyncio.ensure_future(work)
+        with _until_signal() as stop:
+            told = asyncio.ensure_future(stop.wait())
+            await asyncio.wait((task, told), return_when=asyncio.FIRST_COMPLETED)
+            (told if task.done() else task).cancel()
+            return await task
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        raise typer.Exit(1) from None
 
 
 @contextlib.contextmanager

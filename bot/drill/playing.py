@@ -86,4 +86,7 @@ def problem(error: Exception) -> str:
     """Return what went wrong: a sentence where there is one."""
     if isinstance(error, SpoolwardenError):
         return error.sentence
+    if isinstance(error, ExceptionGroup):
+        parts = [problem(part) for part in error.exceptions if isinstance(part, Exception)]
+        return f"{error.message}: {' '.join(parts)}"
     return f"{type(error).__name__}: {error}"

@@ -79,10 +79,11 @@ async def review(scene: Attack, feature: Feature) -> None:
     feature.asked = True
     listed = await scene.otto.press_privately(card, "Review messages")
     expect(plain_text(listed), f"{scene.sent} messages match sender:{ACCOUNT}")
-    shown, looked_into = await shared.preview(scene, listed)
+    looked = await shared.preview(scene, listed)
     feature.done = True
     queue_id, raw = await scene.oldest()
     subject = next(line for line in raw.decode().splitlines() if line.startswith("Subject: "))
+    shown, looked_into = looked or ("", "")
     expect(shown, queue_id, subject, "Parcel Desk", ACCOUNT, "Confirm your address")
     feature.verified = looked_into == queue_id
     feature.evidence = f"{queue_id} on the server has the same subject; the look is audited"

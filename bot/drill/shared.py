@@ -73,11 +73,16 @@ def matches(listed: ShownMessage) -> list[int]:
     return numbers_in(shown, _MATCHES) or ([0] if "Nothing in the spool matches" in shown else [])
 
 
-async def preview(scene: Scene, listed: ShownMessage) -> tuple[str, str]:
-    """Look into the first message of a list; return what is shown, and its queue id as audited."""
+async def preview(scene: Scene, listed: ShownMessage) -> tuple[str, str] | None:
+    """Look into the first message of a list; return what is shown, and its queue id as audited.
+
+    None where it is gone by then, and the chat says so.
+    """
     view = await scene.otto.press_for_form(listed, first_button(listed, "Preview"))
     shown = plain_text(view)
     await scene.otto.close(view)
+    if "is no longer in the spool" in shown:
+        return None
     for entry in await scene.app.audit.newest(20):
         if entry.action == "preview" and entry.actor.endswith(scene.otto.user):
             queue_id = str(json.loads(entry.detail)["queue_id"])

@@ -1,5 +1,6 @@
 """The drill's steps that act by what is typed after /spool, and take it back the same way."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 from bot.drill.hands import expect
@@ -8,7 +9,7 @@ from bot.drill.report import Feature
 from bot.drill.scene import Acting
 from bot.drill.wire import is_refused, is_taken
 from bot.workspace.reading import plain_text
-from services.mail.port import User, UserState
+from services.mail.port import DELIVERING, User, UserState
 from services.remedies import DELETED, Target
 from services.words import count
 
@@ -81,18 +82,18 @@ async def deleted(scene: Acting, feature: Feature) -> None:
 
 async def for_good(scene: Acting, feature: Feature) -> None:
     """/spool delete permanent: refused to an operator, done for an admin, gone."""
-    needs(scene, "delete")
+    needs(scene, "delete", Target(permanent=True))
     number = await _movable(scene)
-    queue_id, _ = await scene.oldest()
+    ids = await scene.server.matching_ids(replace(scene.mine, queues=DELIVERING), limit=1)
     feature.asked = True
     asked = f"delete {scene.words} permanent:yes"
     expect(plain_text(await scene.otto.type(asked)), "needs the role admin")
     form = await scene.ada.type_for_form(asked)
     expect(await scene.ada.choose(form), f"For good: {count(number, 'message')} deleted")
     feature.done = True
-    gone = await scene.server.raw(queue_id)
-    feature.verified = gone is None and not await scene.total(scene.mine)
-    feature.evidence = f"the server no longer has {queue_id}, nor the others of {number}"
+    left = await scene.total(scene.mine)
+    feature.verified = bool(ids) and not left
+    feature.evidence = f"of {count(number, 'message')}, {', '.join(ids)} first, {left} are left"
 
 
 async def blocked(scene: Acting, feature: Feature) -> None:
