@@ -50,7 +50,7 @@ async def ask_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     form = await ask(desk, request, intent.action, target, intent.incident_id)
     if intent.incident_id is not None:
         # The menu forgets what was picked, so that it can be picked again after a Cancel.
-        await desk.pipeline.redraw(intent.incident_id)
+        await desk.pipeline.used_menu(intent.incident_id)
     return form
 
 

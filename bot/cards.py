@@ -114,7 +114,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
         title=f"{mark} {headline}",
         sections=tuple(sections),
         buttons=_alert_buttons(incident, evidence, buttons, live=live),
-        turn=incident.version,
+        turn=incident.turn,
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )

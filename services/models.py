@@ -102,6 +102,7 @@ class Incident(SQLModel, table=True):
     evidence: str = _text()  # detection.evidence.Evidence as JSON
     score: float
     version: int = 1
+    turn: int = 0  # goes up when a menu of the card was used, so that it is drawn unpicked
     state_by: str | None = None  # the name of who set the state, for the card
     state_at: datetime | None = _when(default=None)
     snoozed_until: datetime | None = _when(default=None)

@@ -248,13 +248,13 @@ class Pipeline:
                 intent.incident_id,
             )
 
-    async def redraw(self, incident_id: int) -> None:
-        """Have an incident's card drawn anew, whatever has or has not changed on it."""
+    async def used_menu(self, incident_id: int) -> None:
+        """Have an incident's card drawn with its menu unpicked."""
         async with self._store.session() as session:
             await session.exec(
                 update(Incident)
                 .where(col(Incident.id) == incident_id)
-                .values(version=Incident.version + 1)
+                .values(version=Incident.version + 1, turn=Incident.turn + 1)
             )
         self._changed()
 

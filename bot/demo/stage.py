@@ -134,7 +134,7 @@ async def stage(
         stack.push_async_callback(made.server.stop)
         made.traffic = Traffic("127.0.0.1", made.server.port, made.clock, plan.seed)
         if plan.week:
-            said("A normal week of mail goes through, in a few seconds ...")
+            said("A normal week of mail goes through first ...")
             letters = await made.traffic.week(made.clock, made.clock.now() - WEEK_ENDS)
             made.clock.release()
             said(f"... {letters:,} letters of {len(people())} people.")

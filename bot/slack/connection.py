@@ -9,6 +9,7 @@ from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -33,9 +34,17 @@ class SlackConnection:
 
     def __init__(self, settings: SlackSettings, client: AsyncWebClient, dispatch: Dispatch) -> None:
         secret = settings.signing_secret
+        token = client.token
+
+        async def known(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+            # The token is known to be ours: asking Slack for each first click would lose
+            # that click while Slack's Web API is away.
+            return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=token)
+
         # Bolt itself refuses what is unsigned, wrongly signed or older than five minutes.
         self._app = AsyncApp(
             client=client,
+            authorize=known,
             signing_secret=secret.get_secret_value() if secret else "unused in Socket Mode",
         )
         self._listeners = Listeners(dispatch)

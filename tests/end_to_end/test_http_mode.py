@@ -66,7 +66,7 @@ async def test_a_request_that_slack_did_not_sign_just_now_is_refused_and_does_no
     unsigned = {name: value for name, value in good.headers.items() if "Slack" not in name}
     other = signed_request("f" * 32, now, "interactive", payload)
     old = signed_request(workspace.signing_secret, now - 301, "interactive", payload)
-    early = signed_request(workspace.signing_secret, now + 301, "interactive", payload)
+    early = signed_request(workspace.signing_secret, now + 360, "interactive", payload)
     changed = good.body.replace(OTTO.id.encode(), b"U0ADA")
     refused = [
         SignedRequest(unsigned, good.body),
