@@ -33,9 +33,7 @@ class Hands:
         """Return the card of an account's incident: the newest message that names it on top."""
 
         def newest(state: MemberState) -> ShownMessage | None:
-            cards = [
-                m for m in state.messages if m.thread_ts is None and m.bot and account in _title(m)
-            ]
+            cards = [m for m in state.messages if _is_card(m) and account in _title(m)]
             return cards[-1] if cards else None
 
         return await self.wait(newest)
@@ -45,7 +43,7 @@ class Hands:
 
         def shows(state: MemberState) -> ShownMessage | None:
             for message in reversed(state.messages):
-                if message.thread_ts is None and account in _title(message):
+                if _is_card(message) and account in _title(message):
                     return message if text in plain_text(message) else None
             return None
 
@@ -134,6 +132,12 @@ def _value(element: dict[str, object], label: str) -> dict[str, object]:
 
 def _busy(view: ShownView) -> bool:
     return "Working on it" in plain_text(view)
+
+
+def _is_card(message: ShownMessage) -> bool:
+    """Tell an incident's card from a line: acts without an incident stand in the channel, too."""
+    blocks = message.blocks
+    return message.thread_ts is None and bool(blocks) and blocks[0]["type"] == "header"
 
 
 def _title(message: ShownMessage) -> str:

@@ -24,7 +24,7 @@ from bot.workspace import Workspace
 from services.errors import BadArgument, ConfigError
 from services.mail.port import SpoolQuery, UserState
 from services.rules import Rules
-from services.settings import MailServerSettings, PostfixServerSettings, Settings, fixed
+from services.settings import EmbeddedServerSettings, MailServerSettings, Settings, fixed
 
 PASSWORD = "SPOOLWARDEN_TEST_PASSWORD"  # noqa: S105 - the variable that has it
 #: The bot reads this much of a log's past: the dashboard shows an hour of it.
@@ -127,7 +127,7 @@ async def _bot(
     settings: Settings, server: MailServerSettings
 ) -> AsyncIterator[tuple[Workspace, App]]:
     """Run a bot for this server alone, with a chat and a database of its own."""
-    if isinstance(server, PostfixServerSettings):
+    if not isinstance(server, EmbeddedServerSettings):
         history = min(server.history_days, _HISTORY_DAYS)
         server = server.model_copy(update={"history_days": history})
     workspace = make_workspace()
