@@ -21,7 +21,7 @@ _LINES = 1_000_000
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PACKAGES = {"postqueue": "postfix", "saslpasswd2": "sasl2-bin", "jq": "jq"}
 _PACKAGES |= {"pflogsumm": "pflogsumm"}
-_GROUP = "reduce inputs as $m ({}; .[$m.sender] += 1) | to_entries | sort_by(-.value) | .[:10][]"
+_GROUP = "[inputs.sender] | group_by(.) | map([length, .[0]]) | sort | reverse | .[:10][]"
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def _logs(folder: Path, lines: int) -> list[str]:
     theirs, totals, follow = "pflogsumm", "totals by user and IP", "the bot's reading, with index"
     runs = best(
         [
-            Program(theirs, ["pflogsumm", str(log)]),
+            Program(theirs, ["pflogsumm", "-h", "10", "-u", "10", str(log)]),
             Program(totals, _ours("ours", "totals", log), ours=True),
             Program(follow, _ours("ours", "follow", log), ours=True),
         ],
