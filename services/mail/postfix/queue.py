@@ -80,10 +80,13 @@ async def entries(
 
 def parse(line: bytes) -> Entry | None:
     """Return the message on one line, None if the line is none. Bytes are replaced, not refused."""
-    if not line.strip():
+    text = line.decode("utf-8", "replace").strip()
+    if not text:
         return None
     try:
-        found = _DECODER.decode(line.decode("utf-8", "replace"))
+        found, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            raise ValueError(text[end:])
         return _entry(found)
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         _log.warning("a line of postqueue was left out: %s", type(error).__name__)
