@@ -303,7 +303,7 @@ class Spool:
             part = asked[at : at + _BATCH]
             known = await asyncio.to_thread(self._state.seen, [e.queue_id for e in part])
             missing = {
-                entry.queue_id: entry.arrived // 1_000_000
+                entry.queue_id: entry.second
                 for entry in part
                 if not _is_of(known.get(entry.queue_id), entry, subjects)
             }
@@ -321,7 +321,7 @@ def _is_of(seen: Seen | None, entry: Entry, subjects: bool) -> bool:
     if seen is None or (subjects and seen.subject is None):
         return False
     # The log tells of a message after it began to arrive, give or take a rounded second.
-    return seen.at + 2 >= entry.arrived // 1_000_000
+    return seen.at + 2 >= entry.second
 
 
 def _queue(entry: Entry, notes: dict[str, Note]) -> Queue:
