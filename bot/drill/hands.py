@@ -70,7 +70,7 @@ class Hands:
     async def type_for_form(self, text: str) -> ShownView:
         """Type a command that asks back with a form; return that."""
         _taken(await self._client.command(f"{COMMAND} {text}"))
-        return await self.wait(lambda s: s.view)
+        return await self.wait(_window)
 
     async def press(self, shown: ShownMessage | ShownView, label: str | Place) -> None:
         """Press a button."""
@@ -85,12 +85,12 @@ class Hands:
     async def press_for_form(self, shown: ShownMessage, label: str | Place) -> ShownView:
         """Press a button that opens a window; return that."""
         await self.press(shown, label)
-        return await self.wait(lambda s: s.view)
+        return await self.wait(_window)
 
     async def pick_for_form(self, shown: ShownMessage, option: str) -> ShownView:
         """Pick an entry of a menu that opens a window; return that."""
         _taken(await self._client.pick(shown, option))
-        return await self.wait(lambda s: s.view)
+        return await self.wait(_window)
 
     async def pick(self, shown: ShownMessage, option: str) -> None:
         """Pick an entry of a menu that acts at once."""
@@ -109,7 +109,7 @@ class Hands:
         if not outcome.ok:
             return outcome.error or "; ".join(outcome.errors.values())
         said = await self.wait(
-            lambda s: s.view if s.view and s.view.submit is None and not _busy(s.view) else None
+            lambda s: view if (view := _window(s)) and view.submit is None else None
         )
         await self._client.close(said)
         await self.wait(lambda s: s.view is None)
@@ -130,8 +130,10 @@ def _value(element: dict[str, object], label: str) -> dict[str, object]:
     return {"options": [value]} if element["type"] == "checkboxes" else {"option": value}
 
 
-def _busy(view: ShownView) -> bool:
-    return "Working on it" in plain_text(view)
+def _window(state: MemberState) -> ShownView | None:
+    """Return the open window once it holds an answer: one that takes long is filled in later."""
+    view = state.view
+    return None if view is None or "Working on it" in plain_text(view) else view
 
 
 def _is_card(message: ShownMessage) -> bool:
