@@ -353,7 +353,7 @@ class Found:
 
 
 def results(found: Found) -> Card:
-    """Return a page of search results, a Preview button on each."""
+    """Return a page of search results, each with a Preview button where the server can."""
     if not found.page.total:
         return note(f"Nothing in the spool matches {found.asked}.")
     rows: list[Section] = [
@@ -364,10 +364,13 @@ def results(found: Found) -> Card:
             )
         )
     ]
-    # The slot is the line's number: a queue id is another program's text.
-    previewed = zip(found.page.messages, found.previews, strict=True)
-    for number, (message, intent_id) in enumerate(previewed, 1):
-        rows.append(Row(_message(message), Button(f"preview-{number}", "Preview", intent_id)))
+    if not found.previews:
+        rows += [Paragraph(_message(message)) for message in found.page.messages]
+    else:
+        # The slot is the line's number: a queue id is another program's text.
+        previewed = zip(found.page.messages, found.previews, strict=True)
+        for number, (message, intent_id) in enumerate(previewed, 1):
+            rows.append(Row(_message(message), Button(f"preview-{number}", "Preview", intent_id)))
     rows += [Small(say(sentence)) for sentence in found.lacking]
     return Card(
         "Messages in the spool",

@@ -74,8 +74,14 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
             request.place, action, server=request.server, target=target, actor=request.actor
         )
 
+    lacks: dict[str, str] = {}
+    can_look = server.capabilities.preview
+    if page.messages and not can_look.able:
+        lacks[can_look.why] = "preview"
     previews = [
-        await button("preview", Target(queue_ids=(message.queue_id,))) for message in page.messages
+        await button("preview", Target(queue_ids=(message.queue_id,)))
+        for message in page.messages
+        if can_look.able
     ]
     buttons: list[Button] = []
     if offset > 0:
@@ -84,7 +90,6 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
     if offset + PER_PAGE < page.total:
         after = Target(query=query, offset=offset + PER_PAGE)
         buttons.append(Button("after", "Next ▶", await button("search", after)))
-    lacks: dict[str, str] = {}
     for name, label, style, target in _acts(
         query, page.total, keeps=server.capabilities.quarantine.able
     ):

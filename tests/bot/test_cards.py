@@ -444,3 +444,10 @@ def test_a_name_as_long_as_a_novel_leaves_room_for_the_rest() -> None:
 
 def test_the_moments_of_these_samples_are_what_the_tests_take_them_for() -> None:
     assert intent().undo_until == NOW + timedelta(days=7)
+
+
+def test_results_of_a_server_that_shows_no_message_have_no_preview_and_say_why() -> None:
+    found = cards.Found("sender:x", Page(1, (message(),)), 1, 1, (), (), ("It shows no message.",))
+    card = cards.results(found)
+    assert not any(isinstance(section, Row) for section in card.sections)
+    assert said(card).splitlines()[-1] == "It shows no message."
