@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bot.drill.wire import encryption, is_here
 from services.mail.port import SpoolQuery, UserState
 from tests.end_to_end.playing import PATIENCE, SPOOLWARDEN
 from tests.mail.postfix_harness import PASSWORD, PostfixHarness
@@ -154,15 +153,6 @@ async def test_a_drill_that_is_terminated_puts_the_account_back_first(
     assert await standing(postfix.server, ANN, BOB) == before
     drills = SpoolQuery(sender=ANN, subject="Spoolwarden drill")
     assert await postfix.server.matching_ids(drills, limit=10) == ()
-
-
-def test_only_this_machine_needs_to_prove_no_name() -> None:
-    for host in ("127.0.0.1", "::1", "localhost"):
-        assert is_here(host)
-        assert not encryption(host).check_hostname
-    for host in ("198.51.100.7", "mail.example.com", "localhost.example.com"):
-        assert not is_here(host)
-        assert encryption(host).check_hostname
 
 
 async def _state(postfix: PostfixHarness) -> UserState | None:
