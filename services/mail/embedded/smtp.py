@@ -103,7 +103,8 @@ class SmtpSession(SMTP):
 
     def refuse_and_close(self, reply: str) -> None:
         """Say one last thing, without waiting for the client to read it, and hang up."""
-        if self.transport is not None:
+        # A TLS connection that is closing has nothing to write to any more.
+        if self.transport is not None and not self.transport.is_closing():
             self._writer.write(reply.encode() + b"\r\n")
             self.transport.close()
 
