@@ -39,7 +39,7 @@ _MENDABLE = {
 }
 
 
-def make_client(token: str, api_url: str) -> AsyncWebClient:
+def make_client(token: str | None, api_url: str) -> AsyncWebClient:
     """Return a Web API client that waits as Slack's Retry-After says, once, by itself."""
     return AsyncWebClient(
         token=token,

@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.dispatch import Dispatch
+from bot.slack.chat import make_client
 from bot.slack.listeners import Listeners
 from services.errors import ConfigError
 from services.settings import SlackSettings
@@ -43,7 +44,7 @@ class SlackConnection:
 
         # Bolt itself refuses what is unsigned, wrongly signed or older than five minutes.
         self._app = AsyncApp(
-            client=client,
+            client=make_client(None, settings.api_url),  # Bolt gives each answer the token
             authorize=known,
             signing_secret=secret.get_secret_value() if secret else "unused in Socket Mode",
         )

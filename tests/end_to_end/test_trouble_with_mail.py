@@ -20,7 +20,8 @@ async def test_an_act_on_a_slow_mail_server_opens_a_window_in_time_and_fills_it(
     card = await play.otto.alert(ACCOUNT)
     async with locked(play.folder / "mail.db"):
         # The workspace refuses a window that is opened more than 3 s after the click.
-        working = await play.use(play.otto.press_for_form, "Stop sending")
+        await play.use(play.otto.press, "Stop sending")
+        working = await play.otto.wait(lambda state: state.view)
         assert "Working on it" in plain_text(working)
         await play.otto.line(card, "otto is stopping its sending")
         assert await play.waiting() == 60
