@@ -17,7 +17,7 @@ drill: $(READY) ## The fire drill: every feature pressed and verified, as a repo
 	@$(BIN)/spoolwarden drill $(ARGS)
 
 test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 bench: $(READY) ## How fast the Postfix module is, beside Postfix's own programs
 	@$(BIN)/python -m tests.bench $(ARGS)
