@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.demo.sender import Letter, Sender, compose
-from services.clock import ManualClock
+from services.clock import Clock, ManualClock
 from services.mail.embedded import EmbeddedConfig, EmbeddedServer
-from services.mail.port import SpoolQuery
+from services.mail.port import MailServer, SpoolQuery
 
 PASSWORD = "correct horse"
 DOMAIN = "example.test"
@@ -18,48 +18,15 @@ BOB = f"bob@{DOMAIN}"
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
-class EmbeddedHarness:
-    """An embedded server with a clock that stands still and no relay.
+class Mailing:
+    """What the harness of each server sends with; all of it real SMTP."""
 
-    Mail to other domains is therefore deferred once ``settle`` has run.
-    """
-
-    domain = DOMAIN
-    elsewhere = "elsewhere.test"
-    refuses_logins = True
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.clock = ManualClock(START)
-        self.config = replace(
-            EmbeddedConfig(
-                name="mail",
-                database=folder / "mail.db",
-                domains=(DOMAIN,),
-                proxy_protocol=True,
-                deliver_in_background=False,
-            ),
-            **settings,
-        )
-        self.server = EmbeddedServer(self.config, self.clock)
-
-    async def start(self) -> None:
-        await self.server.start()
-
-    async def stop(self) -> None:
-        await self.server.stop()
-
-    async def restart(self) -> None:
-        await self.stop()
-        self.server = EmbeddedServer(self.config, self.clock)
-        await self.start()
-
-    async def add_user(self, address: str) -> None:
-        await self.server.add_user(address, PASSWORD)
+    clock: Clock
+    server: MailServer
 
     def sender(self, client_ip: str = "192.0.2.10") -> Sender:
         """A client that has yet to connect."""
-        announced = client_ip if self.config.proxy_protocol else None
-        return Sender("127.0.0.1", self.server.port, client_ip=announced, timeout=10)
+        raise NotImplementedError
 
     async def logged_in(
         self, user: str, client_ip: str = "192.0.2.10", password: str = PASSWORD
@@ -102,6 +69,52 @@ class EmbeddedHarness:
         after = set(await self.server.matching_ids(SpoolQuery(), limit=100_000))
         (queue_id,) = after - before
         return queue_id
+
+
+class EmbeddedHarness(Mailing):
+    """An embedded server with a clock that stands still and no relay.
+
+    Mail to other domains is therefore deferred once ``settle`` has run.
+    """
+
+    clock: ManualClock
+    server: EmbeddedServer
+    domain = DOMAIN
+    elsewhere = "elsewhere.test"
+    refuses_logins = True
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.clock = ManualClock(START)
+        self.config = replace(
+            EmbeddedConfig(
+                name="mail",
+                database=folder / "mail.db",
+                domains=(DOMAIN,),
+                proxy_protocol=True,
+                deliver_in_background=False,
+            ),
+            **settings,
+        )
+        self.server = EmbeddedServer(self.config, self.clock)
+
+    async def start(self) -> None:
+        await self.server.start()
+
+    async def stop(self) -> None:
+        await self.server.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        self.server = EmbeddedServer(self.config, self.clock)
+        await self.start()
+
+    async def add_user(self, address: str) -> None:
+        await self.server.add_user(address, PASSWORD)
+
+    def sender(self, client_ip: str = "192.0.2.10") -> Sender:
+        """A client that has yet to connect."""
+        announced = client_ip if self.config.proxy_protocol else None
+        return Sender("127.0.0.1", self.server.port, client_ip=announced, timeout=10)
 
     async def settle(self) -> None:
         """Let the server try once whatever is due."""

@@ -10,6 +10,7 @@ from bot.demo.sender import Letter, Sender, compose
 from services.clock import Clock, SystemClock
 from services.mail.postfix import PostfixConfig, PostfixServer
 
+from .harness import Mailing
 from .postfix_instance import DOMAIN, ELSEWHERE, PostfixInstance
 
 PASSWORD = "correct horse"
@@ -26,13 +27,15 @@ class _ShiftedClock:
         return SystemClock().now() + self.shift
 
 
-class PostfixHarness:
+class PostfixHarness(Mailing):
     """The module on a private Postfix that runs as long as the tests.
 
     Messages to ``elsewhere.test`` are deferred. Time passes for what the module itself
     times, the block list; Postfix's own clock is the machine's.
     """
 
+    clock: _ShiftedClock
+    server: PostfixServer
     domain = DOMAIN
     elsewhere = ELSEWHERE
     refuses_logins = False  # Postfix asks who may send after the login
@@ -73,18 +76,6 @@ class PostfixHarness:
 
     def sender(self, client_ip: str = "192.0.2.10") -> Sender:
         return Sender("127.0.0.1", self.instance.port, client_ip=client_ip, timeout=10)
-
-    async def logged_in(
-        self, user: str, client_ip: str = "192.0.2.10", password: str = PASSWORD
-    ) -> Sender:
-        client = self.sender(client_ip)
-        await client.open()
-        try:
-            await client.log_in(user, password)
-        except BaseException:
-            await client.close()
-            raise
-        return client
 
     async def submit(
         self,

@@ -1,6 +1,5 @@
 """SmarterMail, as the conformance suite and its own tests drive it: over a local server."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,19 +7,20 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bot.demo.sender import Letter, Sender, compose
+from bot.demo.sender import Sender
 from services.clock import ManualClock
-from services.mail.port import SpoolQuery
 from services.mail.smartermail import SmarterMailConfig, SmarterMailServer
 
-from .harness import DOMAIN, PASSWORD, START
+from .harness import DOMAIN, PASSWORD, START, Mailing
 from .smartermail_server import ADMIN, LocalSmarterMail
 from .smartermail_server import PASSWORD as ADMIN_PASSWORD
 
 
-class SmarterMailHarness:
+class SmarterMailHarness(Mailing):
     """Our client, the local SmarterMail, and one clock for both that stands still."""
 
+    clock: ManualClock
+    server: SmarterMailServer
     domain = DOMAIN
     elsewhere = "elsewhere.test"
     refuses_logins = True
@@ -72,45 +72,6 @@ class SmarterMailHarness:
 
     def sender(self, client_ip: str = "192.0.2.10") -> Sender:
         return Sender("127.0.0.1", self.there.front.port, client_ip=client_ip, timeout=10)
-
-    async def logged_in(
-        self, user: str, client_ip: str = "192.0.2.10", password: str = PASSWORD
-    ) -> Sender:
-        client = self.sender(client_ip)
-        await client.open()
-        try:
-            await client.log_in(user, password)
-        except BaseException:
-            await client.close()
-            raise
-        return client
-
-    async def submit(
-        self,
-        user: str | None,
-        recipients: Sequence[str],
-        subject: str,
-        *,
-        body: str = "Hello.",
-        client_ip: str = "192.0.2.10",
-        envelope_sender: str | None = None,
-        times: int = 1,
-    ) -> None:
-        sender = user if envelope_sender is None else envelope_sender
-        async with self.sender(client_ip) as client:
-            if user is not None:
-                await client.log_in(user, PASSWORD)
-            letter = compose(sender or "", recipients, subject, body, clock=self.clock)
-            await client.send_many([letter] * times)
-
-    async def submit_raw(self, user: str, recipients: Sequence[str], content: bytes) -> str:
-        before = set(await self.server.matching_ids(SpoolQuery(), limit=100_000))
-        client = await self.logged_in(user)
-        await client.send(Letter(user, tuple(recipients), content))
-        await client.close()
-        after = set(await self.server.matching_ids(SpoolQuery(), limit=100_000))
-        (queue_id,) = after - before
-        return queue_id
 
     async def settle(self) -> None:
         await self.there.engine.deliver_due()
