@@ -56,12 +56,11 @@ class App:
         self.audit = AuditLog(self.store, self.clock)
         chats: list[Chat] = []
         groups: dict[str, GroupLookup] = {}
-        slack_client = None
         if settings.slack is not None:
-            slack_client = make_client(
+            client = make_client(
                 settings.slack.bot_token.get_secret_value(), settings.slack.api_url
             )
-            slack_chat = SlackChat(slack_client, settings.slack.channel)
+            slack_chat = SlackChat(client, settings.slack.channel)
             chats.append(slack_chat)
             groups[SLACK] = slack_chat
         self.intents = Intents(self.store, self.clock)
@@ -105,9 +104,7 @@ class App:
             )
         )
         self.slack = (
-            SlackConnection(settings.slack, slack_client, self.dispatch)
-            if settings.slack is not None and slack_client is not None
-            else None
+            SlackConnection(settings.slack, self.dispatch) if settings.slack is not None else None
         )
         self._publishing: list[asyncio.Task[None]] = []
         self._closed: set[str] = set()  # names of servers that could not be opened yet

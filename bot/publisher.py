@@ -220,15 +220,16 @@ class Publisher:
                 continue  # it ran out: there is nothing to end, and it can be asked for again
             if undo_id := await self._intents.offer_undo(place, intent.id):
                 undos[action] = undo_id
+        server = self._servers.get(incident.server)
         targets = {
-            action: self._aim(action, incident)
+            action: _aim(action, incident.sender, server)
             for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
             if action not in undos
         }
         lacks = {
             action: why
             for action, target in targets.items()
-            if (why := self._lacking(action, incident.server, target)) is not None
+            if (why := _lacking(action, incident.server, server, target)) is not None
         }
         offers = {
             action: await self._intents.offer(
@@ -237,24 +238,9 @@ class Publisher:
             for action, target in targets.items()
             if action not in lacks
         }
-        known = self._servers.get(incident.server)
-        holds = known is None or known.capabilities.hold.able
+        holds = server is None or server.capabilities.hold.able
         without = tuple(dict.fromkeys(lacks.values()))
         return cards.alert(incident, done, cards.Buttons(offers, undos, without, holds))
-
-    def _lacking(self, action: str, server: str, target: Target) -> str | None:
-        known = self._servers.get(server)
-        if known is None:
-            return f"The mail server {server} is no longer configured."
-        return lacking(action, known.capabilities, target)
-
-    def _aim(self, action: str, incident: Incident) -> Target:
-        sender = incident.sender
-        query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
-        known = self._servers.get(incident.server)
-        # Where nothing can be kept in a folder, deleting is for good, and an admin's.
-        permanent = action == "delete" and known is not None and not _keeps(known)
-        return Target(account=sender, query=query, permanent=permanent)
 
     async def _line(self, line_id: int) -> Card | None:
         async with self._store.reading() as session:
@@ -275,5 +261,16 @@ class Publisher:
         return cards.act_line(intent, acted.action, undo_id)
 
 
-def _keeps(server: MailServer) -> bool:
-    return server.capabilities.quarantine.able
+def _aim(action: str, sender: str, server: MailServer | None) -> Target:
+    query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
+    # Where nothing can be kept in a folder, deleting is for good, and an admin's.
+    permanent = (
+        action == "delete" and server is not None and not server.capabilities.quarantine.able
+    )
+    return Target(account=sender, query=query, permanent=permanent)
+
+
+def _lacking(action: str, name: str, server: MailServer | None, target: Target) -> str | None:
+    if server is None:
+        return f"The mail server {name} is no longer configured."
+    return lacking(action, server.capabilities, target)

@@ -11,7 +11,6 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.dispatch import Dispatch
 from bot.slack.chat import make_client
@@ -33,9 +32,9 @@ _GRACE = 10.0  # seconds that answers under way get to end when the bot stops
 class SlackConnection:
     """Brings commands, clicks and forms to the dispatch, from start() to stop()."""
 
-    def __init__(self, settings: SlackSettings, client: AsyncWebClient, dispatch: Dispatch) -> None:
+    def __init__(self, settings: SlackSettings, dispatch: Dispatch) -> None:
         secret = settings.signing_secret
-        token = client.token
+        token = settings.bot_token.get_secret_value()
 
         async def known(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
             # The token is known to be ours: asking Slack for each first click would lose

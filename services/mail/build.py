@@ -112,8 +112,6 @@ class SmarterMail(SmarterMailServer):
     ours = False
 
     def __init__(self, settings: SmarterMailServerSettings, clock: Clock) -> None:
-        # model_dump() would turn the password's wrapper into text that a log could show.
-        values = {name: getattr(settings, name) for name in type(settings).model_fields}
-        values = {k: v for k, v in values.items() if k not in ("kind", "history_days")}
+        values = settings.model_dump(exclude={"kind", "history_days"})
         history = timedelta(days=settings.history_days)
         super().__init__(SmarterMailConfig(**values, history=history), clock)
