@@ -7,7 +7,7 @@ from services.detection.evidence import Evidence
 from services.errors import BadArgument, Expired
 from services.models import Incident, Intent
 from services.pipeline import Outcome
-from services.remedies import Target
+from services.targets import Target
 from services.traffic import addresses_of
 
 #: Undoing these changes nothing on the mail server, so nobody is asked first.

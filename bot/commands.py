@@ -27,7 +27,8 @@ from services.intents import UNDO
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
-from services.remedies import REMEDIES, Target
+from services.remedies import REMEDIES
+from services.targets import Target
 
 COMMAND = "/spool"
 

@@ -26,7 +26,8 @@ from services.errors import BadArgument
 from services.mail.port import Network, UserState
 from services.models import Intent
 from services.pipeline import Proposal
-from services.remedies import DELETED, REVIEW, Target, describe, show_network
+from services.remedies import DELETED, REVIEW
+from services.targets import Target, describe, show_network
 from services.words import count, span
 
 # Slack's checkboxes hold ten options; the last stands for all that are left.

@@ -21,8 +21,9 @@ from services.errors import StoreError
 from services.intents import UNDO, Intents
 from services.mail.port import MailServer, SpoolQuery
 from services.models import LIVE, Announcement, Incident, IncidentState, Intent, Posted
-from services.remedies import Target, lacking
+from services.remedies import lacking
 from services.store import Store
+from services.targets import Target
 
 _log = logging.getLogger(__name__)
 _BATCH = 200

@@ -14,7 +14,8 @@ from services.audit import Line, Phase
 from services.errors import BadArgument
 from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import LIVE, Incident, Intent
-from services.remedies import Target, describe, lacking
+from services.remedies import lacking
+from services.targets import Target, describe
 from services.traffic import sent_since, top_addresses, top_senders
 
 #: Messages on one page of a search: as many as a phone shows with their previews.

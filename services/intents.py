@@ -10,8 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.models import Announcement, Incident, IncidentState, Intent, IntentState
 from services.people import Actor, Place
-from services.remedies import REMEDIES, Target, Undo
+from services.remedies import REMEDIES
 from services.store import Store
+from services.targets import Target, Undo
 
 UNDO = "undo"
 #: How long a card's button can be pressed before the card must be drawn anew.

@@ -137,14 +137,14 @@ class Intent(SQLModel, table=True):
     bound_to: str | None = None  # Actor.key of the only person who may use it
     created_at: datetime = _when()
     expires_at: datetime = _when()
-    target: str = _text()  # remedies.Target as JSON, queue ids frozen
+    target: str = _text()  # targets.Target as JSON, queue ids frozen
     state: IntentState = Field(default=IntentState.OFFERED, sa_column=Column(Named(IntentState)))
     claimed_by: str | None = None  # Actor.key
     claimed_name: str | None = None
     claimed_at: datetime | None = _when(default=None)
     finished_at: datetime | None = _when(default=None)
     summary: str = _text(default="")  # the sentence that tells the result
-    undo: str | None = _text(default=None)  # remedies.Undo as JSON, where it can be undone
+    undo: str | None = _text(default=None)  # targets.Undo as JSON, where it can be undone
     undo_until: datetime | None = _when(default=None)
     undo_of: str | None = Field(default=None, index=True)
     undone: bool = False

@@ -34,19 +34,11 @@ from services.intents import UNDO, Intents, overtaken, touch, undo_of
 from services.mail.port import MailServer, Network, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place, Role
-from services.remedies import (
-    MAX_MESSAGES,
-    REMEDIES,
-    Aim,
-    Remedy,
-    Result,
-    Target,
-    lacking,
-    show_network,
-)
+from services.remedies import MAX_MESSAGES, REMEDIES, Aim, Remedy, Result, lacking
 from services.rules import Rules, plain
 from services.settings import SafetySettings
 from services.store import Store
+from services.targets import Target, show_network
 
 _log = logging.getLogger(__name__)
 

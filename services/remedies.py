@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
-
 from services.errors import BadArgument, SpoolwardenError
 from services.mail.port import (
     DELIVERING,
@@ -27,6 +25,7 @@ from services.mail.port import (
 )
 from services.models import IncidentState
 from services.people import Role
+from services.targets import Target, Undo, show_network
 from services.words import count, listed, span
 
 #: The most messages one act takes on; a larger spool takes several.
@@ -34,51 +33,6 @@ MAX_MESSAGES = 100_000
 #: Where deleted messages wait until they are purged.
 DELETED = "deleted"
 REVIEW = "review"
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Target(_Value):
-    """What a remedy is aimed at, frozen when the person saw it. Unused fields stay empty."""
-
-    account: str | None = None
-    query: SpoolQuery | None = None
-    queue_ids: tuple[str, ...] = ()
-    networks: tuple[Network, ...] = ()
-    folder: str | None = None
-    user_state: UserState | None = None
-    lasting: timedelta | None = None
-    permanent: bool = False
-    offset: int = 0  # of a search page
-
-    @property
-    def subject(self) -> str:
-        """What this is about, in a few words, for the audit log."""
-        about = [self.account] if self.account else []
-        about += [str(network) for network in self.networks[:10]]
-        if self.query and not about:
-            about.append(describe(self.query))
-        return ", ".join(about)
-
-
-class Undo(_Value):
-    """What must be known to take an act back exactly."""
-
-    account: str | None = None
-    user_state: UserState | None = None  # as it was before
-    held: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()  # out of the queue
-    moved_from: dict[str, tuple[str, ...]] = {}  # out of a folder: queue ids
-    restored_from: dict[str, tuple[str, ...]] = {}  # folder: queue ids
-    blocked: tuple[Network, ...] = ()
-    replaced: tuple[Block, ...] = ()  # block entries as they were before
-
-    @property
-    def in_folder(self) -> tuple[str, ...]:
-        """The messages that an act put into its folder, wherever they were before."""
-        return (*self.moved, *(i for ids in self.moved_from.values() for i in ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,29 +395,6 @@ def _tally(results: Sequence[MessageResult], done: str) -> str:
 def _networks(networks: Sequence[Network]) -> str:
     names = [show_network(network) for network in networks]
     return listed(names if len(names) <= 5 else [*names[:4], f"{len(names) - 4} more"])
-
-
-def show_network(network: Network) -> str:
-    """Return a network as people write it: a single address without its prefix length."""
-    single = network.prefixlen == network.max_prefixlen
-    return str(network.network_address) if single else str(network)
-
-
-def describe(query: SpoolQuery) -> str:
-    """Return a query as it would be typed."""
-    parts = [
-        f"{name}:{value}"
-        for name, value in (
-            ("sender", query.sender),
-            ("to", query.recipient),
-            ("ip", show_network(query.client_ip) if query.client_ip else None),
-            ("subject", f'"{query.subject}"' if query.subject else None),
-            ("folder", query.folder),
-            ("queue", "+".join(queue.value for queue in query.queues)),
-        )
-        if value
-    ]
-    return " ".join(parts) or "everything"
 
 
 REMEDIES = {

@@ -13,8 +13,9 @@ from services.intents import touch, undo_of
 from services.mail.port import MailServer, Queue, SpoolQuery
 from services.models import Incident, Intent, IntentState
 from services.people import BOT
-from services.remedies import DELETED, MAX_MESSAGES, Result, Target
+from services.remedies import DELETED, MAX_MESSAGES, Result
 from services.store import Store
+from services.targets import Target
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,9 @@ from bot.drill.typed import ADDRESS
 from bot.workspace.reading import plain_text
 from services.errors import Refused
 from services.mail.port import Queue, SpoolQuery, UserState
-from services.remedies import Target, lacking
+from services.remedies import lacking
 from services.rules import Rules
+from services.targets import Target
 
 # What can be typed after "sender:" as it is; a sender is otherwise any text at all.
 _TYPEABLE = re.compile(r"[a-z0-9._+=-]+(@[a-z0-9.-]+)?\Z")

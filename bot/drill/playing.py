@@ -14,7 +14,8 @@ from bot.drill.report import Feature
 from bot.drill.scene import Scene
 from bot.workspace import Member, Workspace
 from services.errors import SpoolwardenError
-from services.remedies import Target, lacking
+from services.remedies import lacking
+from services.targets import Target
 
 _S = TypeVar("_S")
 

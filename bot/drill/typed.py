@@ -10,7 +10,8 @@ from bot.drill.scene import Acting
 from bot.drill.wire import is_refused, is_taken
 from bot.workspace.reading import plain_text
 from services.mail.port import DELIVERING, User, UserState
-from services.remedies import DELETED, Target
+from services.remedies import DELETED
+from services.targets import Target
 from services.words import count
 
 #: Of a network for documentation (RFC 5737), so that nobody is shut out.

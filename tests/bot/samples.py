@@ -15,8 +15,9 @@ from services.detection.scoring import judge
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts, SpoolQuery, UserState
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.pipeline import Proposal
-from services.remedies import REMEDIES, Target, describe
+from services.remedies import REMEDIES
 from services.settings import DetectionSettings
+from services.targets import Target, describe
 
 NOW = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
 #: What an intent's id looks like; each sample uses its own numbers.

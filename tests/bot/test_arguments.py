@@ -24,7 +24,7 @@ from bot.arguments import (
 from bot.commands import COMMANDS, Command
 from services.errors import BadArgument
 from services.mail.port import MAX_ADDRESS, Queue, SpoolQuery
-from services.remedies import describe
+from services.targets import describe
 
 
 def asked(command: str, text: str) -> Arguments:

@@ -11,7 +11,8 @@ from bot import forms
 from bot.elements import Choose, Form, Paragraph, Small, Tick, Values, Write, plain
 from services.errors import BadArgument
 from services.mail.port import SpoolQuery, UserState
-from services.remedies import REMEDIES, Target
+from services.remedies import REMEDIES
+from services.targets import Target
 from services.words import span
 from tests.bot.samples import ASKED, FORMS, INTENT, anna, form, intent, words_of
 

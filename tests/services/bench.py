@@ -20,10 +20,10 @@ from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import Announcement, AuditEntry, Incident, Intent
 from services.people import Actor, Place
 from services.pipeline import Outcome, Pipeline, Proposal
-from services.remedies import Target
 from services.rules import Rules
 from services.settings import AccessSettings, DetectionSettings, SafetySettings
 from services.store import Store
+from services.targets import Target
 from services.traffic import gather
 from services.upkeep import Upkeep
 

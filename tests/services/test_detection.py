@@ -12,8 +12,8 @@ from services.detection.ingest import habit_of, stretch_of
 from services.errors import ServerDown, StoreError
 from services.mail.port import UserState
 from services.models import Incident, IncidentState, Lesson, RecentSubmission, SenderHabit
-from services.remedies import Target
 from services.settings import DetectionSettings
+from services.targets import Target
 
 from ..mail.harness import ANN, BOB, START
 from .bench import ELSEWHERE, OPERATOR, Bench, locked, open_store

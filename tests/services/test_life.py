@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from services.errors import Expired
 from services.mail.port import SpoolQuery, UserState
 from services.pipeline import Outcome
-from services.remedies import Target
+from services.targets import Target
 
 from ..mail.harness import ANN
 from .bench import CEO, CHANNEL, OPERATOR, Bench, open_bench

@@ -15,9 +15,10 @@ from services.mail.port import Capabilities, Capability, Queue, SpoolQuery, User
 from services.models import Announcement, IncidentState, IntentState
 from services.people import BOT, Actor, Place
 from services.pipeline import Pipeline
-from services.remedies import REMEDIES, Target
+from services.remedies import REMEDIES
 from services.rules import Rules
 from services.settings import AccessSettings, SafetySettings
+from services.targets import Target
 
 from ..mail.harness import ANN, BOB
 from .bench import (

@@ -19,7 +19,8 @@ from services.mail.port import (
 )
 from services.models import IncidentState, IntentState
 from services.pipeline import Outcome
-from services.remedies import REMEDIES, Target, describe
+from services.remedies import REMEDIES
+from services.targets import Target, describe
 
 from ..mail.harness import ANN, BOB, DOMAIN
 from .bench import CHANNEL, ELSEWHERE, OPERATOR, OTHER_OPERATOR, Bench
