@@ -1,0 +1,1 @@
+"""SmarterMail over its REST API, as a local server of ours speaks it."""
