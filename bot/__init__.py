@@ -1,1 +1,1 @@
-"""What chats see and say: cards, commands, Slack, the demo. Decides nothing about mail."""
+"""What chats see and say: cards, commands, the chats, the demo. Decides nothing about mail."""

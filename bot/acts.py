@@ -2,9 +2,10 @@
 
 from bot import cards, forms
 from bot.desk import Desk, Reply, Request
-from bot.elements import Form, Values
+from bot.elements import Form, Paragraph, Values, say
 from services.detection.evidence import Evidence
 from services.errors import BadArgument, Expired
+from services.mail.port import DELIVERING, SpoolQuery
 from services.models import Incident, Intent
 from services.pipeline import Outcome
 from services.targets import Target
@@ -59,6 +60,17 @@ async def act_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     outcome = await desk.pipeline.execute(request.actor, request.place, intent.id)
     await _refresh(desk, intent.server, outcome)
     return None if outcome.ok else cards.failure(outcome.sentence)
+
+
+async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
+    """Ask before sending is stopped, with what waits now; confirming uses the button's intent."""
+    sender = Target.model_validate_json(intent.target).account or ""
+    server = desk.pipeline.server(request.server)
+    waiting = await server.search(SpoolQuery(sender=sender, queues=DELIVERING), limit=1)
+    text = cards.stop_text(
+        sender, waiting.total, desk.clock.now(), holds=server.capabilities.hold.able
+    )
+    return Form(cards.STOP_ASKS, (Paragraph(say(text)),), (), cards.STOP_YES, intent.id)
 
 
 async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:

@@ -8,9 +8,10 @@ first argument. Quotes (straight or typographic) hold words together.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from ipaddress import ip_network
 from typing import Any
 
@@ -18,8 +19,7 @@ from services.errors import BadArgument
 from services.mail.port import MAX_ADDRESS, Network, Queue
 
 _WORD = re.compile(r'(?:([A-Za-z]+):)?(?:"([^"]*)"?|(\S+))')
-# Slack rewrites addresses and links in slash commands when escaping is switched on
-# (docs: "Implementing slash commands", "Escaping channels, users, and links").
+# A chat may rewrite addresses and links in what is typed, where escaping is switched on.
 _LINK = re.compile(r"<(?:mailto:|https?://)([^|>]*)(?:\|[^>]*)?>")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\u00a0": " "})
 _LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)")
@@ -48,9 +48,22 @@ class Arguments:
     about: str | None = None
 
 
+class Known(StrEnum):
+    """What the bot can list while somebody types an argument."""
+
+    SENDER = "sender"  # who has messages in the spool
+    ACCOUNT = "account"  # whom an open incident is about, then senders
+    FOLDER = "folder"
+    BLOCKED = "blocked"  # networks on the block list
+    SERVER = "server"
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a command: as it is typed, where it goes, and how it is read."""
+    """One argument of a command: as it is typed, where it goes, and how it is read.
+
+    ``choices`` are all there are, where they are few; ``known`` is what can be suggested.
+    """
 
     typed: str  # the name before the colon
     into: str  # the field of Arguments
@@ -58,13 +71,16 @@ class Argument:
     means: str  # what it is, in the help
     required: bool = False
     first: bool = False  # may be typed without its name
+    choices: tuple[str, ...] = ()
+    known: Known | None = None
+    number: bool = False
 
 
 def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
     """Parse ``text`` for a command that takes these. Raises BadArgument with the example."""
     by_name: Mapping[str, Argument] = {argument.typed: argument for argument in takes}
     unnamed = next((argument for argument in takes if argument.first), None)
-    found: dict[str, Any] = {}
+    words: list[tuple[Argument, str]] = []
     for name, quoted, bare in _WORD.findall(_straighten(text)):
         value = quoted or bare
         argument = by_name.get(name.lower()) if name else None
@@ -72,7 +88,7 @@ def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
         if (
             argument is None
             and unnamed is not None
-            and unnamed.into not in found
+            and all(taken is not unnamed for taken, _ in words)
             # An IPv6 address has colons of its own; nothing else that goes without a name has.
             and (not name or (unnamed.read is read_network and _reads(unnamed, whole)))
         ):
@@ -82,6 +98,16 @@ def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
             raise BadArgument(
                 f"I do not understand “{whole[:60]}” here; this takes {known}. Example: {example}"
             )
+        words.append((argument, value))
+    return read(words, takes, example)
+
+
+def read(
+    words: Iterable[tuple[Argument, str]], takes: tuple[Argument, ...], example: str
+) -> Arguments:
+    """Read what was given for each argument. Raises BadArgument with the example."""
+    found: dict[str, Any] = {}
+    for argument, value in words:
         if argument.into in found:
             raise BadArgument(f"{argument.typed}: is there twice. Example: {example}")
         try:

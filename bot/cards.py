@@ -37,6 +37,7 @@ from services.words import count, short, size
 # Long enough for almost every address, short enough for a phone.
 _NAME = 64
 _TOP = 5
+STOP_ASKS, STOP_YES = "Stop sending?", "Stop sending"
 
 #: What stands in the More menu, in this order for ever: the remedy, its label, its undo's label.
 MORE = (
@@ -156,7 +157,6 @@ def _alert_buttons(
     incident: Incident, evidence: Evidence, buttons: Buttons, *, live: bool
 ) -> tuple[Button | Menu, ...]:
     """Return the four places of the card: each holds its act, or the undo of it."""
-    who = cut(incident.sender, 80)
     offers, undos = buttons.offers, buttons.undos
     shown: list[Button | Menu] = []
     if "stop" in undos:
@@ -175,13 +175,11 @@ def _alert_buttons(
                 offers["stop"],
                 Style.PRIMARY,
                 Confirm(
-                    "Stop sending?",
-                    f"{who} can no longer send (it still receives), and its "
-                    f"{count(evidence.queued, 'waiting message')} "
-                    f"(as of {evidence.taken_at:%H:%M:%S} UTC) "
-                    f"{'will be held' if buttons.holds else 'go out all the same'}. "
-                    "This can be undone.",
-                    "Stop sending",
+                    STOP_ASKS,
+                    stop_text(
+                        incident.sender, evidence.queued, evidence.taken_at, holds=buttons.holds
+                    ),
+                    STOP_YES,
                 ),
             )
         )
@@ -204,6 +202,15 @@ def _alert_buttons(
     if options:
         shown.append(Menu("more", "More…", tuple(options)))
     return tuple(shown)
+
+
+def stop_text(sender: str, waiting: int, at: datetime, *, holds: bool) -> str:
+    """Return what stopping would do, for the question that is asked first."""
+    return (
+        f"{cut(sender, 80)} can no longer send (it still receives), and its "
+        f"{count(waiting, 'waiting message')} (as of {at:%H:%M:%S} UTC) "
+        f"{'will be held' if holds else 'go out all the same'}. This can be undone."
+    )
 
 
 def _bars(title: str, shares: Sequence[Share], evidence: Evidence) -> Bars:

@@ -11,6 +11,7 @@ from bot import acts, reads
 from bot.arguments import (
     Argument,
     Arguments,
+    Known,
     read_address,
     read_folder,
     read_length,
@@ -22,6 +23,7 @@ from bot.arguments import (
 )
 from bot.cards import MORE
 from bot.desk import Desk, Reply, Request
+from bot.elements import Form
 from services.errors import BadArgument
 from services.intents import UNDO
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
@@ -50,6 +52,8 @@ class Command:
     pressed: Callable[[Desk, Request, Intent], Awaitable[Reply]] | None = None
     target: Callable[[Desk, Arguments], Target] | None = None
     layer: bool = False  # its answer opens on top of what is shown, instead of replacing it
+    # what is asked before a button acts, by a chat whose buttons cannot ask by themselves
+    question: Callable[[Desk, Request, Intent], Awaitable[Form]] | None = None
 
     @property
     def slash(self) -> bool:
@@ -66,16 +70,33 @@ class Command:
         return " ".join(words)
 
 
-_SENDER = Argument("sender", "sender", read_address, "the sending account")
+_SENDER = Argument("sender", "sender", read_address, "the sending account", known=Known.SENDER)
 _TO = Argument("to", "to", read_address, "a recipient")
 _IP = Argument("ip", "ip", read_network, "the client's address or network")
 _SUBJECT = Argument("subject", "subject", read_text, "words of the subject, in quotes")
 _OLDER = Argument("older", "older", read_length, "arrived at least this long ago, such as 30m")
-_QUEUE = Argument("queue", "queue", read_queue, "active, deferred, held or quarantine")
-_FOLDER = Argument("folder", "folder", read_folder, "a quarantine folder")
-_ON = Argument("on", "server", read_text, "the mail server, where there are several")
-_PAGE = Argument("page", "page", read_page, "which page")
-_ACCOUNT = Argument("account", "account", read_address, "the mailbox", required=True, first=True)
+_QUEUE = Argument(
+    "queue",
+    "queue",
+    read_queue,
+    "active, deferred, held or quarantine",
+    choices=tuple(queue.value for queue in Queue),
+)
+_FOLDER = Argument("folder", "folder", read_folder, "a quarantine folder", known=Known.FOLDER)
+_ON = Argument(
+    "on", "server", read_text, "the mail server, where there are several", known=Known.SERVER
+)
+_PAGE = Argument("page", "page", read_page, "which page", number=True)
+_YES_NO = ("yes", "no")
+_ACCOUNT = Argument(
+    "account",
+    "account",
+    read_address,
+    "the mailbox",
+    required=True,
+    first=True,
+    known=Known.ACCOUNT,
+)
 _ADDRESS = Argument("ip", "ip", read_network, "an address or network", required=True, first=True)
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
@@ -124,6 +145,10 @@ def _disabled(_: Desk, asked: Arguments) -> Target:
     return Target(account=asked.account, user_state=state)
 
 
+def _account(_: Desk, asked: Arguments) -> Target:
+    return Target(account=asked.account)
+
+
 def _enabled(_: Desk, asked: Arguments) -> Target:
     return Target(account=asked.account, user_state=UserState.ACTIVE)
 
@@ -150,10 +175,20 @@ def _remedy(
     target: Callable[[Desk, Arguments], Target] | None = None,
     *,
     direct: bool = False,
+    question: Callable[[Desk, Request, Intent], Awaitable[Form]] | None = None,
 ) -> Command:
     pressed = acts.act_pressed if direct else acts.ask_pressed
     return Command(
-        name, summary, REMEDIES[name].role, takes, example, None, pressed, target, layer=True
+        name,
+        summary,
+        REMEDIES[name].role,
+        takes,
+        example,
+        None,
+        pressed,
+        target,
+        layer=True,
+        question=question,
     )
 
 
@@ -182,7 +217,10 @@ COMMANDS = {
             "stop",
             "disable an account for sending and hold what it has waiting",
             (_ACCOUNT, _ON),
+            f"{COMMAND} stop anna@example.com",
+            _account,
             direct=True,
+            question=acts.stop_question,
         ),
         _remedy(
             "move",
@@ -203,7 +241,13 @@ COMMANDS = {
             "delete messages; they can be brought back for some days",
             (
                 *_MATCH,
-                Argument("permanent", "permanent", read_yes, "yes: for good, at once (admin)"),
+                Argument(
+                    "permanent",
+                    "permanent",
+                    read_yes,
+                    "yes: for good, at once (admin)",
+                    choices=_YES_NO,
+                ),
                 _ON,
             ),
             f"{COMMAND} delete sender:anna@example.com",
@@ -214,7 +258,13 @@ COMMANDS = {
             "disable an account for sending; it still receives",
             (
                 _ACCOUNT,
-                Argument("receive", "receive", read_yes, "no: its mail is refused too"),
+                Argument(
+                    "receive",
+                    "receive",
+                    read_yes,
+                    "no: its mail is refused too",
+                    choices=_YES_NO,
+                ),
                 _ON,
             ),
             f"{COMMAND} disable anna@example.com",
@@ -243,7 +293,7 @@ COMMANDS = {
         _remedy(
             "unblock",
             "lift a block",
-            (_ADDRESS, _ON),
+            (replace(_ADDRESS, known=Known.BLOCKED), _ON),
             f"{COMMAND} unblock 203.0.113.9",
             _addresses,
         ),

@@ -5,15 +5,16 @@ what can go wrong.
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from bot import acts, cards
-from bot.arguments import Argument, Arguments, parse
+from bot.arguments import Argument, Arguments, parse, read
 from bot.commands import COMMANDS, Command
 from bot.desk import Desk, Reply, Request
 from bot.elements import Card, Values
-from services.audit import Line, Phase
+from bot.suggest import suggest
+from services.audit import Line, Phase, storable
 from services.errors import BadArgument, Refused, SpoolwardenError
 from services.models import Intent
 from services.people import Actor, Place
@@ -50,6 +51,31 @@ class Dispatch:
         """Answer what was typed after /spool."""
         return await _answered(self._typed(actor, place, text))
 
+    async def chosen(
+        self, actor: Actor, place: Place, name: str, given: Mapping[str, str]
+    ) -> Answer:
+        """Answer a command whose arguments the chat itself has told apart, by their names."""
+        return await _answered(self._chosen(actor, place, name, given))
+
+    async def suggestions(
+        self, actor: Actor, name: str, given: Mapping[str, str], typing: str
+    ) -> tuple[str, ...]:
+        """Return what could be meant by the argument being typed; nothing for the uninvited."""
+        try:
+            command = COMMANDS[name]
+            argument = next(argument for argument in command.takes if argument.typed == typing)
+            if argument.known is None:
+                return ()
+            await self._desk.access.require(actor, command.role, f"use “{name}”")
+            request = Request(actor, Place(actor.chat, ""), self._server(given.get("on")))
+            return await suggest(self._desk, request, argument.known, given.get(typing, ""))
+        except (SpoolwardenError, LookupError, StopIteration):
+            return ()  # a list that cannot be made keeps nobody from typing
+
+    async def question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
+        """Ask before a button acts, where the chat's buttons cannot ask by themselves."""
+        return await _answered(self._question(actor, place, intent_id))
+
     async def pressed(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Answer a button or a menu's option."""
         return await _answered(self._pressed(actor, place, intent_id))
@@ -59,8 +85,17 @@ class Dispatch:
         return await _answered(self._submitted(actor, place, intent_id, values))
 
     async def _typed(self, actor: Actor, place: Place, text: str) -> Answer:
-        command, asked = understand(text)
-        request = Request(actor, place, asked.server or self._desk.servers[0])
+        return await self._asked(actor, place, *understand(text))
+
+    async def _chosen(
+        self, actor: Actor, place: Place, name: str, given: Mapping[str, str]
+    ) -> Answer:
+        return await self._asked(actor, place, *_given(name, given))
+
+    async def _asked(
+        self, actor: Actor, place: Place, command: Command, asked: Arguments
+    ) -> Answer:
+        request = Request(actor, place, self._server(asked.server))
         await self._require(actor, command, request.server)
         self._desk.pipeline.server(request.server)
         if command.typed is not None:
@@ -68,6 +103,18 @@ class Dispatch:
         assert command.target is not None  # noqa: S101 - understand() gives only typed rows
         target = command.target(self._desk, asked)
         return Answer(await acts.ask(self._desk, request, command.name, target), layer=True)
+
+    def _server(self, named: str | None) -> str:
+        return named or self._desk.servers[0]
+
+    async def _question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
+        intent = await self._desk.pipeline.look(actor, place, intent_id)
+        command = _row(intent)
+        await self._require(actor, command, intent.server)
+        if command.question is None:
+            return await self._pressed(actor, place, intent_id)
+        request = Request(actor, place, intent.server)
+        return Answer(await command.question(self._desk, request, intent), layer=True)
 
     async def _pressed(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         intent = await self._desk.pipeline.look(actor, place, intent_id)
@@ -117,6 +164,18 @@ def understand(text: str) -> tuple[Command, Arguments]:
         )
     takes: tuple[Argument, ...] = command.takes
     return command, parse(rest, takes, command.example)
+
+
+def _given(name: str, given: Mapping[str, str]) -> tuple[Command, Arguments]:
+    command = COMMANDS.get(name)
+    if command is None or not command.slash:
+        raise BadArgument(f"I know no command “{name[:40]}”. /spool help lists all.")
+    by_name = {argument.typed: argument for argument in command.takes}
+    unknown = [typed for typed in given if typed not in by_name]
+    if unknown:
+        raise BadArgument(f"“{name}” takes no {unknown[0][:40]}: the command list is out of date.")
+    words = [(by_name[typed], storable(value[:4000])) for typed, value in given.items()]
+    return command, read(words, command.takes, command.example)
 
 
 def _row(intent: Intent) -> Command:

@@ -30,7 +30,7 @@ from services.remedies import DELETED, REVIEW
 from services.targets import Target, describe, show_network
 from services.words import count, span
 
-# Slack's checkboxes hold ten options; the last stands for all that are left.
+# A chat's checkboxes hold ten options; the last stands for all that are left.
 _TICKS = 10
 _REST = "rest"
 _LASTING = {
@@ -95,6 +95,24 @@ def _messages(proposal: Proposal, now: datetime, verb: str) -> tuple[Section, ..
                 ". Later ones are not touched.",
             )
         ),
+    )
+
+
+def _stop(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    return Form(
+        "Stop sending?",
+        (
+            Paragraph(
+                say(
+                    Bold(visible(proposal.target.account or "")),
+                    " can no longer send; it still receives.",
+                )
+            ),
+            Small(say("What it has waiting is held, where the server can. This can be undone.")),
+        ),
+        (),
+        "Stop sending",
+        proposal.intent_id,
     )
 
 
@@ -341,6 +359,7 @@ def networks_of(addresses: Sequence[str]) -> tuple[Network, ...]:
 
 
 _FORMS: Mapping[str, Callable[[Proposal, datetime, timedelta, Sequence[str]], Form]] = {
+    "stop": _stop,
     "move": _move,
     "restore": _restore,
     "delete": _delete,

@@ -17,7 +17,7 @@ GROUP_CACHE = timedelta(seconds=60)
 
 
 class GroupLookup(Protocol):
-    """Asks a chat who is in a group (Slack: user group; Discord: role)."""
+    """Asks a chat who is in a group, where it does not say so with each click."""
 
     async def members(self, group_id: str) -> frozenset[str]:
         """Return the user ids; raises SpoolwardenError where it cannot be known."""
@@ -48,8 +48,8 @@ class Access:
             for entry in listed:
                 if entry == actor.user_id:
                     return role
-                if entry.startswith(_GROUP) and actor.user_id in await self._members(
-                    actor.chat, entry.removeprefix(_GROUP)
+                if entry.startswith(_GROUP) and await self._is_in(
+                    actor, entry.removeprefix(_GROUP)
                 ):
                     return role
         return Role.NONE
@@ -63,6 +63,11 @@ class Access:
         raise Refused(
             f"You may not {what}: that needs the role {needed.word}, and {yours}. "
             "Nothing was done. Someone who runs Spoolwarden can add you in its [access] settings."
+        )
+
+    async def _is_in(self, actor: Actor, group_id: str) -> bool:
+        return group_id in actor.groups or actor.user_id in await self._members(
+            actor.chat, group_id
         )
 
     async def _members(self, chat: str, group_id: str) -> frozenset[str]:

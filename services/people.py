@@ -23,11 +23,13 @@ class Actor:
     """Somebody who asks for something, or the bot itself.
 
     ``name`` is a display name that the person chose: hostile text, for showing only.
+    ``groups`` are those the chat itself says, at this moment, that the person is in.
     """
 
     chat: str
     user_id: str
     name: str
+    groups: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
