@@ -6,14 +6,12 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
-from bot.chat import Chat
+from bot.chats import Chats
 from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.jobs import Jobs
 from bot.publisher import Publisher
-from bot.slack.chat import SLACK, SlackChat, make_client
-from bot.slack.connection import SlackConnection
-from services.access import Access, GroupLookup
+from services.access import Access
 from services.audit import AuditLog
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
@@ -54,15 +52,8 @@ class App:
         )
         self.store = Store(settings.database)
         self.audit = AuditLog(self.store, self.clock)
-        chats: list[Chat] = []
-        groups: dict[str, GroupLookup] = {}
-        if settings.slack is not None:
-            client = make_client(
-                settings.slack.bot_token.get_secret_value(), settings.slack.api_url
-            )
-            slack_chat = SlackChat(client, settings.slack.channel)
-            chats.append(slack_chat)
-            groups[SLACK] = slack_chat
+        chats = Chats(settings)
+        groups = {m.chat.place.chat: m.groups for m in chats.made if m.groups is not None}
         self.intents = Intents(self.store, self.clock)
         by_name = {server.name: server for server in self.servers}
         self.pipeline = Pipeline(
@@ -79,7 +70,8 @@ class App:
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
         self.publishers = tuple(
-            Publisher(chat, self.store, self.intents, by_name, self.clock) for chat in chats
+            Publisher(made.chat, self.store, self.intents, by_name, self.clock)
+            for made in chats.made
         )
         self.jobs = Jobs(
             servers=self.servers,
@@ -103,9 +95,7 @@ class App:
                 refresh=self._refresh,
             )
         )
-        self.slack = (
-            SlackConnection(settings.slack, self.dispatch) if settings.slack is not None else None
-        )
+        self.connections = chats.connections(self.dispatch)
         self._publishing: list[asyncio.Task[None]] = []
         self._closed: set[str] = set()  # names of servers that could not be opened yet
 
@@ -126,15 +116,15 @@ class App:
         if cut := await self.upkeep.recover():
             _log.warning("%d acts were cut off when the bot last stopped", cut)
         self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
-        if self.slack is not None:
-            await self.slack.start()
+        for connection in self.connections:
+            await connection.start()
         self.jobs.start()
 
     async def stop(self) -> None:
         """Stop in the reverse order; acts under way end first. May be called at any point."""
         self.jobs.stop()
-        if self.slack is not None:
-            await self.slack.stop()
+        for connection in self.connections:
+            await connection.stop()
         publishing, self._publishing = self._publishing, []
         await end(publishing)
         for server in reversed(self.servers):

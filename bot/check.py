@@ -3,8 +3,8 @@
 import getpass
 from collections.abc import AsyncIterator
 
+from bot import chats
 from bot.finding import Finding
-from bot.slack.check import slack_findings
 from services.audit import AuditLog
 from services.clock import SystemClock
 from services.errors import SpoolwardenError
@@ -27,11 +27,8 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
             continue
         async for finding in _mail_server(server):
             yield finding
-    if settings.slack is None:
-        yield Finding(False, "Slack", "There is no [slack] table: see the README's Slack section.")
-    else:
-        async for finding in slack_findings(settings.slack, settings.access):
-            yield finding
+    async for finding in chats.findings(settings):
+        yield finding
     yield _people(settings)
 
 

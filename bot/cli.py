@@ -77,8 +77,8 @@ def demo(
     def opened(url: str) -> None:
         console.print(f"\n  Open [bold]{escape(url)}[/]\n", soft_wrap=True)
         console.print(
-            f"  You are {OTTO.real_name}, operator; the page lets you be {VERA.real_name}, viewer, "
-            f"or {ADA.real_name}, admin.\n"
+            f"  You are {OTTO.display}, operator; the page lets you be {VERA.display}, viewer, "
+            f"or {ADA.display}, admin.\n"
             "  An account is about to be abused. The alert comes by itself; then press "
             "[bold]Stop sending[/],\n  or type /spool help. Ctrl-C ends everything.\n",
             soft_wrap=True,

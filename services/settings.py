@@ -74,6 +74,15 @@ class SlackSettings(_Table):
         return self
 
 
+class DiscordSettings(_Table):
+    """How to reach Discord. Its two addresses differ for a local server only."""
+
+    bot_token: SecretStr
+    channel: str = Field(pattern=r"^[0-9]{1,20}$", description="the id of the alerts' channel")
+    api_url: str = "https://discord.com/api/v10"
+    gateway_url: str = "wss://gateway.discord.gg/"
+
+
 class EmbeddedUser(_Table):
     """A mailbox to make on the embedded server when it has none of that name."""
 
@@ -202,6 +211,7 @@ class Settings(BaseSettings):
 
     database: str = "sqlite:///spoolwarden.db"
     slack: SlackSettings | None = None
+    discord: DiscordSettings | None = None
     mail_server: tuple[MailServerSettings, ...] = Field(min_length=1)
     access: AccessSettings = AccessSettings()
     detection: DetectionSettings = DetectionSettings()

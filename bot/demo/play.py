@@ -22,8 +22,9 @@ async def play(plan: Plan, say: Say, opened: Callable[[str], None], stop: asynci
     Raises OSError for a port in use, ServerDown, StoreError.
     """
     async with stage(plan, say) as made:
-        await made.workspace.until_app_connected()
-        opened(f"{made.workspace.page_url}&as={OTTO.id}")
+        for room in made.rooms:
+            await room.until_connected()
+            opened(room.page_url(OTTO))
         acts = [
             made.traffic.ordinary(_LETTERS_A_SECOND),
             _attack(made, LOUD, _LOUD_AFTER, say),
@@ -67,17 +68,17 @@ async def _newsletter(made: Stage, say: Say) -> None:
 async def _tell_alerts(made: Stage, say: Say) -> None:
     """Say here what appears there, so that nobody waits at the wrong window."""
     told: set[str] = set()
-    async with made.workspace.member(OTTO.id) as otto:
+    async with made.rooms[0].hands(OTTO) as otto:
         while True:
-            alert = await otto.wait_for(
-                lambda state: next(
-                    (m for m in state.messages if m.bot and not m.thread_ts and m.ts not in told),
-                    None,
-                ),
-                timeout=float("inf"),
-            )
-            told.add(alert.ts)
-            say(f"{_clock()}  In the channel: {alert.text.partition(';')[0]}")
+            card = await otto.new_card(told, patience=float("inf"))
+            told.add(card.id)
+            title, _, rest = card.text.partition("\n")
+            say(f"{_clock()}  In the channel: {title}: {_first_reason(rest)}")
+
+
+def _first_reason(text: str) -> str:
+    """Return what stands after the status: the first reason."""
+    return (text.splitlines()[1:2] or [""])[0]
 
 
 def _clock() -> str:

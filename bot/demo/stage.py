@@ -5,7 +5,7 @@ is the one that runs for real: it knows the workspace by its address and tokens 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,18 @@ from bot.demo.clock import DemoClock
 from bot.demo.sink import Policy, Sink
 from bot.demo.town import DOMAINS, NEWSLETTER, PASSWORD, people
 from bot.demo.traffic import WEEK_ENDS, Traffic
-from bot.workspace import Bounds, Member, SlashCommand, Workspace
+from bot.hands import CommandHint, Person, Room
+from bot.rooms import DEFAULT_CHATS, ROOMS
 from services.mail.build import Embedded
 from services.settings import EmbeddedServerSettings, Settings, fixed
 
 CHANNEL = "mail-ops"
-VERA = Member("U0VERA", "vera", "Vera Lindqvist", "viewer")
-OTTO = Member("U0OTTO", "otto", "Otto Brandt", "operator")
-ADA = Member("U0ADA", "ada", "Ada Mensah", "admin")
-NOBU = Member("U0NOBU", "nobu", "Nobu Sato", "no role")
-#: What each of them may do.
-ACCESS = {"viewers": [VERA.id], "operators": [OTTO.id], "admins": [ADA.id]}
+VERA = Person("vera", "Vera Lindqvist", "viewer")
+OTTO = Person("otto", "Otto Brandt", "operator")
+ADA = Person("ada", "Ada Mensah", "admin")
+NOBU = Person("nobu", "Nobu Sato", "no role")
+PEOPLE = (OTTO, VERA, ADA, NOBU)
+_ROLES = {"viewers": VERA, "operators": OTTO, "admins": ADA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +43,21 @@ class Plan:
     safety: dict[str, Any] | None = None
     policy: Policy = remote_policy
     week: bool = False  # play a normal week first, so that everybody has habits
+    chats: tuple[str, ...] = DEFAULT_CHATS
 
 
-def make_workspace() -> Workspace:
-    """Return a workspace with our people, the channel and the command, not yet started."""
-    return Workspace(
-        members=(OTTO, VERA, ADA, NOBU),
-        channels=(CHANNEL,),
-        commands=(
-            SlashCommand(
-                COMMAND,
-                COMMANDS["dashboard"].summary,
-                "|".join(row.name for row in COMMANDS.values() if row.slash),
-            ),
-        ),
-        bounds=Bounds(),
-    )
+def make_rooms(chats: Iterable[str] = DEFAULT_CHATS) -> tuple[Room, ...]:
+    """Return local chats with our people, the channel and the command, not yet started."""
+    usage = "|".join(row.name for row in COMMANDS.values() if row.slash)
+    hint = CommandHint(COMMAND, COMMANDS["dashboard"].summary, usage)
+    return tuple(ROOMS[chat](PEOPLE, CHANNEL, hint) for chat in chats)
 
 
-def reaching(workspace: Workspace) -> dict[str, Any]:
-    """Return the Slack settings of a bot in a workspace that runs."""
-    return {
-        "bot_token": workspace.bot_token,
-        "app_token": workspace.app_token,
-        "channel": workspace.channel_id(CHANNEL),
-        "api_url": workspace.base_url,
-    }
+def reaching(rooms: Iterable[Room]) -> dict[str, Any]:
+    """Return the settings of a bot that is in these rooms, and of who may do what there."""
+    rooms = tuple(rooms)
+    access = {role: [room.id_of(person) for room in rooms] for role, person in _ROLES.items()}
+    return {room.chat: room.settings() for room in rooms} | {"access": access}
 
 
 class Stage:
@@ -77,7 +67,7 @@ class Stage:
         self.plan = plan
         self.clock = DemoClock()
         self.sink = Sink(plan.policy)
-        self.workspace = make_workspace()
+        self.rooms = make_rooms(plan.chats)
         self.app: App
         self.server: Embedded
         self.traffic: Traffic
@@ -95,7 +85,7 @@ class Stage:
         addresses = [*(person.address for person in people()), NEWSLETTER]
         return fixed(
             database=f"sqlite:///{plan.folder / 'bot.db'}",
-            slack=reaching(self.workspace),
+            **reaching(self.rooms),
             mail_server=[
                 {
                     "name": "mail",
@@ -108,7 +98,6 @@ class Stage:
                     "users": [{"address": a, "password": PASSWORD} for a in addresses],
                 }
             ],
-            access=ACCESS,
             detection=plan.detection or {},
             safety=plan.safety or {},
         )
@@ -124,8 +113,10 @@ async def stage(
     """
     made = Stage(plan)
     async with contextlib.AsyncExitStack() as stack:
-        await made.workspace.start(plan.page_port)
-        stack.push_async_callback(made.workspace.stop)
+        for number, room in enumerate(made.rooms):
+            # Several pages stand at ports one after the other.
+            await room.start(plan.page_port + number if plan.page_port else 0)
+            stack.push_async_callback(room.stop)
         relay = await made.sink.start()
         stack.push_async_callback(made.sink.stop)
         await made.build(relay)

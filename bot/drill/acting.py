@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 from bot.drill import typed
-from bot.drill.hands import Unexpected, expect
 from bot.drill.playing import needs
 from bot.drill.report import Feature
 from bot.drill.scene import (
@@ -18,7 +17,7 @@ from bot.drill.scene import (
     Attack,
 )
 from bot.drill.wire import is_refused, is_taken
-from bot.workspace.reading import ShownMessage, plain_text
+from bot.hands import Shown, Unexpected, expect
 from services.audit import Phase
 from services.mail.port import SpoolQuery, UserState
 from services.remedies import REVIEW
@@ -31,7 +30,7 @@ async def acknowledge(scene: Attack, feature: Feature) -> None:
     feature.asked = True
     await scene.otto.press(card, "Acknowledge")
     card = await scene.otto.card_with(ACCOUNT, "Acknowledged by otto")
-    expect(plain_text(await scene.vera.type("incidents")), "acknowledged by otto")
+    expect((await scene.vera.type("incidents")).text, "acknowledged by otto")
     await scene.otto.press(card, "Undo acknowledge")
     await scene.otto.card_with(ACCOUNT, "nobody has taken this on yet")
     feature.done = True
@@ -134,7 +133,7 @@ async def move(scene: Attack, feature: Feature) -> None:
     queue_id, before = await scene.oldest()
     feature.asked = True
     form = await scene.otto.pick_for_form(card, "Move to a folder…")
-    expect(plain_text(form), f"{scene.sent} messages")
+    expect(form.text, f"{scene.sent} messages")
     expect(await scene.otto.choose(form), f"{scene.sent} messages moved")
     moved, left = await scene.in_folder(REVIEW), await scene.waiting()
     await _take_back(scene, await scene.otto.card_with(ACCOUNT, "More"), "Undo move")
@@ -212,9 +211,7 @@ async def false_alarm(scene: Attack, feature: Feature) -> None:
 async def one_each(scene: Attack, feature: Feature) -> None:
     """In the end the channel has one message for each incident, and nothing was done twice."""
     feature.asked = feature.done = True
-    cards = await scene.otto.wait(
-        lambda state: [m for m in state.messages if m.bot and m.blocks[0]["type"] == "header"]
-    )
+    cards = scene.otto.cards()
     entries = [entry async for entry in scene.app.audit.entries()]
     open_intents: set[str] = set()
     for entry in entries:
@@ -229,19 +226,11 @@ async def one_each(scene: Attack, feature: Feature) -> None:
     feature.evidence = f"{len(cards)} cards; each of {len(entries)} audit entries in its place"
 
 
-async def _take_back(scene: Acting, card: ShownMessage, option: str) -> None:
+async def _take_back(scene: Acting, card: Shown, option: str) -> None:
     """Pick an undo once the card offers it, and confirm it."""
-    card = await scene.otto.wait(
-        lambda state: next(
-            (m for m in state.messages if m.ts == card.ts and _offers(m, option)), None
-        )
-    )
+    card = await scene.otto.offering(card, option)
     form = await scene.otto.pick_for_form(card, option)
     await scene.otto.choose(form)
-
-
-def _offers(message: ShownMessage, option: str) -> bool:
-    return option in str(message.blocks)
 
 
 async def _untouched(scene: Acting) -> bool:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from bot.drill import shared
 from bot.drill.before import Before, look
-from bot.drill.hands import Unexpected, expect
 from bot.drill.playing import Skip
 from bot.drill.report import Feature
 from bot.drill.scene import Scene
 from bot.drill.typed import ADDRESS
-from bot.workspace.reading import plain_text
+from bot.hands import Unexpected, expect
 from services.errors import Refused
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.remedies import lacking
@@ -34,7 +33,7 @@ class Real(Scene):
 async def answers(scene: Real, feature: Feature) -> None:
     """The server answers, and /spool shows its spool by its name."""
     feature.asked = True
-    shown = plain_text(await scene.vera.type(""))
+    shown = (await scene.vera.type("")).text
     expect(shown, f"Spool of {scene.server.name}")
     feature.done = True
     feature.evidence = await scene.server.healthy()
@@ -107,12 +106,12 @@ async def capabilities(scene: Real, feature: Feature) -> None:
     for text, target, asks_back in await _acts(scene):
         why = lacking(text.split()[0], scene.server.capabilities, target)
         if why is not None:
-            expect(plain_text(await scene.otto.type(text)), why)
+            expect((await scene.otto.type(text)).text, why)
             said.append(f"{text} is refused: {why}")
         elif asks_back:
             await scene.otto.close(await scene.otto.type_for_form(text))
         else:
-            expect(plain_text(await scene.otto.type(text)), "No message in the spool matches")
+            expect((await scene.otto.type(text)).text, "No message in the spool matches")
     for queue in (Queue.DEFERRED, Queue.HELD):
         await _buttons(scene, queue)
     feature.done = True
@@ -168,9 +167,9 @@ async def _buttons(scene: Real, queue: Queue) -> None:
         ("delete", "Delete these…", deletion),
     ):
         why = lacking(action, able, target)
-        if (label in str(listed.blocks)) is not (why is None):
+        if (label in listed.labels) is not (why is None):
             raise Unexpected(f"the button “{label}” is {'missing' if why is None else 'there'}")
-        expect(plain_text(listed), why or "")
+        expect(listed.text, why or "")
 
 
 async def _queued(scene: Real) -> list[str]:

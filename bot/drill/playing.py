@@ -9,10 +9,9 @@ import aiohttp
 
 from bot.demo.sender import SmtpRefused
 from bot.demo.stage import ADA, NOBU, OTTO, VERA
-from bot.drill.hands import Hands
 from bot.drill.report import Feature
 from bot.drill.scene import Scene
-from bot.workspace import Member, Workspace
+from bot.hands import Hands, Person, Room
 from services.errors import SpoolwardenError
 from services.remedies import lacking
 from services.targets import Target
@@ -54,13 +53,13 @@ def needs(scene: Scene, action: str, target: Target | None = None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def four_people(workspace: Workspace) -> AsyncIterator[People]:
+async def four_people(room: Room) -> AsyncIterator[People]:
     """Give each of them a chat window, once the bot is there."""
-    await workspace.until_app_connected()
+    await room.until_connected()
     async with contextlib.AsyncExitStack() as stack:
 
-        async def enter(member: Member) -> Hands:
-            return Hands(await stack.enter_async_context(workspace.member(member.id)))
+        async def enter(person: Person) -> Hands:
+            return await stack.enter_async_context(room.hands(person))
 
         yield People(
             otto=await enter(OTTO),

@@ -1,10 +1,9 @@
 """The drill's steps that only look."""
 
 from bot.drill import shared
-from bot.drill.hands import Unexpected, expect
 from bot.drill.report import Feature
 from bot.drill.scene import ACCOUNT, LOUD_MESSAGES, LOUD_NOW, Attack
-from bot.workspace.reading import plain_text
+from bot.hands import Unexpected, expect
 from services.mail.port import SpoolQuery, UserState
 
 
@@ -16,7 +15,7 @@ async def alert(scene: Attack, feature: Feature) -> None:
     card = await scene.otto.card_with(ACCOUNT, f"{scene.sent} messages in 5 min")
     feature.done = True
     expect(
-        plain_text(card),
+        card.text,
         "never seen sending before",
         f"from {len(LOUD_NOW.addresses)} addresses in",
         "the same subject",
@@ -58,13 +57,13 @@ async def search(scene: Attack, feature: Feature) -> None:
     """/spool search finds by sender, IP, subject and queue, page by page."""
     feature.asked = True
     shown = await scene.vera.type(f'search sender:{ACCOUNT} subject:"parcel"')
-    expect(plain_text(shown), f"{scene.sent} messages match", "page 1 of")
+    expect(shown.text, f"{scene.sent} messages match", "page 1 of")
     second = await scene.vera.press_privately(shown, "Next ▶")
-    expect(plain_text(second), "page 2 of")
-    none = plain_text(await scene.vera.type(f"search sender:{ACCOUNT} older:1h queue:deferred"))
+    expect(second.text, "page 2 of")
+    none = (await scene.vera.type(f"search sender:{ACCOUNT} older:1h queue:deferred")).text
     expect(none, "Nothing in the spool matches")
     one = LOUD_NOW.addresses[0]
-    by_ip = plain_text(await scene.vera.type(f"search ip:{one}"))
+    by_ip = (await scene.vera.type(f"search ip:{one}")).text
     feature.done = True
     page = await scene.server.search(SpoolQuery(sender=ACCOUNT), limit=1)
     mine = [s for s in await scene.server.submissions(None, 5000) if s.client_ip == one]
@@ -78,7 +77,7 @@ async def review(scene: Attack, feature: Feature) -> None:
     card = await scene.otto.alert(ACCOUNT)
     feature.asked = True
     listed = await scene.otto.press_privately(card, "Review messages")
-    expect(plain_text(listed), f"{scene.sent} messages match sender:{ACCOUNT}")
+    expect(listed.text, f"{scene.sent} messages match sender:{ACCOUNT}")
     looked = await shared.preview(scene, listed)
     feature.done = True
     queue_id, raw = await scene.oldest()
@@ -91,5 +90,5 @@ async def review(scene: Attack, feature: Feature) -> None:
 
 async def words(scene: Attack, feature: Feature) -> None:
     """A wrong argument gets a private sentence; help, incidents and audit answer."""
-    expect(plain_text(await scene.vera.type("incidents")), ACCOUNT)
+    expect((await scene.vera.type("incidents")).text, ACCOUNT)
     await shared.words(scene, feature)

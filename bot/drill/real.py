@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.app import App
-from bot.demo.stage import ACCESS, make_workspace, reaching
+from bot.demo.stage import make_rooms, reaching
 from bot.drill import account, acting, looking, typed
 from bot.drill.before import Account, account_as_it_is, look, put_back, senders
 from bot.drill.looking import Real
 from bot.drill.playing import WRONG, People, four_people, play, problem
 from bot.drill.report import Feature, Report
 from bot.drill.wire import Wire, encryption
-from bot.workspace import Workspace
+from bot.hands import Room
 from services.errors import BadArgument, ConfigError
 from services.mail.port import SpoolQuery, UserState
 from services.rules import Rules
@@ -103,7 +103,7 @@ async def drill_server(
     test: Offer | None = None,
     *,
     said: _Said = lambda feature: None,
-    watch: Callable[[Workspace, App], None] = lambda workspace, app: None,
+    watch: Callable[[Room, App], None] = lambda room, app: None,
 ) -> Report:
     """Play the steps that look, and with a test account those that act on it, too.
 
@@ -112,10 +112,10 @@ async def drill_server(
     began = time.monotonic()
     report = Report(server=server.name, account=test.address if test else None)
     try:
-        async with _bot(settings, server) as (workspace, app), four_people(workspace) as people:
+        async with _bot(settings, server) as (room, app), four_people(room) as people:
             await _play(report, app, people, test, said)
             report.audit = (await app.audit.verify()).sentence
-            watch(workspace, app)
+            watch(room, app)
     except WRONG as error:
         report.problem = problem(error)
     report.close(time.monotonic() - began)
@@ -123,30 +123,27 @@ async def drill_server(
 
 
 @contextlib.asynccontextmanager
-async def _bot(
-    settings: Settings, server: MailServerSettings
-) -> AsyncIterator[tuple[Workspace, App]]:
+async def _bot(settings: Settings, server: MailServerSettings) -> AsyncIterator[tuple[Room, App]]:
     """Run a bot for this server alone, with a chat and a database of its own."""
     if not isinstance(server, EmbeddedServerSettings):
         history = min(server.history_days, _HISTORY_DAYS)
         server = server.model_copy(update={"history_days": history})
-    workspace = make_workspace()
+    (room,) = make_rooms()
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="spoolwarden-drill-"))
-        await workspace.start()
-        stack.push_async_callback(workspace.stop)
+        await room.start()
+        stack.push_async_callback(room.stop)
         app = App(
             fixed(
                 database=f"sqlite:///{Path(folder) / 'bot.db'}",
-                slack=reaching(workspace),
+                **reaching([room]),
                 mail_server=[server],
-                access=ACCESS,
                 detection=settings.detection,
                 safety=settings.safety,
             )
         )
         await stack.enter_async_context(app.running())
-        yield workspace, app
+        yield room, app
 
 
 async def _play(report: Report, app: App, people: People, test: Offer | None, said: _Said) -> None:

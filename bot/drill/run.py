@@ -51,7 +51,7 @@ async def drill(
     with tempfile.TemporaryDirectory(prefix="spoolwarden-drill-") as folder:
         plan = Plan(Path(folder), seed=seed, detection={"poll_seconds": 1}, policy=remote_waits)
         try:
-            async with stage(plan) as set_up, four_people(set_up.workspace) as people:
+            async with stage(plan) as set_up, four_people(set_up.rooms[0]) as people:
                 wire = Wire("127.0.0.1", set_up.server.port)
                 scene = Attack(
                     stage=set_up, app=set_up.app, server=set_up.server, wire=wire, **people
@@ -73,4 +73,4 @@ async def _delay(scene: Attack) -> float:
     """Return the seconds from the first spam the server took to the alert's own time stamp."""
     first = next(s for s in await scene.server.submissions(None, 5000) if s.sender == ACCOUNT)
     card = await scene.otto.alert(ACCOUNT)
-    return round(float(card.ts) - first.at.timestamp(), 2)
+    return round((card.at or 0.0) - first.at.timestamp(), 2)

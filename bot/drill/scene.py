@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from bot.app import App
 from bot.demo.campaigns import LOUD, QUIET
 from bot.demo.stage import Stage
-from bot.drill.hands import Hands
 from bot.drill.wire import ELSEWHERE, Wire
+from bot.hands import Hands
 from services.mail.port import DELIVERING, MailServer, Queue, SpoolQuery
 
 #: The two campaigns, faster than life: a drill has a minute.

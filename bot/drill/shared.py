@@ -7,10 +7,9 @@ from typing import TypeVar
 
 from sqlmodel import col, select
 
-from bot.drill.hands import Unexpected, expect, first_button
 from bot.drill.report import Feature
 from bot.drill.scene import Scene
-from bot.workspace.reading import ShownMessage, plain_text
+from bot.hands import Shown, Unexpected, expect
 from services.mail.port import SpoolCounts
 from services.models import Incident
 
@@ -56,7 +55,7 @@ async def dashboard(scene: Scene) -> tuple[str, SpoolCounts]:
     counts = await scene.server.counts()
 
     async def ask() -> str:
-        return plain_text(await scene.vera.type(""))
+        return (await scene.vera.type("")).text
 
     async def true() -> list[int]:
         nonlocal counts
@@ -67,19 +66,19 @@ async def dashboard(scene: Scene) -> tuple[str, SpoolCounts]:
     return shown, counts
 
 
-def matches(listed: ShownMessage) -> list[int]:
+def matches(listed: Shown) -> list[int]:
     """Return how many messages a search says that it found."""
-    shown = plain_text(listed)
+    shown = listed.text
     return numbers_in(shown, _MATCHES) or ([0] if "Nothing in the spool matches" in shown else [])
 
 
-async def preview(scene: Scene, listed: ShownMessage) -> tuple[str, str] | None:
+async def preview(scene: Scene, listed: Shown) -> tuple[str, str] | None:
     """Look into the first message of a list; return what is shown, and its queue id as audited.
 
     None where it is gone by then, and the chat says so.
     """
-    view = await scene.otto.press_for_form(listed, first_button(listed, "Preview"))
-    shown = plain_text(view)
+    view = await scene.otto.press_for_form(listed, "Preview")
+    shown = view.text
     await scene.otto.close(view)
     if "is no longer in the spool" in shown:
         return None
@@ -91,25 +90,25 @@ async def preview(scene: Scene, listed: ShownMessage) -> tuple[str, str] | None:
     raise Unexpected(f"no look into a message is audited; shown was {shown[:300]!r}")
 
 
-async def kept_out(scene: Scene, refused: ShownMessage) -> None:
+async def kept_out(scene: Scene, refused: Shown) -> None:
     """See that a viewer was refused an act, and that a stranger is refused a look."""
-    expect(plain_text(refused), "needs the role operator", "you are viewer", "Nothing was done")
-    expect(plain_text(await scene.nobu.type("")), "you have no role")
+    expect(refused.text, "needs the role operator", "you are viewer", "Nothing was done")
+    expect((await scene.nobu.type("")).text, "you have no role")
 
 
 async def words(scene: Scene, feature: Feature) -> None:
     """A wrong argument gets a private sentence; help, incidents and audit answer."""
     feature.asked = True
-    wrong = plain_text(await scene.vera.type("search queue:nowhere"))
+    wrong = (await scene.vera.type("search queue:nowhere")).text
     expect(wrong, "nowhere", "Example: /spool search")
-    unknown = plain_text(await scene.vera.type("purge everything"))
+    unknown = (await scene.vera.type("purge everything")).text
     expect(unknown, "I know no command “purge”")
-    expect(plain_text(await scene.vera.type("help")), "/spool search", "/spool block")
+    expect((await scene.vera.type("help")).text, "/spool search", "/spool block")
     async with scene.app.store.reading() as session:
         newest = (await session.exec(select(Incident.id).order_by(col(Incident.id).desc()))).first()
-    listed = plain_text(await scene.vera.type("incidents"))
+    listed = (await scene.vera.type("incidents")).text
     expect(listed, f"{newest} · " if newest else "No incidents yet")
-    log = plain_text(await scene.vera.type("audit"))
+    log = (await scene.vera.type("audit")).text
     feature.done = True
     verdict = await scene.app.audit.verify()
     expect(log, "The audit log is whole")

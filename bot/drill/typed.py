@@ -3,12 +3,11 @@
 from dataclasses import replace
 from ipaddress import ip_network
 
-from bot.drill.hands import expect
 from bot.drill.playing import Skip, needs
 from bot.drill.report import Feature
 from bot.drill.scene import Acting
 from bot.drill.wire import is_refused, is_taken
-from bot.workspace.reading import plain_text
+from bot.hands import expect
 from services.mail.port import DELIVERING, User, UserState
 from services.remedies import DELETED
 from services.targets import Target
@@ -88,7 +87,7 @@ async def for_good(scene: Acting, feature: Feature) -> None:
     ids = await scene.server.matching_ids(replace(scene.mine, queues=DELIVERING), limit=1)
     feature.asked = True
     asked = f"delete {scene.words} permanent:yes"
-    expect(plain_text(await scene.otto.type(asked)), "needs the role admin")
+    expect((await scene.otto.type(asked)).text, "needs the role admin")
     form = await scene.ada.type_for_form(asked)
     expect(await scene.ada.choose(form), f"For good: {count(number, 'message')} deleted")
     feature.done = True
@@ -104,7 +103,7 @@ async def blocked(scene: Acting, feature: Feature) -> None:
         raise Skip(f"{ADDRESS} is on the block list already, so it was left alone.")
     address = str(ADDRESS.network_address)
     feature.asked = True
-    own = plain_text(await scene.otto.type("block 127.0.0.1"))
+    own = (await scene.otto.type("block 127.0.0.1")).text
     expect(own, "the mail server's own address")
     await say(scene, f"block {address} for:1h", "is refused for 1 h")
     entry = await _entry(scene)
@@ -135,7 +134,7 @@ async def _there_and_back(
     await say(scene, ask, f"{count(number, 'message')} {done}")
     there, left = await scene.in_folder(folder), await scene.movable()
     stored = f"folder:{folder} {scene.words}"
-    listed = plain_text(await scene.otto.type(f"search {stored}"))
+    listed = (await scene.otto.type(f"search {stored}")).text
     expect(listed, f"{count(number, 'message')} match")
     await say(scene, f"restore {stored}", f"{count(number, 'message')} put back")
     feature.done = True

@@ -45,7 +45,7 @@ async def test_run_serves_until_it_is_terminated(play: Play) -> None:
     bot = await command("run", "--config", str(config_file(play)))
     try:
         async with asyncio.timeout(PATIENCE):
-            await play.stage.workspace.until_app_connected()
+            await play.workspace.until_app_connected()
         await play.vera.type("")
         bot.send_signal(signal.SIGTERM)
         code, _, err = await _ended(bot)

@@ -8,10 +8,10 @@ from bot.drill.before import account_as_it_is, put_back
 from bot.drill.real import ACTING, LOOKING, Offer, drill_server
 from bot.drill.report import Report
 from bot.drill.typed import ADDRESS
-from bot.workspace import Workspace
+from bot.hands import Room
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.settings import Settings
-from tests.end_to_end.playing import check_calls
+from tests.end_to_end.playing import check_room
 from tests.mail.postfix_harness import PASSWORD, PostfixHarness
 
 from .servers import ANN, BOB, ELSEWHERE, configured, postfix_table, standing
@@ -32,13 +32,13 @@ def offer(postfix: PostfixHarness, recipient: str, password: str = PASSWORD) -> 
 
 async def played(settings: Settings, offered: Offer) -> tuple[Report, dict[str, str]]:
     """Play the drill with an account; return the report, and what each step says."""
-    seen: list[Workspace] = []
+    seen: list[Room] = []
 
-    def watch(workspace: Workspace, app: App) -> None:
-        seen.append(workspace)
+    def watch(room: Room, app: App) -> None:
+        seen.append(room)
 
     report = await drill_server(settings, settings.mail_server[0], offered, watch=watch)
-    check_calls(seen[0].journal)
+    check_room(seen[0])
     said = {f.name: f.problem or f.skipped or f.evidence for f in report.features}
     return report, said
 

@@ -8,11 +8,11 @@ from typing import Any
 from bot.app import App
 from bot.drill.real import LOOKING, drill_server
 from bot.drill.report import Report
-from bot.workspace import Workspace
+from bot.hands import Room
 from services.clock import SystemClock
 from services.mail.port import SpoolQuery, UserState
 from services.settings import Settings
-from tests.end_to_end.playing import check_calls
+from tests.end_to_end.playing import check_room
 from tests.mail.harness import PASSWORD, EmbeddedHarness
 from tests.mail.postfix_harness import PostfixHarness
 
@@ -23,17 +23,17 @@ STEPS = [step.__name__ for step in LOOKING] + ["unchanged"]
 
 async def looked(settings: Settings) -> Report:
     """Play the drill on the first server; what was said in the chat is judged, too."""
-    seen: list[Workspace] = []
+    seen: list[Room] = []
 
-    def watch(workspace: Workspace, app: App) -> None:
-        seen.append(workspace)
+    def watch(room: Room, app: App) -> None:
+        seen.append(room)
 
     report = await drill_server(settings, settings.mail_server[0], watch=watch)
     assert report.problem == ""
     assert [(f.name, f.ok, f.problem) for f in report.features] == [(n, True, "") for n in STEPS]
     assert report.ok
     assert "The audit log is whole" in report.audit
-    check_calls(seen[0].journal)
+    check_room(seen[0])
     return report
 
 

@@ -20,11 +20,11 @@ from bot.app import App
 from bot.demo.campaigns import LOUD
 from bot.demo.stage import ADA, NOBU, OTTO, VERA, Plan, Stage, stage
 from bot.demo.traffic import Traffic
-from bot.drill.hands import Hands, Unexpected
 from bot.drill.scene import remote_waits
-from bot.workspace import Call
-from bot.workspace.member import MemberState
-from bot.workspace.reading import ShownMessage
+from bot.hands import Hands, NotThere, Room, Shown
+from bot.workspace import Call, Workspace
+from bot.workspace.hands import WorkspaceHands
+from bot.workspace.room import WorkspaceRoom
 from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import AuditEntry
 from services.settings import EmbeddedServerSettings
@@ -55,6 +55,13 @@ class Play:
         return await self.traffic.attack(campaign, limit=messages)
 
     @property
+    def workspace(self) -> Workspace:
+        """The one chat, where it is the workspace."""
+        (room,) = self.stage.rooms
+        assert isinstance(room, WorkspaceRoom)
+        return room.workspace
+
+    @property
     def traffic(self) -> Traffic:
         """Traffic to the mail server's present port: a restart gives it another."""
         return Traffic("127.0.0.1", self.stage.server.port, self.stage.clock, 1)
@@ -66,7 +73,7 @@ class Play:
         await self._stack.enter_async_context(self.app.running())
 
     async def use(
-        self, act: Callable[[ShownMessage, str], Awaitable[_T]], label: str, account: str = ACCOUNT
+        self, act: Callable[[Shown, str], Awaitable[_T]], label: str, account: str = ACCOUNT
     ) -> _T:
         """Use a button of an account's card by one of the ways of Hands; return what came of it.
 
@@ -75,12 +82,9 @@ class Play:
         async with asyncio.timeout(PATIENCE):
             while True:
                 hands: Hands = act.__self__  # type: ignore[attr-defined]
-                card = await hands.card_with(account, f"[{label}]")
-                try:
+                card = await hands.offering(await hands.alert(account), label)
+                with contextlib.suppress(NotThere):
                     return await act(card, label)
-                except Unexpected as refusal:
-                    if "no_such_element" not in str(refusal):
-                        raise
 
     async def waiting(self, account: str = ACCOUNT) -> int:
         """Return how many of an account's messages the server would deliver."""
@@ -166,12 +170,6 @@ async def locked(database: Path) -> AsyncIterator[None]:
         yield
 
 
-def alerts(state: MemberState) -> list[ShownMessage]:
-    """Return the channel's incident cards, oldest first."""
-    cards = [m for m in state.messages if m.bot and m.thread_ts is None and m.blocks]
-    return [m for m in cards if m.blocks[0]["type"] == "header"]
-
-
 async def until(holds: Callable[[], Awaitable[bool] | bool]) -> None:
     """Return once the condition holds. Raises TimeoutError."""
     async with asyncio.timeout(PATIENCE):
@@ -215,16 +213,29 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
             stage(Plan(folder, **settings)) as set_up,
             contextlib.AsyncExitStack() as stack,
         ):
-            await set_up.workspace.until_app_connected()
+            (room,) = set_up.rooms
+            await room.until_connected()
             people = [
-                Hands(await stack.enter_async_context(set_up.workspace.member(member.id)))
-                for member in (OTTO, VERA, ADA, NOBU)
+                await stack.enter_async_context(room.hands(person))
+                for person in (OTTO, VERA, ADA, NOBU)
             ]
             yield Play(set_up, people, stack)
     finally:
         logging.getLogger().removeHandler(errors)
     assert not errors.lines, "\n".join(errors.lines)
-    check_calls(set_up.workspace.journal)
+    check_room(room)
+
+
+def in_workspace(hands: Hands) -> WorkspaceHands:
+    """Return somebody's hands with what only the workspace's have."""
+    assert isinstance(hands, WorkspaceHands)
+    return hands
+
+
+def check_room(room: Room) -> None:
+    """Judge every call that a bot made to a local chat."""
+    assert isinstance(room, WorkspaceRoom)
+    check_calls(room.workspace.journal)
 
 
 def check_calls(journal: Iterable[Call]) -> None:

@@ -3,7 +3,7 @@
 from bot.demo.stage import Stage
 from bot.drill.run import STEPS, drill
 
-from .playing import check_calls
+from .playing import check_room
 
 
 async def test_the_drill_finds_every_feature_working_and_says_nothing_slack_would_not() -> None:
@@ -15,4 +15,5 @@ async def test_the_drill_finds_every_feature_working_and_says_nothing_slack_woul
     assert report.ok
     assert report.first_spam_to_alert_seconds is not None
     assert "The audit log is whole" in report.audit
-    check_calls(seen[0].workspace.journal)
+    for room in seen[0].rooms:
+        check_room(room)

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot.demo.town import PASSWORD
-from bot.drill.hands import first_button
 from bot.workspace import Call
-from bot.workspace.reading import plain_text
 
 from . import hostile
 from .playing import ACCOUNT, Play
@@ -25,22 +23,21 @@ _AS_IT_IS = {
 async def test_hostile_mail_is_shown_escaped_bounded_and_as_text(play: Play) -> None:
     await hostile.send("127.0.0.1", play.stage.server.port, ACCOUNT, PASSWORD, 60)
     card = await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
-    assert "<!channel> @everyone *bold* <http://evil.example|click>" in plain_text(card)
+    assert "<!channel> @everyone *bold* <http://evil.example|click>" in card.text
     listed = await play.use(play.otto.press_privately, "Review messages")
-    assert '→ "@everyone <!here>"@list1.invalid' in plain_text(listed)
-    preview = plain_text(
-        view := await play.otto.press_for_form(listed, first_button(listed, "Preview"))
-    )
+    assert '→ "@everyone <!here>"@list1.invalid' in listed.text
+    view = await play.otto.press_for_form(listed, "Preview")
+    preview = view.text
     for said in ("<!subteam^S0OPS>", "*b* <http://evil.example|click>", "〈202E〉〈2066〉"):
         assert said in preview
     await play.otto.close(view)
     found = await play.otto.type('search subject:"<!channel> @everyone"')
-    assert 'match subject:"<!channel> @everyone"' in plain_text(found)
+    assert 'match subject:"<!channel> @everyone"' in found.text
     by_recipient = await play.otto.type('search to:"@everyone"')
-    assert "Nothing in the spool matches" in plain_text(by_recipient)
+    assert "Nothing in the spool matches" in by_recipient.text
     await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
-    journal = [call for call in play.stage.workspace.journal if call.http_status == 200]
+    journal = [call for call in play.workspace.journal if call.http_status == 200]
     shown = [call for call in journal if "blocks" in call.arguments or "view" in call.arguments]
     assert any("<!channel>" in str(call.arguments) for call in shown)
     for call in shown:

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from bot.demo.stage import CHANNEL, OTTO
-from bot.slack.connection import HTTP_PATH
+from bot.slack.connection import HTTP_PATH, SlackConnection
 from bot.workspace.http_mode import SignedRequest, signed_request
-from bot.workspace.reading import find_button, plain_text
+from bot.workspace.reading import find_button
 
 from .playing import ACCOUNT, Play, playing
 
@@ -19,7 +19,7 @@ from .playing import ACCOUNT, Play, playing
 @pytest.fixture
 async def over_http(tmp_path: Path, mailboxes: Path) -> AsyncIterator[Play]:
     async with playing(tmp_path, mailboxes) as play:
-        workspace, slack = play.stage.workspace, play.app.settings.slack
+        workspace, slack = play.workspace, play.app.settings.slack
         assert slack is not None
         http = {"mode": "http", "http_port": 0}
         secret = SecretStr(workspace.signing_secret)
@@ -32,7 +32,7 @@ async def over_http(tmp_path: Path, mailboxes: Path) -> AsyncIterator[Play]:
 async def test_a_command_and_a_button_are_answered(over_http: Play) -> None:
     await over_http.spam()
     card = await over_http.otto.alert(ACCOUNT)
-    assert "Top outbound senders" in plain_text(await over_http.vera.type(""))
+    assert "Top outbound senders" in (await over_http.vera.type("")).text
     await over_http.use(over_http.otto.press, "Stop sending")
     await over_http.otto.line(card, "60 messages held")
 
@@ -42,14 +42,14 @@ async def test_a_request_that_slack_did_not_sign_just_now_is_refused_and_does_no
 ) -> None:
     await over_http.spam()
     card = await over_http.otto.alert(ACCOUNT)
-    workspace = over_http.stage.workspace
-    place = find_button(card, "Stop sending")
+    workspace = over_http.workspace
+    place = find_button(card.raw, "Stop sending")
     payload: dict[str, Any] = {
         "type": "block_actions",
-        "user": {"id": OTTO.id, "name": OTTO.name},
+        "user": {"id": "U0OTTO", "name": OTTO.name},
         "channel": {"id": workspace.channel_id(CHANNEL)},
         "team": {"id": workspace.identity.team_id},
-        "container": {"type": "message", "message_ts": card.ts},
+        "container": {"type": "message", "message_ts": card.id},
         "trigger_id": "1.2.3",
         "response_url": f"{workspace.origin}/hooks/actions/T0/x",
         "actions": [
@@ -67,7 +67,7 @@ async def test_a_request_that_slack_did_not_sign_just_now_is_refused_and_does_no
     other = signed_request("f" * 32, now, "interactive", payload)
     old = signed_request(workspace.signing_secret, now - 301, "interactive", payload)
     early = signed_request(workspace.signing_secret, now + 360, "interactive", payload)
-    changed = good.body.replace(OTTO.id.encode(), b"U0ADA")
+    changed = good.body.replace(b"U0OTTO", b"U0ADA")
     refused = [
         SignedRequest(unsigned, good.body),
         other,
@@ -95,5 +95,6 @@ async def _status(play: Play, request: SignedRequest) -> int:
 
 
 def _address(play: Play) -> str:
-    assert play.app.slack is not None
-    return f"http://127.0.0.1:{play.app.slack.port}{HTTP_PATH}"
+    (slack,) = play.app.connections
+    assert isinstance(slack, SlackConnection)
+    return f"http://127.0.0.1:{slack.port}{HTTP_PATH}"

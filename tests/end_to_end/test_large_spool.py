@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-from bot.workspace.reading import plain_text
 from services.mail.embedded import tables
 from services.mail.embedded.address import ip_key
 from services.mail.embedded.database import to_stored
 
-from .playing import ACCOUNT, Play, alerts
+from .playing import ACCOUNT, Play
 
 _OTHER = "ben.osei@example.com"
 _SPAM, _ALL = 40_000, 50_000
@@ -23,20 +22,20 @@ async def test_a_large_spool_is_searched_and_an_accounts_40000_messages_are_stop
     await play.app.stop()
     await asyncio.to_thread(_fill, play.folder / "mail.db")
     await play.start_bot()
-    await play.stage.workspace.until_app_connected()
+    await play.workspace.until_app_connected()
     card = await play.otto.card_with(ACCOUNT, "40,000 messages in 5 min")
-    assert "40,000 waiting (80% of the spool), 0 held" in plain_text(card)
-    dashboard = plain_text(await play.vera.type(""))
+    assert "40,000 waiting (80% of the spool), 0 held" in card.text
+    dashboard = (await play.vera.type("")).text
     for said in ("50,000 waiting", "0 held", ACCOUNT, _OTHER):
         assert said in dashboard
-    first = plain_text(await play.vera.type(f"search sender:{ACCOUNT}"))
+    first = (await play.vera.type(f"search sender:{ACCOUNT}")).text
     assert "40,000 messages match" in first
     assert "page 1 of 8,000" in first
     assert "Spam 0\n" in first
-    last = plain_text(await play.vera.type(f"search sender:{ACCOUNT} page:8000"))
+    last = (await play.vera.type(f"search sender:{ACCOUNT} page:8000")).text
     assert "page 8,000 of 8,000" in last
     assert f"Spam {_SPAM - 1}\n" in last
-    found = plain_text(await play.vera.type('search subject:"Letter 49999"'))
+    found = (await play.vera.type('search subject:"Letter 49999"')).text
     assert "1 message match" in found
     await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "40,000 messages held")
@@ -45,7 +44,7 @@ async def test_a_large_spool_is_searched_and_an_accounts_40000_messages_are_stop
     assert (counts.waiting, counts.held) == (_ALL - _SPAM, _SPAM)
     assert (await play.waiting(), await play.held()) == (0, _SPAM)
     assert await play.waiting(_OTHER) == _ALL - _SPAM
-    assert len(await play.otto.wait(lambda state: alerts(state))) == 2
+    assert len(play.otto.cards()) == 2
 
 
 def _fill(database: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from bot.demo.stage import OTTO
 from bot.demo.town import PASSWORD
 from tests.page.conftest import WATCH
 
@@ -30,7 +29,7 @@ async def otto(browser: Browser, play: Play, *, width: int) -> AsyncIterator[Pag
         page.set_default_timeout(PATIENCE * 1000)
         expect.set_options(timeout=PATIENCE * 1000)
         page.on("pageerror", lambda error: faults.append(str(error)))
-        await page.goto(f"{play.stage.workspace.page_url}&as={OTTO.id}")
+        await page.goto(f"{play.workspace.page_url}&as=U0OTTO")
         await expect(page.locator("#app-state")).to_contain_text("is connected")
         yield page
         assert await page.evaluate("window.violations") == []

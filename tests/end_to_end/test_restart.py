@@ -5,14 +5,14 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from bot.drill.hands import Hands
-from bot.workspace.reading import ShownMessage, find_button, plain_text
+from bot.hands import Hands, Shown
+from bot.workspace.reading import find_button
 from services.audit import Phase
 from services.mail.port import UserState
 from services.sqlite import PromptConnection
 from services.tasks import end
 
-from .playing import ACCOUNT, Play, alerts, command, config_file, locked
+from .playing import ACCOUNT, Play, command, config_file, locked, until
 
 
 async def test_after_a_restart_there_is_one_alert_and_its_old_buttons_work(play: Play) -> None:
@@ -20,20 +20,20 @@ async def test_after_a_restart_there_is_one_alert_and_its_old_buttons_work(play:
     before = await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
     await play.app.stop()
     await play.start_bot()
-    await play.stage.workspace.until_app_connected()
+    await play.workspace.until_app_connected()
     await play.otto.press(before, "Stop sending")
     await play.otto.line(before, "60 messages held")
     stopped = await play.otto.card_with(ACCOUNT, "Undo stop")
     await play.app.stop()
     await play.start_bot()
-    await play.stage.workspace.until_app_connected()
+    await play.workspace.until_app_connected()
     form = await play.otto.press_for_form(stopped, "Undo stop")
     assert "60 messages released" in await play.otto.choose(form)
     user = await play.stage.server.user(ACCOUNT)
     assert user is not None
     assert user.state is UserState.ACTIVE
     assert (await play.waiting(), await play.held()) == (60, 0)
-    assert [m.ts for m in await play.otto.wait(lambda state: alerts(state))] == [before.ts]
+    assert [card.id for card in play.otto.cards()] == [before.id]
     assert (await play.app.audit.verify()).broken_at is None
 
 
@@ -45,7 +45,7 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
     await play.app.stop()
     bot = await command("run", "--config", str(config_file(play)))
     try:
-        await play.stage.workspace.until_app_connected()
+        await play.workspace.until_app_connected()
         async with locked(play.folder / "mail.db"):
             await play.use(play.otto.press, "Stop sending")
             await play.otto.line(card, "otto is stopping its sending")
@@ -56,9 +56,9 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
             bot.kill()
             await bot.communicate()
     await play.start_bot()
-    await play.stage.workspace.until_app_connected()
+    await play.workspace.until_app_connected()
     line = await play.otto.line(card, "was stopped in the middle of this")
-    assert "It is safe to do it again" in plain_text(line)
+    assert "It is safe to do it again" in line.text
     assert [entry.phase for entry in await play.audited("stop")] == [Phase.INTENT, Phase.RESULT]
     await _other_button(play.otto, card)
     await play.use(play.otto.press, "Stop sending")
@@ -66,15 +66,14 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
     assert (await play.waiting(), await play.held()) == (0, 60)
 
 
-async def _other_button(otto: Hands, card: ShownMessage) -> None:
+async def _other_button(otto: Hands, card: Shown) -> None:
     """Return once the card's button is another than the one that is used up."""
-    used = find_button(card, "Stop sending").element["value"]
-    await otto.wait(
-        lambda state: any(
-            m.ts == card.ts and find_button(m, "Stop sending").element["value"] != used
-            for m in alerts(state)
-        )
-    )
+
+    def value() -> object:
+        return find_button(otto.cards()[-1].raw, "Stop sending").element["value"]
+
+    used = find_button(card.raw, "Stop sending").element["value"]
+    await until(lambda: "Stop sending" in otto.cards()[-1].labels and value() != used)
 
 
 def test_a_closed_connection_locks_nobody_out_although_a_statement_is_unfinished(

@@ -3,11 +3,10 @@
 from functools import partial
 from itertools import pairwise
 
-from bot.workspace.reading import plain_text
 from services.audit import Phase
 from services.mail.port import UserState
 
-from .playing import ACCOUNT, Play, alerts, until
+from .playing import ACCOUNT, Play, until
 
 SECOND = "ben.osei@example.com"
 
@@ -19,7 +18,7 @@ async def test_an_outage_loses_nothing_and_leaves_one_alert_and_the_acts_in_orde
     card = await play.otto.alert(ACCOUNT)
     # The client library looks up whose token it has at the first click.
     await play.otto.type("help")
-    faults, journal = play.stage.workspace.faults, play.stage.workspace.journal
+    faults, journal = play.workspace.faults, play.workspace.journal
     faults.down = True
     await play.use(play.otto.press, "Acknowledge")
     await until(lambda: _results(play, "acknowledge"))
@@ -27,22 +26,22 @@ async def test_an_outage_loses_nothing_and_leaves_one_alert_and_the_acts_in_orde
     await until(lambda: _results(play, "stop"))
     sent = await play.spam(50, SECOND)
     await until(lambda: any(call.http_status == 503 for call in journal))
-    assert await play.otto.wait(lambda state: [m.ts for m in alerts(state)]) == [card.ts]
+    assert [shown.id for shown in play.otto.cards()] == [card.id]
     faults.down = False
     second = await play.otto.card_with(SECOND, f"{sent} messages in 5 min")
-    assert f"{sent} waiting (100% of the spool), 0 held" in plain_text(second)
+    assert f"{sent} waiting (100% of the spool), 0 held" in second.text
     stopped = await play.otto.line(card, "60 messages held")
     acknowledged = await play.otto.line(card, "Acknowledged: somebody is on it")
-    assert acknowledged.ts < stopped.ts
+    assert acknowledged.id < stopped.id
     await play.otto.card_with(ACCOUNT, "0 waiting, 60 held")
-    assert await play.otto.wait(lambda state: [m.ts for m in alerts(state)]) == [
-        card.ts,
-        second.ts,
+    assert [shown.id for shown in play.otto.cards()] == [
+        card.id,
+        second.id,
     ]
 
 
 async def test_a_post_whose_answer_is_lost_is_found_again_and_not_repeated(play: Play) -> None:
-    faults, journal = play.stage.workspace.faults, play.stage.workspace.journal
+    faults, journal = play.workspace.faults, play.workspace.journal
     faults.lose_answers("chat.postMessage")
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
@@ -52,17 +51,17 @@ async def test_a_post_whose_answer_is_lost_is_found_again_and_not_repeated(play:
     await until(lambda: any(call.method == "conversations.replies" for call in journal))
     await play.use(play.otto.press, "Undo acknowledge")
     await play.otto.line(card, "Taken back")
-    thread = await play.otto.wait(lambda state: state.thread(card.ts))
-    lines = [plain_text(line) for line in thread]
+    thread = play.otto.lines(card)
+    lines = [line.text for line in thread]
     assert [("Acknowledged" in line, "Taken back" in line) for line in lines] == [
         (True, False),
         (False, True),
     ]
-    assert len(await play.otto.wait(lambda state: alerts(state))) == 1
+    assert len(play.otto.cards()) == 1
 
 
 async def test_a_rate_limit_is_waited_out_and_the_alert_posted_once(play: Play) -> None:
-    faults, journal = play.stage.workspace.faults, play.stage.workspace.journal
+    faults, journal = play.workspace.faults, play.workspace.journal
     faults.rate_limit("chat.postMessage", retry_after=1, times=3)
     await play.spam()
     await play.otto.alert(ACCOUNT)
@@ -76,7 +75,7 @@ async def test_a_rate_limit_is_waited_out_and_the_alert_posted_once(play: Play) 
 async def test_clicks_and_forms_that_arrive_twice_act_once(play: Play) -> None:
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
-    play.stage.workspace.faults.resend_envelopes(True)
+    play.workspace.faults.resend_envelopes(True)
     await play.use(play.otto.press, "Acknowledge")
     await play.otto.line(card, "Acknowledged: somebody is on it")
     await play.use(play.otto.press, "Stop sending")
@@ -92,7 +91,7 @@ async def test_clicks_and_forms_that_arrive_twice_act_once(play: Play) -> None:
 
 
 async def test_the_bot_comes_back_when_its_sockets_are_cut_or_refreshed(play: Play) -> None:
-    workspace = play.stage.workspace
+    workspace = play.workspace
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
     workspace.faults.drop_sockets()

@@ -1,0 +1,72 @@
+"""The chats there are: from their settings to what the bot uses of them.
+
+With bot/app.py this is all of the bot, beside the chats themselves, that knows their names.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.chat import Chat
+from bot.dispatch import Dispatch
+from bot.finding import Finding
+from bot.slack.chat import SlackChat
+from bot.slack.chat import make_client as slack_client
+from bot.slack.check import slack_findings
+from bot.slack.connection import SlackConnection
+from services.access import GroupLookup
+from services.settings import Settings
+
+
+class Connection(Protocol):
+    """How what people do in a chat reaches the bot."""
+
+    trouble: str | None
+
+    async def start(self) -> None:
+        """Connect, or go on trying. Raises ConfigError."""
+        ...
+
+    async def stop(self) -> None:
+        """Take nothing new, and let the answers under way end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One chat: its channel, and who is in which group, where it must be asked for that."""
+
+    chat: Chat
+    groups: GroupLookup | None
+
+
+class Chats:
+    """The chats that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.made: list[Made] = []
+        if settings.slack is not None:
+            token = settings.slack.bot_token.get_secret_value()
+            slack = SlackChat(slack_client(token, settings.slack.api_url), settings.slack.channel)
+            self.made.append(Made(slack, slack))
+
+    def connections(self, dispatch: Dispatch) -> tuple[Connection, ...]:
+        """Return a connection for each chat, not started yet."""
+        found: list[Connection] = []
+        if self._settings.slack is not None:
+            found.append(SlackConnection(self._settings.slack, dispatch))
+        return tuple(found)
+
+
+async def findings(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at each chat that the settings name."""
+    if settings.slack is None and settings.discord is None:
+        yield Finding(
+            False,
+            "chat",
+            "There is neither a [slack] nor a [discord] table: see the README's sections on them.",
+        )
+    if settings.slack is not None:
+        async for finding in slack_findings(settings.slack, settings.access):
+            yield finding

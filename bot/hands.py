@@ -1,0 +1,176 @@
+"""A person at a chat, and the room the chat is in: what the demo, the drill and tests play with.
+
+Neutral of any chat. Each local chat server brings its own Hands and Room.
+"""
+
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+#: Seconds that a person waits for an answer before calling it broken.
+PATIENCE = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who plays a part. ``part`` is what the page says they are."""
+
+    name: str
+    display: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Something to read: a message, or a window that asks back.
+
+    ``labels`` are those of its buttons and options, ``at`` when it was posted in seconds
+    since the epoch (None for a window), ``raw`` what the local chat itself gives of it.
+    """
+
+    id: str
+    text: str
+    labels: tuple[str, ...]
+    at: float | None
+    raw: Any = field(compare=False, repr=False)
+
+
+class Unexpected(AssertionError):
+    """What came back is not what a person would expect; the text says what it was."""
+
+
+class NotThere(Unexpected):
+    """The button is no longer there: the message was drawn anew under the finger."""
+
+
+class Hands(Protocol):
+    """One member. Every answer it returns is one that was not there before it asked.
+
+    Raises TimeoutError after PATIENCE, Unexpected where the chat refuses.
+    """
+
+    @property
+    def user(self) -> str:
+        """The member's id."""
+        ...
+
+    async def alert(self, account: str) -> Shown:
+        """Return the card of an account's incident: the newest message that names it on top."""
+        ...
+
+    async def card_with(self, account: str, text: str) -> Shown:
+        """Return an account's card once it shows ``text``."""
+        ...
+
+    async def offering(self, card: Shown, label: str) -> Shown:
+        """Return a card as it is once it offers a button or option with this label."""
+        ...
+
+    async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
+        """Return the first card whose id is not among those seen."""
+        ...
+
+    def cards(self) -> list[Shown]:
+        """Return the channel's incident cards, oldest first."""
+        ...
+
+    async def line(self, card: Shown, text: str, *, after: int = 0) -> Shown:
+        """Return the first line past the first ``after`` of a card's thread that holds ``text``."""
+        ...
+
+    def lines(self, card: Shown) -> list[Shown]:
+        """Return the lines of a card's thread now."""
+        ...
+
+    async def type(self, text: str) -> Shown:
+        """Type a command that answers with a private message; return that."""
+        ...
+
+    async def type_for_form(self, text: str) -> Shown:
+        """Type a command that asks back; return what asks."""
+        ...
+
+    async def press(self, shown: Shown, label: str) -> None:
+        """Press a button, and say yes where that asks back with no more than yes or no."""
+        ...
+
+    async def press_privately(self, shown: Shown, label: str) -> Shown:
+        """Press a button that answers privately; return that."""
+        ...
+
+    async def press_for_form(self, shown: Shown, label: str) -> Shown:
+        """Press a button, the first of that label, that opens something; return that."""
+        ...
+
+    async def pick(self, shown: Shown, option: str) -> None:
+        """Pick an entry of a menu that acts at once."""
+        ...
+
+    async def pick_for_form(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that asks back; return what asks."""
+        ...
+
+    async def choose(self, form: Shown, **labels: str) -> str:
+        """Submit what asks, its fields as they stand but for these options.
+
+        Return what is said then.
+        """
+        ...
+
+    async def close(self, form: Shown) -> None:
+        """Close something that opened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHint:
+    """The command as a chat lists it, where the bot cannot say so itself."""
+
+    name: str
+    summary: str
+    usage: str
+
+
+class Room(Protocol):
+    """A local chat server with a channel and people, from start() to stop()."""
+
+    @property
+    def chat(self) -> str:
+        """The chat's name, as the settings and places have it."""
+        ...
+
+    async def start(self, port: int = 0) -> None:
+        """Start, with the page at this port. Raises OSError for a port in use."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of a bot that uses this chat."""
+        ...
+
+    def id_of(self, person: Person) -> str:
+        """Return a person's user id."""
+        ...
+
+    async def until_connected(self) -> None:
+        """Return once a bot listens. Raises TimeoutError."""
+        ...
+
+    def hands(self, person: Person) -> AbstractAsyncContextManager[Hands]:
+        """Return a person's hands, for use within the block."""
+        ...
+
+    def page_url(self, person: Person) -> str:
+        """Return the page's address for a person, its token included."""
+        ...
+
+
+def expect(shown: str, *parts: str) -> None:
+    """Raise Unexpected unless a text holds all these parts."""
+    missing = [part for part in parts if part not in shown]
+    if missing:
+        raise Unexpected(f"{missing} not in what was shown: {shown[:600]!r}")

@@ -1,0 +1,208 @@
+"""A person at the workspace: reads the channel, types, presses and fills in, and nothing else."""
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from bot.hands import PATIENCE, NotThere, Shown, Unexpected
+from bot.workspace.checks.layout import elements_of
+from bot.workspace.checks.objects import options_of
+from bot.workspace.member import MemberClient, MemberState, Outcome
+from bot.workspace.reading import NotShown, Place, ShownMessage, ShownView, plain_text
+
+_T = TypeVar("_T")
+
+
+class WorkspaceHands:
+    """One member. Implements bot.hands.Hands."""
+
+    def __init__(self, client: MemberClient, command: str) -> None:
+        self._client = client
+        self._command = command
+        self.user = client.user
+
+    async def wait(self, predicate: Callable[[MemberState], _T | None]) -> _T:
+        """Return the predicate's first value, as the channel changes."""
+        return await self._client.wait_for(predicate, timeout=PATIENCE)
+
+    async def alert(self, account: str) -> Shown:
+        """Return the card of an account's incident: the newest message that names it on top."""
+
+        def newest(state: MemberState) -> ShownMessage | None:
+            return next((m for m in _cards(state)[::-1] if account in _title(m)), None)
+
+        return _shown(await self.wait(newest))
+
+    async def card_with(self, account: str, text: str) -> Shown:
+        """Return an account's card once it shows ``text``."""
+
+        def shows(state: MemberState) -> ShownMessage | None:
+            for message in reversed(_cards(state)):
+                if account in _title(message):
+                    return message if text in plain_text(message) else None
+            return None
+
+        return _shown(await self.wait(shows))
+
+    async def offering(self, card: Shown, label: str) -> Shown:
+        """Return a card as it is once it offers a button or option with this label."""
+
+        def offers(state: MemberState) -> Shown | None:
+            now = next((m for m in state.messages if m.ts == card.id), None)
+            return _shown(now) if now is not None and label in _labels(now) else None
+
+        return await self.wait(offers)
+
+    async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
+        """Return the first card whose id is not among those seen."""
+        return _shown(
+            await self._client.wait_for(
+                lambda state: next((m for m in _cards(state) if m.ts not in seen), None),
+                timeout=patience,
+            )
+        )
+
+    def cards(self) -> list[Shown]:
+        """Return the channel's incident cards, oldest first."""
+        return [_shown(message) for message in _cards(self._client.state())]
+
+    async def line(self, card: Shown, text: str, *, after: int = 0) -> Shown:
+        """Return the first line past the first ``after`` of a card's thread that holds ``text``."""
+        return _shown(
+            await self.wait(
+                lambda state: next(
+                    (m for m in state.thread(card.id)[after:] if text in plain_text(m)), None
+                )
+            )
+        )
+
+    def lines(self, card: Shown) -> list[Shown]:
+        """Return the lines of a card's thread now."""
+        return [_shown(message) for message in self._client.state().thread(card.id)]
+
+    async def type(self, text: str) -> Shown:
+        """Type a command that answers with a private message; return that."""
+        seen = self._client.state().ephemerals
+        _taken(await self._client.command(f"{self._command} {text}".strip()))
+        return await self._private(seen)
+
+    async def type_for_form(self, text: str) -> Shown:
+        """Type a command that asks back with a form; return that."""
+        _taken(await self._client.command(f"{self._command} {text}"))
+        return _window_shown(await self.wait(_window))
+
+    async def press(self, shown: Shown, label: str) -> None:
+        """Press a button; the question it may ask is answered with yes."""
+        _taken(await self._client.press(shown.raw, label))
+
+    async def press_privately(self, shown: Shown, label: str) -> Shown:
+        """Press a button that answers with a private message; return that."""
+        seen = self._client.state().ephemerals
+        await self.press(shown, label)
+        return await self._private(seen)
+
+    async def press_for_form(self, shown: Shown, label: str) -> Shown:
+        """Press a button, the first of that label, that opens a window; return that."""
+        _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
+        return _window_shown(await self.wait(_window))
+
+    async def pick_for_form(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that opens a window; return that."""
+        await self.pick(shown, option)
+        return _window_shown(await self.wait(_window))
+
+    async def pick(self, shown: Shown, option: str) -> None:
+        """Pick an entry of a menu that acts at once."""
+        _taken(await self._client.pick(shown.raw, option))
+
+    async def choose(self, form: Shown, **labels: str) -> str:
+        """Submit a form, its fields as they stand but for these options (by block id).
+
+        Return what the window then says. Closes it.
+        """
+        view: ShownView = form.raw
+        values: dict[str, dict[str, dict[str, object]]] = {}
+        for block_id, label in labels.items():
+            element = next(b["element"] for b in view.blocks if b["block_id"] == block_id)
+            values[block_id] = {element["action_id"]: _value(element, label)}
+        outcome = await self._client.submit(view, values)
+        if not outcome.ok:
+            return outcome.error or "; ".join(outcome.errors.values())
+        said = await self.wait(
+            lambda s: view if (view := _window(s)) and view.submit is None else None
+        )
+        await self._close(said)
+        return plain_text(said)
+
+    async def close(self, form: Shown) -> None:
+        """Close a window."""
+        await self._close(form.raw)
+
+    async def close_window(self) -> None:
+        """Close whatever window is open."""
+        await self._close(await self.wait(lambda state: state.view))
+
+    async def _close(self, view: ShownView) -> None:
+        _taken(await self._client.close(view))
+        await self.wait(lambda s: s.view is None)
+
+    async def _private(self, seen: tuple[ShownMessage, ...]) -> Shown:
+        return _shown(
+            await self.wait(lambda s: next((m for m in s.ephemerals if m not in seen), None))
+        )
+
+
+def _shown(message: ShownMessage) -> Shown:
+    return Shown(message.ts, plain_text(message), _labels(message), float(message.ts), message)
+
+
+def _window_shown(view: ShownView) -> Shown:
+    return Shown(view.id, plain_text(view), _labels(view), None, view)
+
+
+def _labels(shown: ShownMessage | ShownView) -> tuple[str, ...]:
+    found: list[str] = []
+    for block in shown.blocks:
+        for _, element in elements_of(block):
+            if element["type"] == "button":
+                found.append(element["text"]["text"])
+            found += [option["text"]["text"] for option in options_of(element)]
+    return tuple(found)
+
+
+def _value(element: dict[str, object], label: str) -> dict[str, object]:
+    if element["type"] == "plain_text_input":
+        return {"text": label}
+    options = element["options"]
+    assert isinstance(options, list)  # noqa: S101 - the workspace has checked the block
+    value = next(o["value"] for o in options if o["text"]["text"] == label)
+    return {"options": [value]} if element["type"] == "checkboxes" else {"option": value}
+
+
+def _window(state: MemberState) -> ShownView | None:
+    """Return the open window once it holds an answer: one that takes long is filled in later."""
+    view = state.view
+    return None if view is None or "Working on it" in plain_text(view) else view
+
+
+def _cards(state: MemberState) -> list[ShownMessage]:
+    """Return incidents' cards, not lines: acts without an incident stand in the channel, too."""
+    heads = [m for m in state.messages if m.bot and m.thread_ts is None and m.blocks]
+    return [m for m in heads if m.blocks[0]["type"] == "header"]
+
+
+def _title(message: ShownMessage) -> str:
+    return plain_text(message).partition("\n")[0]
+
+
+def _taken(outcome: Outcome) -> None:
+    if not outcome.ok:
+        kind = NotThere if outcome.error == "no_such_element" else Unexpected
+        raise kind(f"the workspace refused: {outcome}")
+
+
+def _first_button(shown: ShownMessage | ShownView, label: str) -> Place:
+    for block in shown.blocks:
+        for _, element in elements_of(block):
+            if element["type"] == "button" and element["text"]["text"] == label:
+                return Place(block["block_id"], element["action_id"], element)
+    raise NotShown(f"no button «{label}»")
