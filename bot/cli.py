@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from bot.rooms import DEFAULT_CHATS, ROOMS, chats_named
 from services.errors import ConfigError, SpoolwardenError
 
 # The commands import what they need when they run: help should not wait for a chat library.
@@ -39,6 +40,9 @@ _CONFIG = Path("spoolwarden.toml")
 _ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", "-c", help=f"Default: {_CONFIG}, where there is one."),
+]
+_Chat = Annotated[
+    str, typer.Option("--chat", help=f"{', '.join(ROOMS)}, or both: which chats it plays in.")
 ]
 _Seed = Annotated[int, typer.Option(help="Makes people, letters and spam the same again.")]
 
@@ -64,6 +68,7 @@ def demo(
     ] = None,
     reset: Annotated[bool, typer.Option(help="Forget what --state holds first.")] = False,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
+    chat: _Chat = DEFAULT_CHATS[0],
 ) -> None:
     """See an attack and stop it: mail server, chat and bot, all on this machine."""
     from bot.demo.play import play
@@ -95,7 +100,7 @@ def demo(
         )
         folder.mkdir(parents=True, exist_ok=True)
         new = not (folder / "mail.db").exists()
-        plan = Plan(folder, seed=seed, page_port=port, week=new)
+        plan = Plan(folder, seed=seed, page_port=port, week=new, chats=chats_named(chat))
 
         async def run() -> None:
             with _until_signal() as stop:
@@ -145,6 +150,7 @@ def check(config: _ConfigFile = None) -> None:
 @cli.command()
 def drill(
     seed: _Seed = 1,
+    chat: _Chat = DEFAULT_CHATS[0],
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the report here, not to standard output.")
     ] = None,
@@ -191,7 +197,7 @@ def drill(
                 "Without --server NAME the drill plays on a mail server of its own, and takes "
                 "neither a configuration nor a test account."
             )
-        report = asyncio.run(play(seed, said=said))
+        report = asyncio.run(play(seed, chats=chats_named(chat), said=said))
     else:
         from bot.drill.real import drill_server, offered, server_named
 

@@ -18,7 +18,7 @@ from bot.demo.sink import Policy, Sink
 from bot.demo.town import DOMAINS, NEWSLETTER, PASSWORD, people
 from bot.demo.traffic import WEEK_ENDS, Traffic
 from bot.hands import CommandHint, Person, Room
-from bot.rooms import DEFAULT_CHATS, ROOMS
+from bot.rooms import DEFAULT_CHATS, make_room
 from services.mail.build import Embedded
 from services.settings import EmbeddedServerSettings, Settings, fixed
 
@@ -50,7 +50,7 @@ def make_rooms(chats: Iterable[str] = DEFAULT_CHATS) -> tuple[Room, ...]:
     """Return local chats with our people, the channel and the command, not yet started."""
     usage = "|".join(row.name for row in COMMANDS.values() if row.slash)
     hint = CommandHint(COMMAND, COMMANDS["dashboard"].summary, usage)
-    return tuple(ROOMS[chat](PEOPLE, CHANNEL, hint) for chat in chats)
+    return tuple(make_room(chat, PEOPLE, CHANNEL, hint) for chat in chats)
 
 
 def reaching(rooms: Iterable[Room]) -> dict[str, Any]:

@@ -226,6 +226,29 @@ async def one_each(scene: Attack, feature: Feature) -> None:
     feature.evidence = f"{len(cards)} cards; each of {len(entries)} audit entries in its place"
 
 
+async def mirrored(scene: Attack, feature: Feature) -> None:
+    """Every chat has the same incidents, and in each one's thread the same acts."""
+    feature.asked = feature.done = True
+    here, *others = scene.everywhere
+    for other in others:
+        for mine, theirs in zip(here.cards(), other.cards(), strict=True):
+            acts = [_first(line) for line in here.lines(mine)]
+            for number, act in enumerate(acts):
+                # A line comes to each chat by itself, so the last may still be under way.
+                await other.line(theirs, act, after=number)
+            if len(other.lines(theirs)) != len(acts) or _first(mine) != _first(theirs):
+                raise Unexpected(f"{_first(theirs)!r} is not told as {_first(mine)!r} is")
+    feature.verified = bool(others)
+    feature.evidence = (
+        f"{len(here.cards())} incidents in each of {len(scene.everywhere)} chats, with the same "
+        f"{sum(len(here.lines(card)) for card in here.cards())} lines"
+    )
+
+
+def _first(shown: Shown) -> str:
+    return shown.text.partition("\n")[0]
+
+
 async def _take_back(scene: Acting, card: Shown, option: str) -> None:
     """Pick an undo once the card offers it, and confirm it."""
     card = await scene.otto.offering(card, option)

@@ -29,6 +29,7 @@ class Report:
     """The whole drill."""
 
     seed: int | None = None  # of the stage's people and letters
+    chats: tuple[str, ...] = ()
     server: str | None = None  # the configured one that was played on
     account: str | None = None  # the test account there
     ok: bool = False

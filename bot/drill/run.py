@@ -1,8 +1,10 @@
 """Plays the drill from the first spam to the last audit entry."""
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from itertools import cycle
 from pathlib import Path
 
 from bot.demo.stage import Plan, Stage, stage
@@ -11,6 +13,7 @@ from bot.drill.playing import WRONG, four_people, play, problem
 from bot.drill.report import Feature, Report
 from bot.drill.scene import ACCOUNT, Attack, remote_waits
 from bot.drill.wire import Wire
+from bot.rooms import DEFAULT_CHATS
 
 Step = Callable[[Attack, Feature], Awaitable[None]]
 
@@ -43,20 +46,39 @@ STEPS: tuple[Step, ...] = (
 async def drill(
     seed: int = 1,
     *,
+    chats: tuple[str, ...] = DEFAULT_CHATS,
     said: Callable[[Feature], None] = lambda feature: None,
     watch: Callable[[Stage], None] = lambda stage: None,
 ) -> Report:
-    """Play every step; return the report. ``watch`` is given the stage before it goes dark."""
-    report, began = Report(seed), time.monotonic()
+    """Play every step; return the report. ``watch`` is given the stage before it goes dark.
+
+    In several chats the steps take turns: what one did, the next takes back in the other.
+    """
+    report, began = Report(seed, chats=chats), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="spoolwarden-drill-") as folder:
-        plan = Plan(Path(folder), seed=seed, detection={"poll_seconds": 1}, policy=remote_waits)
+        plan = Plan(
+            Path(folder),
+            seed=seed,
+            detection={"poll_seconds": 1},
+            policy=remote_waits,
+            chats=chats,
+        )
         try:
-            async with stage(plan) as set_up, four_people(set_up.rooms[0]) as people:
-                wire = Wire("127.0.0.1", set_up.server.port)
+            async with contextlib.AsyncExitStack() as stack:
+                set_up = await stack.enter_async_context(stage(plan))
+                crews = [await stack.enter_async_context(four_people(r)) for r in set_up.rooms]
                 scene = Attack(
-                    stage=set_up, app=set_up.app, server=set_up.server, wire=wire, **people
+                    stage=set_up,
+                    app=set_up.app,
+                    server=set_up.server,
+                    wire=Wire("127.0.0.1", set_up.server.port),
+                    everywhere=tuple(crew["otto"] for crew in crews),
+                    **crews[0],
                 )
-                for step in STEPS:
+                steps = STEPS if len(crews) == 1 else (*STEPS, acting.mirrored)
+                for step, crew in zip(steps, cycle(crews), strict=False):
+                    scene.otto, scene.vera = crew["otto"], crew["vera"]
+                    scene.ada, scene.nobu = crew["ada"], crew["nobu"]
                     report.features.append(feature := await play(step, scene))
                     said(feature)
                     if step is reading.alert:

@@ -92,6 +92,7 @@ class Attack(Acting):
     """The stage, with two accounts that are about to be abused on it."""
 
     stage: Stage
+    everywhere: tuple[Hands, ...] = ()  # the operator in each chat
     account: str = ACCOUNT
     mine: SpoolQuery = field(default_factory=lambda: SpoolQuery(sender=ACCOUNT))
     words: str = f"sender:{ACCOUNT}"
