@@ -1,0 +1,244 @@
+"""Every row of the command table, in every chat: asked for, answered, seen on the mail server."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from bot.commands import COMMANDS
+from bot.rooms import ROOMS
+from services.audit import Phase
+from services.mail.port import UserState
+from services.models import IncidentState
+
+from .playing import ACCOUNT, Play, playing
+
+Scenario = Callable[[Play], Awaitable[None]]
+ADDRESS = "192.0.2.77"
+NETWORK = ip_network(ADDRESS)
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def row(scenario: Scenario) -> Scenario:
+    """Take a scenario as that of the row it is named after."""
+    SCENARIOS[scenario.__name__] = scenario
+    return scenario
+
+
+@pytest.fixture(params=sorted(ROOMS))
+async def play(
+    request: pytest.FixtureRequest, tmp_path: Path, mailboxes: Path
+) -> AsyncIterator[Play]:
+    async with playing(tmp_path, mailboxes, chats=(request.param,)) as made:
+        yield made
+
+
+def test_every_row_has_its_scenario() -> None:
+    assert set(SCENARIOS) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+async def test_the_row_works(play: Play, name: str) -> None:
+    await SCENARIOS[name](play)
+    assert (await play.app.audit.verify()).broken_at is None
+
+
+@row
+async def dashboard(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    shown = (await play.vera.type("dashboard")).text
+    for said in ("60 waiting", "Top outbound senders", ACCOUNT, "1 · "):
+        assert said in shown
+    assert "you have no role" in (await play.nobu.type("dashboard")).text
+
+
+@row
+async def search(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    listed = await play.vera.type(f"search sender:{ACCOUNT} queue:deferred")
+    assert "60 messages match" in listed.text
+    assert "page 1 of 12" in listed.text
+    assert "page 2 of 12" in (await play.vera.press_privately(listed, "Next ▶")).text
+    assert "page 12 of 12" in (await play.vera.type(f"search sender:{ACCOUNT} page:12")).text
+    assert "no IP address" in (await play.vera.type("search ip:nowhere")).text
+
+
+@row
+async def preview(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    listed = await play.otto.type(f"search sender:{ACCOUNT}")
+    looked = await play.otto.press_for_form(listed, "Preview")
+    for said in ("Headers", f"Authenticated as {ACCOUNT}", "To "):
+        assert said in looked.text
+    assert [entry.phase for entry in await play.audited("preview")] == [Phase.READ]
+
+
+@row
+async def stop(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    refused = await play.use(play.vera.press_privately, "Stop sending")
+    assert "needs the role operator" in refused.text
+    form = await play.otto.type_for_form(f"stop {ACCOUNT}")
+    assert "can no longer send" in form.text
+    assert "60 messages held" in await play.otto.choose(form)
+    await play.otto.line(card, "60 messages held")
+    assert (await play.waiting(), await play.held()) == (0, 60)
+    assert await _state(play) is UserState.NO_SENDING
+
+
+@row
+async def move(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    form = await play.use(play.otto.pick_for_form, "Move to a folder…")
+    assert "60 messages" in form.text
+    assert "60 messages moved" in await play.otto.choose(form, new="evidence")
+    await play.otto.line(card, "60 messages moved")
+    assert await play.stage.server.folders() == {"evidence": 60}
+
+
+@row
+async def restore(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    await play.otto.choose(await play.otto.type_for_form(f"move sender:{ACCOUNT}"))
+    form = await play.otto.type_for_form("restore folder:review")
+    assert "60 messages put back" in await play.otto.choose(form)
+    assert await play.waiting() == 60
+
+
+@row
+async def delete(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    wanted = f"delete sender:{ACCOUNT}"
+    assert "needs the role admin" in (await play.otto.type(f"{wanted} permanent:yes")).text
+    form = await play.otto.type_for_form(wanted)
+    assert "60 messages deleted" in await play.otto.choose(form)
+    assert await play.stage.server.folders() == {"deleted": 60}
+    form = await play.ada.type_for_form("delete queue:quarantine permanent:yes")
+    assert "For good: 60 messages deleted" in await play.ada.choose(form)
+    assert await play.stage.server.folders() == {}
+
+
+@row
+async def disable(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    form = await play.use(play.otto.pick_for_form, "Disable only…")
+    assert "mail to it is refused" in await play.otto.choose(form, state="is refused too")
+    await play.otto.line(card, "mail to it is refused")
+    assert await _state(play) is UserState.REFUSING
+    form = await play.use(play.otto.pick_for_form, "Undo disable")
+    await play.otto.choose(form)
+    assert await _state(play) is UserState.ACTIVE
+
+
+@row
+async def enable(play: Play) -> None:
+    await play.otto.choose(await play.otto.type_for_form(f"disable {ACCOUNT}"))
+    assert await _state(play) is UserState.NO_SENDING
+    form = await play.otto.type_for_form(f"enable {ACCOUNT}")
+    assert "can send and receive again" in await play.otto.choose(form)
+    assert await _state(play) is UserState.ACTIVE
+    assert "is no mailbox" in (await play.otto.type("enable nobody@example.com")).text
+
+
+@row
+async def block(play: Play) -> None:
+    form = await play.otto.type_for_form(f"block {ADDRESS} for:1h")
+    assert "is refused for 1 h" in await play.otto.choose(form)
+    (entry,) = await play.stage.server.blocks()
+    assert entry.network == NETWORK
+    assert entry.until is not None
+    own = await play.otto.type("block 127.0.0.1")
+    assert "the mail server's own address" in own.text
+
+
+@row
+async def unblock(play: Play) -> None:
+    await play.stage.server.block(NETWORK, reason="before", lasting=None)
+    form = await play.otto.type_for_form(f"unblock {ADDRESS}")
+    assert "may use SMTP again" in await play.otto.choose(form)
+    assert not await play.stage.server.blocks()
+
+
+@row
+async def acknowledge(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    await play.use(play.otto.press, "Acknowledge")
+    await play.otto.card_with(ACCOUNT, "Acknowledged by otto")
+    await play.otto.line(card, "Acknowledged: somebody is on it")
+
+
+@row
+async def snooze(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    form = await play.use(play.otto.pick_for_form, "Snooze…")
+    assert "Snoozed for 4 h" in await play.otto.choose(form, lasting="4 h")
+    await play.otto.card_with(ACCOUNT, "Snoozed by otto")
+    await play.use(play.otto.pick, "End snooze")
+    await play.otto.card_with(ACCOUNT, "nobody has taken this on yet")
+
+
+@row
+async def false_alarm(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    form = await play.use(play.otto.pick_for_form, "False alarm…")
+    assert "A false alarm" in await play.otto.choose(form)
+    await play.otto.card_with(ACCOUNT, "says otto")
+    assert await _state(play) is UserState.ACTIVE
+
+
+@row
+async def undo(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    await play.use(play.otto.press, "Stop sending")
+    line = await play.otto.line(card, "60 messages held")
+    # The undo in the thread is as good as that on the card, and only one of them is used.
+    form = await play.otto.press_for_form(await play.otto.offering(line, "Undo"), "Undo")
+    assert "60 messages released" in await play.otto.choose(form)
+    await play.otto.line(card, "60 messages released")
+    assert (await play.waiting(), await play.held()) == (60, 0)
+    assert await _state(play) is UserState.ACTIVE
+
+
+@row
+async def incidents(play: Play) -> None:
+    assert "No incidents yet" in (await play.vera.type("incidents")).text
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    shown = (await play.vera.type("incidents")).text
+    assert f"1 · {ACCOUNT} on mail · {IncidentState.OPEN.value}" in shown
+
+
+@row
+async def audit(play: Play) -> None:
+    await play.otto.choose(await play.otto.type_for_form(f"disable {ACCOUNT}"))
+    shown = (await play.vera.type("audit")).text
+    assert "The audit log is whole" in shown
+    assert "otto" in shown
+    assert ACCOUNT in shown
+
+
+@row
+async def help(play: Play) -> None:
+    shown = (await play.vera.type("help")).text
+    for name, command in COMMANDS.items():
+        if command.slash and name != "dashboard":
+            assert f"/spool {name}" in shown
+    assert "the sending account" in (await play.vera.type("help search")).text
+
+
+async def _state(play: Play) -> UserState | None:
+    user = await play.stage.server.user(ACCOUNT)
+    return user.state if user else None
