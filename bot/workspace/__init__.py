@@ -1,6 +1,6 @@
 """A local, strict, Slack-compatible workspace for the demo, the drill and the tests."""
 
-from bot.workspace.clock import Clock, ManualClock, RealClock
+from bot.local.clock import Clock, ManualClock, RealClock
 from bot.workspace.envelopes import NotAcknowledged
 from bot.workspace.member import MemberClient
 from bot.workspace.server import Workspace

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bot.workspace.clock import Clock
+from bot.local.clock import Clock
 from bot.workspace.values import JsonObject
 
 ACK_SECONDS = 3.0  # "Handling user interaction": acknowledge within 3 seconds

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from bot.workspace.clock import Clock
+from bot.local.clock import Clock
 from bot.workspace.envelopes import ACK_SECONDS, Envelope, NotAcknowledged
 from bot.workspace.values import JsonObject
 

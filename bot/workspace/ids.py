@@ -3,7 +3,7 @@
 import secrets
 import string
 
-from bot.workspace.clock import Clock
+from bot.local.clock import Clock
 
 _LETTERS = string.ascii_uppercase + string.digits
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from bot.local.clock import Clock
+from bot.local.feed import Feed
 from bot.workspace.checks.layout import elements_of
-from bot.workspace.clock import Clock
 from bot.workspace.envelopes import Dispatcher, NotAcknowledged
-from bot.workspace.feed import Feed
 from bot.workspace.forms import BadValue, FormState, entered, is_stateful
 from bot.workspace.journal import Journal
 from bot.workspace.modals import Modals, View

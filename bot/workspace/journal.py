@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from bot.workspace.clock import Clock
+from bot.local.clock import Clock
 from bot.workspace.values import Call, JsonObject
 
 

@@ -15,7 +15,7 @@ The limits can't be scaled or turned off: the app under test must live with them
 import math
 from dataclasses import dataclass
 
-from bot.workspace.clock import Clock
+from bot.local.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

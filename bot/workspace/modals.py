@@ -5,8 +5,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.workspace.clock import Clock
-from bot.workspace.feed import Feed
+from bot.local.clock import Clock
+from bot.local.feed import Feed
 from bot.workspace.forms import FormState
 from bot.workspace.ids import new_id
 from bot.workspace.store import with_ids

@@ -5,17 +5,18 @@ An unmodified Slack client library connects to it with only another base URL.
 
 import secrets
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from bot.workspace import page_guard
+from bot.local import page_guard
+from bot.local.clock import Clock, RealClock
+from bot.local.feed import Feed
 from bot.workspace.api.http import WebApi
 from bot.workspace.api.method import Context
-from bot.workspace.clock import Clock, RealClock
 from bot.workspace.envelopes import Dispatcher
 from bot.workspace.faults import Faults
-from bot.workspace.feed import Feed
 from bot.workspace.http_mode import HttpMode, SignedRequest, signed_request
 from bot.workspace.ids import new_id
 from bot.workspace.interactions import Interactions, Parts
@@ -41,6 +42,8 @@ from bot.workspace.values import (
     Member,
     SlashCommand,
 )
+
+_PAGE = page_guard.Page(Path(__file__).parent / "page", ("/api/", "/hooks/", "/upload/", "/link/"))
 
 
 def _credentials() -> Credentials:
@@ -199,15 +202,15 @@ class Workspace:
             client_max_size=self._file_bytes + 64 * 1024,
             middlewares=[page_guard.guard(self.credentials.page_token)],
         )
-        app.on_response_prepare.append(page_guard.add_page_headers)
+        app.on_response_prepare.append(_PAGE.add_headers)
         app.add_routes(
             [
                 web.route("*", "/api/{method}", self._web_api.handle),
                 web.post("/hooks/{kind}/{team}/{key:.+}", self._doors.respond),
                 web.post("/upload/v1/{file_id}", self._doors.upload),
                 web.get("/link/", self._sockets.handle),
-                web.get("/", page_guard.index),
-                web.get("/static/{name:.+}", page_guard.static),
+                web.get("/", _PAGE.index),
+                web.get("/static/{name:.+}", _PAGE.static),
                 *self._member_api.routes(),
             ]
         )

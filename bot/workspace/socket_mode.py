@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
-from bot.workspace.clock import Clock
+from bot.local.clock import Clock
 from bot.workspace.envelopes import Envelope
 from bot.workspace.values import AppIdentity, JsonObject
 

@@ -5,9 +5,9 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from bot.local.clock import Clock
+from bot.local.feed import Feed
 from bot.workspace.checks.layout import elements_of
-from bot.workspace.clock import Clock
-from bot.workspace.feed import Feed
 from bot.workspace.ids import Timestamps, new_id, short_id
 from bot.workspace.values import (
     ApiError,

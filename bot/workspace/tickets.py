@@ -4,7 +4,7 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from bot.workspace.clock import Clock
+from bot.local.clock import Clock
 from bot.workspace.values import ApiError
 
 TRIGGER_SECONDS = 3.0  # "Handling user interaction": a trigger_id expires in 3 seconds

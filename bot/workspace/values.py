@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object as it travels on the wire. Blocks and views are kept in this form because a
-workspace must give back exactly what was posted."""
+from bot.local.values import JsonObject as JsonObject
 
 
 @dataclass(frozen=True, slots=True)

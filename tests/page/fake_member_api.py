@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bot.workspace.page_guard import PAGE_HEADERS
+from bot.local.page_guard import PAGE_HEADERS
 
 Json = dict[str, Any]
 

@@ -1,6 +1,7 @@
 """Who may reach the server, and the headers that keep the page to itself."""
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-PAGE_FOLDER = Path(__file__).parent / "page"
 _CONTENT_TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -70,27 +70,34 @@ def _refuse(reason: str) -> web.Response:
     return web.json_response({"ok": False, "error": reason}, status=403, headers=PAGE_HEADERS)
 
 
-async def add_page_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the page's headers on everything but the app's own ways in."""
-    if not request.path.startswith(("/api/", "/hooks/", "/upload/", "/link/")):
-        for name, value in PAGE_HEADERS.items():
-            response.headers.setdefault(name, value)
+class Page:
+    """A page's files, and its headers on everything but the app's own ways in.
 
+    ``app_ways`` are the beginnings of the paths that the app uses.
+    """
 
-async def index(request: web.Request) -> web.StreamResponse:
-    """Serve the page."""
-    return _file("index.html")
+    def __init__(self, folder: Path, app_ways: Iterable[str]) -> None:
+        self._folder = folder
+        self._app_ways = tuple(app_ways)
 
+    async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Put the page's headers on a response, unless it is for the app."""
+        if not request.path.startswith(self._app_ways):
+            for name, value in PAGE_HEADERS.items():
+                response.headers.setdefault(name, value)
 
-async def static(request: web.Request) -> web.StreamResponse:
-    """Serve one of the page's files, of known kinds and in its folder only."""
-    return _file(request.match_info["name"])
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        """Serve the page."""
+        return self._file("index.html")
 
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        """Serve one of the page's files, of known kinds and in its folder only."""
+        return self._file(request.match_info["name"])
 
-def _file(name: str) -> web.StreamResponse:
-    path = PAGE_FOLDER / name
-    content_type = _CONTENT_TYPES.get(path.suffix)
-    inside = path.resolve().is_relative_to(PAGE_FOLDER.resolve())
-    if content_type is None or not inside or not path.is_file():
-        raise web.HTTPNotFound
-    return web.FileResponse(path, headers={"Content-Type": content_type})
+    def _file(self, name: str) -> web.StreamResponse:
+        path = self._folder / name
+        content_type = _CONTENT_TYPES.get(path.suffix)
+        inside = path.resolve().is_relative_to(self._folder.resolve())
+        if content_type is None or not inside or not path.is_file():
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={"Content-Type": content_type})

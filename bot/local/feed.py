@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from bot.workspace.values import JsonObject
+from bot.local.values import JsonObject
 
 QUEUE_LIMIT = 1_000
 

@@ -1,4 +1,4 @@
-"""The workspace's clock: every expiry, rate limit and acknowledgement deadline reads it."""
+"""A local server's clock: every expiry, rate limit and acknowledgement deadline reads it."""
 
 import asyncio
 import time

@@ -1,0 +1,1 @@
+"""What Discord would take: rules over request bodies, with faults in the shape it reports them."""
