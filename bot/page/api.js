@@ -28,7 +28,7 @@ export class Api {
     return url;
   }
 
-  /** The token goes in a header where one can be sent: a socket's or an image's address holds it. */
+  /** The token goes in a header; only a socket's or an image's address must hold it. */
   headers(more = {}) {
     return { Authorization: `Bearer ${this.token}`, ...more };
   }

@@ -48,6 +48,8 @@ export function dayAndClock(date) {
 export function ago(date) {
   const seconds = (date.getTime() - Date.now()) / 1000;
   for (const [unit, size] of [
+    ["year", 31_536_000],
+    ["month", 2_592_000],
     ["day", 86_400],
     ["hour", 3600],
     ["minute", 60],
