@@ -13,8 +13,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bot.page import page_file
-from bot.workspace.page_guard import PAGE_HEADERS
+from bot.local.page_guard import Page
 
 Json = dict[str, Any]
 
@@ -59,9 +58,10 @@ class FakeMemberApi:
 
     async def start(self) -> None:
         app = web.Application()
-        app.on_response_prepare.append(self._headers)
-        app.router.add_get("/", self._index)
-        app.router.add_get("/page/{name}", self._page)
+        page = Page(PAGE, ())
+        app.on_response_prepare.append(page.add_headers)
+        app.router.add_get("/", page.index)
+        app.router.add_get("/page/{name}", page.static)
         app.router.add_get("/member/state", self._state)
         app.router.add_get("/member/events", self._events)
         app.router.add_get("/member/file/{id}", self._file)
@@ -111,15 +111,6 @@ class FakeMemberApi:
         bearer = f"Bearer {request.query.get('token')}"
         if request.headers.get("Authorization", bearer) != f"Bearer {TOKEN}":
             raise web.HTTPForbidden
-
-    async def _headers(self, _: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(PAGE_HEADERS)
-
-    async def _index(self, _: web.Request) -> web.StreamResponse:
-        return page_file(PAGE, "index.html")
-
-    async def _page(self, request: web.Request) -> web.StreamResponse:
-        return page_file(PAGE, request.match_info["name"])
 
     async def _file(self, request: web.Request) -> web.Response:
         self._check(request)
