@@ -27,6 +27,9 @@ _CONTENT_TYPES = {
     ".ico": "image/x-icon",
     ".woff2": "font/woff2",
 }
+# What the pages of all local chats share. It lies under the same address as a page's own files,
+# so that a module imports another by its bare name, wherever that one lies.
+SHARED_FOLDER = Path(__file__).parents[1] / "page"
 _OUR_HOSTS = {"127.0.0.1", "localhost"}
 
 
@@ -91,13 +94,13 @@ class Page:
         return self._file("index.html")
 
     async def static(self, request: web.Request) -> web.StreamResponse:
-        """Serve one of the page's files, of known kinds and in its folder only."""
+        """Serve one of the page's files, or of those all pages share; known kinds only."""
         return self._file(request.match_info["name"])
 
     def _file(self, name: str) -> web.StreamResponse:
-        path = self._folder / name
-        content_type = _CONTENT_TYPES.get(path.suffix)
-        inside = path.resolve().is_relative_to(self._folder.resolve())
-        if content_type is None or not inside or not path.is_file():
-            raise web.HTTPNotFound
-        return web.FileResponse(path, headers={"Content-Type": content_type})
+        content_type = _CONTENT_TYPES.get(Path(name).suffix)
+        for folder in (self._folder, SHARED_FOLDER) if content_type else ():
+            path = folder / name
+            if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+                return web.FileResponse(path, headers={"Content-Type": str(content_type)})
+        raise web.HTTPNotFound

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bot.local.page_guard import PAGE_HEADERS
+from bot.local.page_guard import Page
 
 Json = dict[str, Any]
 
@@ -65,8 +65,10 @@ class FakeMemberApi:
 
     async def start(self) -> None:
         app = web.Application()
-        app.router.add_get("/", self._index)
-        app.router.add_get("/static/{name}", self._static)
+        page = Page(PAGE, ())
+        app.on_response_prepare.append(page.add_headers)
+        app.router.add_get("/", page.index)
+        app.router.add_get("/static/{name}", page.static)
         app.router.add_get("/member/state", self._state)
         app.router.add_get("/member/events", self._events)
         app.router.add_get("/member/file/{id}", self._file)
@@ -114,21 +116,9 @@ class FakeMemberApi:
         return [body for act, body in self.acts if act == name]
 
     def _check(self, request: web.Request) -> None:
-        if request.query.get("token") != TOKEN:
+        bearer = f"Bearer {request.query.get('token')}"
+        if request.headers.get("Authorization", bearer) != f"Bearer {TOKEN}":
             raise web.HTTPForbidden
-
-    async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(
-            body=(PAGE / "index.html").read_bytes(),
-            content_type="text/html",
-            headers=PAGE_HEADERS,
-        )
-
-    async def _static(self, request: web.Request) -> web.StreamResponse:
-        path = PAGE / request.match_info["name"]
-        if path.parent != PAGE or not path.is_file():
-            raise web.HTTPNotFound
-        return web.FileResponse(path)
 
     async def _file(self, request: web.Request) -> web.Response:
         self._check(request)

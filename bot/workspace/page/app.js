@@ -12,7 +12,8 @@ import { Store } from "./store.js";
 const $ = (id) => document.getElementById(id);
 const address = new URL(location.href);
 const store = new Store();
-const api = new Api(address.searchParams.get("token") ?? "", address.searchParams.get("as"));
+const token = address.searchParams.get("token") ?? "";
+const api = new Api(token, address.searchParams.get("as"), "workspace");
 const modals = new Modals({ store, api });
 let channel = null;
 let thread = null; // {channel, ts} of the open thread

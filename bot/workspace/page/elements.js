@@ -6,7 +6,7 @@
 //   host.fail(ref, text)   say beside it that it went wrong; null clears
 // where ref is {block_id, action_id}.
 
-import { confirmed } from "./dialog.js";
+import { confirmed } from "./confirm.js";
 import { el, icon } from "./dom.js";
 import { field } from "./fields.js";
 import { link, mrkdwn } from "./mrkdwn.js";

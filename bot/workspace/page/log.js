@@ -1,11 +1,12 @@
-// A scrolling list of messages that stays where the reader is.
+// The messages of a channel or thread, with the lines between them.
 
-import { el, icon, reconcile } from "./dom.js";
+import { moment } from "./dates.js";
+import { el, icon } from "./dom.js";
 import { MessageView } from "./message.js";
 import { mrkdwn } from "./mrkdwn.js";
-import { dayHeading, dayKey, moment, timeNode } from "./time.js";
+import { ScrollList } from "./scroll.js";
+import { dayHeading, dayKey, timeNode } from "./time.js";
 
-const AT_END_PX = 48;
 const GROUP_SECONDS = 300;
 
 const signatures = new WeakMap();
@@ -44,112 +45,23 @@ function noticeNode(notice, env) {
         "div",
         { class: "message-head" },
         el("span", { class: "author" }, "Workspace"),
-        timeNode(notice.at),
+        timeNode(moment(notice.at)),
       ),
       el("div", { class: "notice-text" }, mrkdwn(notice.text, env.store)),
     ),
   );
 }
 
-export class Log {
-  /**
-   * `scroller` scrolls, `list` inside it holds the entries, `pill` is the button that jumps
-   * to the newest. `env` as for MessageView, with `onDismissNotice` and `repliesOf(message)`.
-   */
+export class Log extends ScrollList {
+  /** The rest as for ScrollList; `env` as for MessageView, with `onDismissNotice`. */
   constructor(scroller, list, pill, env) {
-    Object.assign(this, { scroller, list, pill, env });
-    this.reset();
-    scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    pill.addEventListener("click", () => {
-      this.toEnd();
-      this.list.lastElementChild?.focus({ preventScroll: true });
-    });
-    const stay = () => this.stuck && !this.pinned() && this.toEnd();
-    new ResizeObserver(stay).observe(scroller);
-    list.addEventListener("load", stay, { capture: true }); // an image has its size only now
-  }
-
-  /** Forget everything shown: another channel, thread or member. */
-  reset() {
-    this.kept = new Map();
-    this.list.replaceChildren();
-    this.stuck = true;
-    this.place = this.scroller.scrollTop;
-    this.unseen = 0;
-    this.first = true;
-    this.list.setAttribute("aria-live", "off");
-    this.showPill();
-  }
-
-  atEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight <= AT_END_PX;
-  }
-
-  scrolled() {
-    this.place = this.scroller.scrollTop;
-    this.stuck = this.atEnd();
-    if (this.stuck) this.unseen = 0;
-    this.showPill();
-  }
-
-  toEnd() {
-    this.scroller.scrollTop = this.scroller.scrollHeight;
-    this.place = this.scroller.scrollTop;
-    this.stuck = true;
-    this.unseen = 0;
-    this.showPill();
-  }
-
-  /** Whether someone is at a control here; then nothing may slide away under them. */
-  pinned() {
-    const focus = document.activeElement;
-    return this.list.contains(focus) && focus.matches("button, input, textarea, a, .popup");
-  }
-
-  showPill() {
-    this.pill.hidden = this.unseen === 0;
-    const words = this.unseen === 1 ? "1 new message" : `${this.unseen} new messages`;
-    this.pill.replaceChildren(icon("down"), words);
-  }
-
-  /** The first entry in sight and where it stands, to hold the view still around a change. */
-  anchor() {
-    const top = this.scroller.getBoundingClientRect().top;
-    for (const node of this.list.children) {
-      const box = node.getBoundingClientRect();
-      if (box.bottom > top + 1) return { node, top: box.top };
-    }
-    return null;
+    super(scroller, list, pill);
+    this.env = env;
   }
 
   /** Show these messages and notices, oldest first. Returns how many are new to the list. */
   show(entries, { divider = null } = {}) {
-    // The scroll event comes a frame late; who has scrolled meanwhile is reading there.
-    if (this.scroller.scrollTop !== this.place) this.scrolled();
-    const known = new Set(this.kept.keys());
-    const anchor = this.anchor();
-    const items = this.items(entries, divider);
-    reconcile(this.list, this.kept, items);
-    this.group(entries);
-    const added = items.filter((item) => item.counts && !known.has(item.key)).length;
-    if (this.first) {
-      this.toEnd();
-      this.first = false;
-      requestAnimationFrame(() => this.list.setAttribute("aria-live", "polite"));
-      return 0;
-    }
-    if (added && this.stuck && !this.pinned()) {
-      this.toEnd();
-    } else {
-      if (anchor?.node.isConnected) {
-        this.scroller.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
-        this.place = this.scroller.scrollTop;
-      }
-      if (added && !this.atEnd()) this.unseen += added;
-      this.showPill();
-    }
-    return added;
+    return this.showItems(this.items(entries, divider), () => this.group(entries));
   }
 
   items(entries, divider) {

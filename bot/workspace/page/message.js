@@ -1,10 +1,11 @@
 // One message of a channel or thread: who, when, its blocks, files and replies.
 
 import { Blocks, imageSource } from "./blocks.js";
+import { moment } from "./dates.js";
 import { freshId } from "./dialog.js";
 import { el, icon } from "./dom.js";
 import { safeString, safeText } from "./text.js";
-import { dayAndClock, moment, timeNode } from "./time.js";
+import { dayAndClock, timeNode } from "./time.js";
 
 const TONES = 6;
 const IMAGE = /\.(?:png|jpe?g|gif|webp)$/i;
@@ -99,7 +100,7 @@ export class MessageView {
       { class: "message-head" },
       el("span", { class: "author", id: authorId }, safeText(name)),
       message.bot ? el("span", { class: "badge" }, "APP") : null,
-      timeNode(message.ts),
+      timeNode(moment(message.ts)),
       this.edited,
     );
     const dismiss = {
@@ -136,7 +137,7 @@ export class MessageView {
         "aria-labelledby": authorId,
         data: { ts: message.ts },
       },
-      el("div", { class: "gutter" }, avatar(message.user, name, message.bot), timeNode(message.ts)),
+      el("div", { class: "gutter" }, avatar(message.user, name, message.bot), timeNode(moment(message.ts))),
       el("div", { class: "message-main" }, only, head, this.blocks.root, this.files, this.replies),
       tools,
     );

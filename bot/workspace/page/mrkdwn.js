@@ -3,9 +3,9 @@
 // Angle-bracket tokens are read even inside code: where a sender's text was not escaped, the
 // mention or link it made must be seen here, not hidden by the formatting around it.
 
+import { dateNode } from "./dates.js";
 import { el } from "./dom.js";
 import { emoji, safeString, safeText } from "./text.js";
-import { dateNode } from "./time.js";
 
 const TAGS = { "*": "strong", _: "em", "~": "s" };
 const WORD = /[\p{L}\p{N}]/u;

@@ -1,9 +1,9 @@
 // The rich_text block ("Rich text block"): text that is never parsed, only styled.
 
+import { dateNode } from "./dates.js";
 import { el } from "./dom.js";
 import { broadcast, channelMention, code, groupMention, link, userMention } from "./mrkdwn.js";
 import { emoji, safeText } from "./text.js";
-import { dateNode } from "./time.js";
 
 const COLOR = /^#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})$/i;
 

@@ -1,4 +1,4 @@
-// The member API: acting as one person of the workspace, and hearing what happens.
+// The member API of a local chat: acting as one of its people, and hearing what happens.
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8000;
@@ -8,10 +8,14 @@ const REFUSED = {
 };
 
 export class Api {
-  /** `token` is the page's own, from its address; `as` the member, or null for the default one. */
-  constructor(token, as) {
+  /**
+   * `token` is the page's own, from its address; `as` the member, or null for the default one;
+   * `place` the word for what is at the other end, in sentences to show.
+   */
+  constructor(token, as, place) {
     this.token = token;
     this.as = as;
+    this.place = place;
     this.socket = null;
     this.wait = FIRST_WAIT_MS;
     this.timer = null;
@@ -24,6 +28,11 @@ export class Api {
     return url;
   }
 
+  /** The token goes in a header; only a socket's or an image's address must hold it. */
+  headers(more = {}) {
+    return { Authorization: `Bearer ${this.token}`, ...more };
+  }
+
   /**
    * The whole state as this member sees it. Throws an Error with a sentence to show; its
    * `final` is true where trying again cannot help.
@@ -31,17 +40,18 @@ export class Api {
   async state() {
     let answer;
     try {
-      answer = await fetch(this.address("/member/state", { as: this.as, token: this.token }));
+      const url = this.address("/member/state", { as: this.as });
+      answer = await fetch(url, { headers: this.headers() });
     } catch {
-      throw new Error("The workspace cannot be reached. Is it still running?");
+      throw new Error(`The ${this.place} cannot be reached. Is it still running?`);
     }
     if (answer.ok) return answer.json();
     if (answer.status === 404 && this.as) {
-      this.as = null; // a member of an earlier workspace: be its first one
+      this.as = null; // a member of an earlier run: be the first there is
       return this.state();
     }
     throw Object.assign(
-      new Error(REFUSED[answer.status] ?? `The workspace answered ${answer.status}.`),
+      new Error(REFUSED[answer.status] ?? `The ${this.place} answered ${answer.status}.`),
       {
         final: answer.status in REFUSED,
       },
@@ -51,9 +61,9 @@ export class Api {
   /** POST one act. Resolves to `{ok, error?, errors?}`; a network failure is error "unreachable". */
   async post(act, body) {
     try {
-      const answer = await fetch(this.address(`/member/${act}`, { token: this.token }), {
+      const answer = await fetch(this.address(`/member/${act}`), {
         method: "POST",
-        headers: { "Content-Type": "application/json" },
+        headers: this.headers({ "Content-Type": "application/json" }),
         body: JSON.stringify({ as: this.as, ...body }),
       });
       const data = await answer.json();

@@ -9,7 +9,8 @@ let serial = 0;
 
 /**
  * Open a list at `anchor`. `items`: `[{value, node, text, group?, selected?}]`, in order.
- * `role`: "listbox" or "menu". With `multi`, picking toggles and the list stays open.
+ * `role`: "listbox" or "menu". With `multi`, picking toggles and the list stays open;
+ * no more than `max` can be chosen.
  * `onPick(value)` for single, `onClose(values)` always, with the chosen values.
  * Returns a function that closes it.
  */
@@ -19,6 +20,7 @@ export function openPopup({
   label,
   role = "listbox",
   multi = false,
+  max = Infinity,
   onPick,
   onClose,
 }) {
@@ -93,7 +95,7 @@ export function openPopup({
       onPick?.(item.value);
       return;
     }
-    if (!chosen.delete(item.value)) chosen.add(item.value);
+    if (!chosen.delete(item.value) && chosen.size < max) chosen.add(item.value);
     nodes[index].setAttribute("aria-selected", String(chosen.has(item.value)));
   }
 
