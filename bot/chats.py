@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.chat import Chat
+from bot.discord.chat import DiscordChat
+from bot.discord.check import discord_findings
+from bot.discord.client import make_client as discord_client
+from bot.discord.connection import DiscordConnection
 from bot.dispatch import Dispatch
 from bot.finding import Finding
 from bot.slack.chat import SlackChat
@@ -50,12 +54,17 @@ class Chats:
             token = settings.slack.bot_token.get_secret_value()
             slack = SlackChat(slack_client(token, settings.slack.api_url), settings.slack.channel)
             self.made.append(Made(slack, slack))
+        if settings.discord is not None:
+            self._client = discord_client(settings.discord)
+            self.made.append(Made(DiscordChat(self._client, settings.discord.channel), None))
 
     def connections(self, dispatch: Dispatch) -> tuple[Connection, ...]:
         """Return a connection for each chat, not started yet."""
         found: list[Connection] = []
         if self._settings.slack is not None:
             found.append(SlackConnection(self._settings.slack, dispatch))
+        if self._settings.discord is not None:
+            found.append(DiscordConnection(self._settings.discord, self._client, dispatch))
         return tuple(found)
 
 
@@ -69,4 +78,7 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
         )
     if settings.slack is not None:
         async for finding in slack_findings(settings.slack, settings.access):
+            yield finding
+    if settings.discord is not None:
+        async for finding in discord_findings(settings.discord, settings.access):
             yield finding

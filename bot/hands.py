@@ -87,6 +87,10 @@ class Hands(Protocol):
         """Type a command that answers with a private message; return that."""
         ...
 
+    async def type_unknown(self, word: str) -> str:
+        """Type a command that there is not; return what whoever refuses it says."""
+        ...
+
     async def type_for_form(self, text: str) -> Shown:
         """Type a command that asks back; return what asks."""
         ...

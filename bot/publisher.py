@@ -27,6 +27,7 @@ from services.targets import Target
 
 _log = logging.getLogger(__name__)
 _BATCH = 200
+_AFTER_FAILURE = 5.0  # seconds
 INCIDENT, LINE = "incident", "announcement"
 
 
@@ -66,6 +67,10 @@ class Publisher:
                     _log.warning("the channel is behind: %s", error.sentence)
                 self.trouble = error.sentence
                 wait = error.retry_after if isinstance(error, ChatDown) else 1.0
+            except Exception:  # noqa: BLE001 - one card that fails must not silence the channel
+                _log.exception("the channel is behind for a reason nobody foresaw")
+                self.trouble = "Showing something failed inside the bot; its log has the details."
+                wait = _AFTER_FAILURE
             if wait is None:
                 await self._wake.wait()
             else:

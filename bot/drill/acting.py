@@ -17,7 +17,7 @@ from bot.drill.scene import (
     Attack,
 )
 from bot.drill.wire import is_refused, is_taken
-from bot.hands import Shown, Unexpected, expect
+from bot.hands import Hands, Shown, Unexpected, expect
 from services.audit import Phase
 from services.mail.port import SpoolQuery, UserState
 from services.remedies import REVIEW
@@ -232,17 +232,21 @@ async def mirrored(scene: Attack, feature: Feature) -> None:
     here, *others = scene.everywhere
     for other in others:
         for mine, theirs in zip(here.cards(), other.cards(), strict=True):
-            acts = [_first(line) for line in here.lines(mine)]
-            for number, act in enumerate(acts):
-                # A line comes to each chat by itself, so the last may still be under way.
-                await other.line(theirs, act, after=number)
-            if len(other.lines(theirs)) != len(acts) or _first(mine) != _first(theirs):
+            # A line comes to each chat by itself, so the last may still be under way.
+            await _told_too(here, mine, other, theirs)
+            await _told_too(other, theirs, here, mine)
+            if _first(mine) != _first(theirs):
                 raise Unexpected(f"{_first(theirs)!r} is not told as {_first(mine)!r} is")
     feature.verified = bool(others)
     feature.evidence = (
         f"{len(here.cards())} incidents in each of {len(scene.everywhere)} chats, with the same "
         f"{sum(len(here.lines(card)) for card in here.cards())} lines"
     )
+
+
+async def _told_too(here: Hands, mine: Shown, other: Hands, theirs: Shown) -> None:
+    for number, line in enumerate(here.lines(mine)):
+        await other.line(theirs, _first(line), after=number)
 
 
 def _first(shown: Shown) -> str:

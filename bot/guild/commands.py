@@ -20,6 +20,7 @@ class Commands:
         self._store = store
         self._on_change = on_change
         self._all: dict[str, JsonObject] = {}
+        self._shown: set[str] = set()
 
     def all(self) -> list[JsonObject]:
         """Return the commands, oldest first."""
@@ -76,17 +77,29 @@ class Commands:
     def usable(self, user: str) -> list[JsonObject]:
         """Return the slash commands a member may use somewhere."""
         may = self._store.permissions(user)
-        return [c for c in self._all.values() if c["type"] == 1 and _permits(c, may)]
+        return [c for c in self._all.values() if c["type"] == 1 and self._permits(c, may)]
 
     def for_member(self, user: str, channel: Channel, name: str) -> JsonObject:
         """Return the slash command a member means. Raises Refused."""
         may = self._store.permissions(user, channel)
         for command in self._all.values():
             if command["name"] == name and command["type"] == 1:
-                if not may & Permission.USE_APPLICATION_COMMANDS or not _permits(command, may):
+                if not may & Permission.USE_APPLICATION_COMMANDS or not self._permits(command, may):
                     raise Refused(f"You may not use /{name} here.")
                 return command
         raise Refused(f"There is no command /{name}.")
+
+    def show(self, name: str) -> None:
+        """Show a command to everybody ("Server Settings, Integrations", by an administrator)."""
+        self._shown.add(name)
+        self._on_change()
+
+    def _permits(self, command: JsonObject, may: Permission) -> bool:
+        # "default_member_permissions": all of them are needed; "0" leaves it to administrators.
+        needed = command["default_member_permissions"]
+        if needed is None or may & Permission.ADMINISTRATOR or command["name"] in self._shown:
+            return True
+        return int(needed) != 0 and int(may) & int(needed) == int(needed)
 
     def _named(self, body: JsonObject) -> JsonObject | None:
         wanted = (body["name"], body.get("type") or 1)
@@ -110,11 +123,3 @@ class Commands:
         same = before is not None and {**before, "version": "0"} == made
         made["version"] = before["version"] if before and same else store.ids.next()
         return made
-
-
-def _permits(command: JsonObject, may: Permission) -> bool:
-    # "default_member_permissions": all of them are needed; "0" leaves it to administrators.
-    needed = command["default_member_permissions"]
-    if needed is None or may & Permission.ADMINISTRATOR:
-        return True
-    return int(needed) != 0 and int(may) & int(needed) == int(needed)

@@ -85,6 +85,10 @@ class WorkspaceHands:
         _taken(await self._client.command(f"{self._command} {text}".strip()))
         return await self._private(seen)
 
+    async def type_unknown(self, word: str) -> str:
+        """Type a command that there is not; return what the bot says."""
+        return (await self.type(word)).text
+
     async def type_for_form(self, text: str) -> Shown:
         """Type a command that asks back with a form; return that."""
         _taken(await self._client.command(f"{self._command} {text}"))

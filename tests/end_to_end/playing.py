@@ -21,6 +21,7 @@ from bot.demo.campaigns import LOUD
 from bot.demo.stage import ADA, NOBU, OTTO, VERA, Plan, Stage, stage
 from bot.demo.traffic import Traffic
 from bot.drill.scene import remote_waits
+from bot.guild.room import GuildRoom
 from bot.hands import Hands, NotThere, Room, Shown
 from bot.workspace import Call, Workspace
 from bot.workspace.hands import WorkspaceHands
@@ -28,6 +29,7 @@ from bot.workspace.room import WorkspaceRoom
 from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import AuditEntry
 from services.settings import EmbeddedServerSettings
+from tests import judge_discord
 from tests.judge import block_faults, judge, specification
 
 _T = TypeVar("_T")
@@ -234,6 +236,10 @@ def in_workspace(hands: Hands) -> WorkspaceHands:
 
 def check_room(room: Room) -> None:
     """Judge every call that a bot made to a local chat."""
+    if isinstance(room, GuildRoom):
+        found = judge_discord.judge(room.guild.journal)
+        assert not found, "\n".join(found)
+        return
     assert isinstance(room, WorkspaceRoom)
     check_calls(room.workspace.journal)
 

@@ -1,0 +1,206 @@
+"""A Discord channel, as the publisher uses it.
+
+An incident's alert is a message of the channel, and its lines stand in a thread made from
+that message: a thread's id is its first message's ("Start Thread from Message"). Where
+there can be no thread any more, lines answer the alert in the channel.
+"""
+
+import zlib
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from typing import Literal, TypeVar
+
+import aiohttp
+import discord
+
+from bot.chat import ChatDown, ChatGone, ChatRefused
+from bot.discord.client import Client
+from bot.discord.components import message
+from bot.discord.listeners import DISCORD
+from bot.elements import Card, cut
+from services.people import Place
+
+_T = TypeVar("_T")
+
+#: What the bot does in its channel, and so must be allowed to; spoolwarden check names them.
+PERMISSIONS = discord.Permissions(
+    view_channel=True,
+    send_messages=True,
+    create_public_threads=True,
+    send_messages_in_threads=True,
+    read_message_history=True,
+    attach_files=True,
+)
+_NOBODY = discord.AllowedMentions.none()
+_WEEK: Literal[10080] = 10_080  # minutes; the longest that a thread stays in the list by itself
+_THREAD_NAME = 100
+# Discord's "JSON Error Codes".
+_UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE = 10003, 10008
+_MISSING_ACCESS, _MISSING_PERMISSIONS = 50001, 50013
+_NO_THREAD = frozenset({160004, 160005, 160006, 50024, 50083, 50013, 50001, 10003})
+_NEVER = frozenset({50035, 50005, 50006})
+
+
+class DiscordChat:
+    """One channel. Implements bot.chat.Chat.
+
+    A message's id is "THREAD/MESSAGE" where it stands in a thread.
+    """
+
+    def __init__(self, client: Client, channel: str) -> None:
+        self._client = client
+        self._place = Place(DISCORD, channel)
+        self._names: dict[str, str] = {}  # what a thread under a message would be called
+
+    @property
+    def place(self) -> Place:
+        """The channel."""
+        return self._place
+
+    async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
+        """Post a card. The same reference within minutes gives the same message ("nonce")."""
+        if thread is None:
+            sent = await self._called(self._send(self._place.channel, card, ref))
+            self._named(str(sent.id), card)
+            return str(sent.id)
+        try:
+            sent = await self._called(self._in_thread(thread, card, ref))
+        except _NoThread:
+            sent = await self._called(self._send(self._place.channel, card, ref, under=thread))
+            return str(sent.id)
+        return f"{thread}/{sent.id}"
+
+    async def update(self, message_id: str, card: Card) -> None:
+        """Show another card in place of a message; a thread is opened again for that."""
+        channel, _, number = message_id.rpartition("/")
+        if not channel:
+            self._named(message_id, card)
+        part = self._part(channel or self._place.channel).get_partial_message(int(number))
+        await self._called(part.edit(view=message(card), allowed_mentions=_NOBODY))
+
+    async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
+        """Look through what the channel, and the thread, got since then for the reference."""
+        after = since - timedelta(minutes=1)
+        if thread is not None and (found := await self._found(thread, ref, after)):
+            return f"{thread}/{found}"
+        return await self._found(self._place.channel, ref, after)
+
+    async def _found(self, channel: str, ref: str, after: datetime) -> str | None:
+        async def look() -> str | None:
+            async for seen in self._part(channel).history(after=after, limit=None):
+                if seen.author == self._client.user and _marked(seen, ref):
+                    return str(seen.id)
+            return None
+
+        try:
+            return await self._called(look())
+        except _NoThread:
+            return None
+
+    def _part(self, channel: str) -> discord.PartialMessageable:
+        return self._client.get_partial_messageable(
+            int(channel), guild_id=self._client.listeners.guild_id
+        )
+
+    async def _send(
+        self, channel: str, card: Card, ref: str, *, under: str | None = None
+    ) -> discord.Message:
+        view = message(card)
+        # Not shown, and given back with the message: by this number it is found again.
+        view.children[0].id = _mark(ref)
+        place = self._part(channel)
+        if under is None:
+            return await place.send(view=view, allowed_mentions=_NOBODY, nonce=_mark(ref))
+        above = discord.MessageReference(
+            message_id=int(under), channel_id=int(channel), fail_if_not_exists=False
+        )
+        return await place.send(
+            view=view, allowed_mentions=_NOBODY, nonce=_mark(ref), reference=above
+        )
+
+    async def _in_thread(self, thread: str, card: Card, ref: str) -> discord.Message:
+        """Post into a message's thread, which is made at the first line."""
+        try:
+            return await self._send(thread, card, ref)
+        except discord.NotFound as error:
+            if error.code != _UNKNOWN_CHANNEL:
+                raise
+        above = self._part(self._place.channel).get_partial_message(int(thread))
+        try:
+            await above.create_thread(
+                name=self._names.get(thread, "What was done"), auto_archive_duration=_WEEK
+            )
+        except discord.HTTPException as error:
+            if error.code in _NO_THREAD:
+                raise _NoThread(error.text) from error
+            raise
+        return await self._send(thread, card, ref)
+
+    def _named(self, message_id: str, card: Card) -> None:
+        if card.title:
+            self._names[message_id] = cut(card.title, _THREAD_NAME)
+
+    async def _called(self, call: Awaitable[_T]) -> _T:
+        """Await a call of the library and turn its failure into one of ours."""
+        if not self._client.http.token:
+            if hasattr(call, "close"):
+                call.close()
+            raise ChatDown("The bot has not reached Discord yet.", retry_after=1)
+        try:
+            return await call
+        except discord.HTTPException as error:
+            raise self._ours(error) from error
+        except discord.RateLimited as error:
+            wait = error.retry_after
+            raise ChatDown(f"Discord asks to wait {wait:.0f} s.", retry_after=wait) from error
+        except aiohttp.ClientConnectorError as error:
+            raise ChatDown("Discord cannot be reached.") from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise ChatDown("Discord did not answer.", unsure=True) from error
+
+    def _ours(self, error: discord.HTTPException) -> Exception:
+        if error.code == _UNKNOWN_MESSAGE:
+            return ChatGone("The message is no longer in the channel.")
+        if error.code in _NEVER:
+            return ChatRefused(f"Discord refused the message: {error.text or error.code}.")
+        if error.status >= 500:
+            return ChatDown(f"Discord answered {error.status}.", unsure=True)
+        why = f"{error.text or 'an error'} ({error.code or error.status})"
+        if error.code == _UNKNOWN_CHANNEL:
+            why = "the channel in discord.channel is not known to Discord, or the bot cannot see it"
+        elif error.code in (_MISSING_ACCESS, _MISSING_PERMISSIONS):
+            why = f"the bot lacks permissions in its channel: {self._missing()}"
+        elif error.status == 401:
+            why = "Discord does not accept the bot token"
+        return ChatDown(f"Discord refused: {why}.", retry_after=30)
+
+    def _missing(self) -> str:
+        channel = self._client.get_channel(int(self._place.channel))
+        if isinstance(channel, discord.abc.GuildChannel):
+            missing = lacking(channel.permissions_for(channel.guild.me))
+            if missing:
+                return missing
+        return "spoolwarden check says which"
+
+
+class _NoThread(Exception):
+    """There can be no thread under this message."""
+
+
+def lacking(granted: discord.Permissions) -> str:
+    """Return the permissions that the bot needs and was not granted, by Discord's names."""
+    missing = [
+        name.replace("_", " ").title()
+        for name, needed in PERMISSIONS
+        if needed and not getattr(granted, name)
+    ]
+    return ", ".join(missing)
+
+
+def _mark(ref: str) -> int:
+    """Return a component id for a reference: a number of 31 bits that is not 0."""
+    return (zlib.crc32(ref.encode()) & 0x7FFFFFFF) or 1
+
+
+def _marked(seen: discord.Message, ref: str) -> bool:
+    return any(getattr(component, "id", None) == _mark(ref) for component in seen.components)

@@ -1,0 +1,99 @@
+"""What spoolwarden check finds out about Discord."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import discord
+
+from bot.discord.chat import PERMISSIONS, lacking
+from bot.discord.client import make_client
+from bot.finding import Finding
+from services.settings import AccessSettings, DiscordSettings
+
+_GROUP = "group:"
+
+
+async def discord_findings(
+    settings: DiscordSettings, access: AccessSettings
+) -> AsyncIterator[Finding]:
+    """Look at the token, the channel, the permissions and the roles, one after the other."""
+    client = make_client(settings)
+    try:
+        try:
+            await client.login(settings.bot_token.get_secret_value())
+        except discord.LoginFailure:
+            yield Finding(
+                False,
+                "Discord bot token",
+                "Discord does not accept it. Copy it from your application's page “Bot”, "
+                "“Reset Token”.",
+            )
+            return
+        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+            yield Finding(False, "Discord", f"cannot be reached: {type(error).__name__}: {error}")
+            return
+        assert client.user is not None  # noqa: S101 - logged in
+        yield Finding(True, "Discord bot token", f"is {client.user.name}")
+        yield Finding(True, "Discord invite link", invite_link(client.application_id or 0))
+        async for finding in _places(client, settings, access):
+            yield finding
+    finally:
+        await client.close()
+
+
+def invite_link(application_id: int) -> str:
+    """Return the link that adds the bot to a server with the permissions it needs, no more."""
+    return discord.utils.oauth_url(
+        application_id, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
+    )
+
+
+async def _places(
+    client: discord.Client, settings: DiscordSettings, access: AccessSettings
+) -> AsyncIterator[Finding]:
+    application = await client.application_info()
+    if application.interactions_endpoint_url is not None:
+        yield Finding(
+            False,
+            "Discord interactions",
+            "go to an Interactions Endpoint URL, so none arrive here. Empty that field on your "
+            "application's page “General Information”.",
+        )
+    try:
+        channel = await client.fetch_channel(int(settings.channel))
+    except discord.HTTPException as error:
+        yield Finding(
+            False,
+            "Discord channel",
+            f"{settings.channel}: Discord answers {error.code or error.status}. Take the id with "
+            "“Copy Channel ID” (Developer Mode), and invite the bot with the link above.",
+        )
+        return
+    if not isinstance(channel, discord.TextChannel):
+        yield Finding(False, "Discord channel", f"{settings.channel} is no text channel.")
+        return
+    guild = await client.fetch_guild(channel.guild.id)
+    assert client.user is not None  # noqa: S101 - logged in
+    me = await guild.fetch_member(client.user.id)
+    for found in await guild.fetch_channels():
+        if found.id == channel.id:
+            missing = lacking(found.permissions_for(me))
+            yield Finding(
+                not missing,
+                "Discord channel",
+                f"#{found.name}: the bot lacks {missing}. Grant it in the channel's settings, "
+                "“Permissions”, or invite the bot again with the link above."
+                if missing
+                else f"#{found.name} of {guild.name}, with all that the bot needs",
+            )
+    roles = {str(role.id): role.name for role in guild.roles}
+    listed = (*access.admins, *access.operators, *access.viewers)
+    for entry in dict.fromkeys(listed):
+        group_id = entry.removeprefix(_GROUP)
+        if entry.startswith(_GROUP) and group_id.isdecimal():
+            name = roles.get(group_id)
+            yield Finding(
+                name is not None,
+                f"Discord role {group_id}",
+                f"is {name}" if name else f"{guild.name} has no such role; it gives nobody a role.",
+            )

@@ -1,0 +1,55 @@
+"""discord.py's client, as this bot uses it."""
+
+import logging
+from typing import Any
+
+import discord
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from yarl import URL
+
+from bot.discord.listeners import Listeners
+from bot.discord.modals import FORM
+from services.settings import DiscordSettings
+
+_log = logging.getLogger(__name__)
+#: Longer than this many seconds the library does not wait by itself when Discord says to.
+_LONGEST_WAIT = 60.0
+
+
+class Client(discord.Client):
+    """discord.py's client, with our listeners and nothing that the bot does not need."""
+
+    def __init__(self) -> None:
+        # Nothing here speaks, so nobody needs to be told what is missing for that.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+        super().__init__(
+            # No message contents, no members: only what the channel and its threads are.
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            max_ratelimit_timeout=_LONGEST_WAIT,
+        )
+        self.listeners: Listeners
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take forms: the library would forget them when the bot restarts."""
+        data: Any = interaction.data or {}
+        is_form = str(data.get("custom_id", "")).startswith(f"{FORM}:")
+        if interaction.type is discord.InteractionType.modal_submit and is_form:
+            await self.listeners.submitted(interaction)
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """Log what nobody foresaw; the next event is answered all the same."""
+        _log.exception("%s failed in a way nobody foresaw", event_method)
+
+
+def make_client(settings: DiscordSettings) -> Client:
+    """Return a client that is not connected yet.
+
+    The library knows Discord's addresses as values of its classes: another address, that
+    of a local server, holds for the whole process.
+    """
+    Route.BASE = settings.api_url.rstrip("/")
+    DiscordWebSocket.DEFAULT_GATEWAY = URL(settings.gateway_url)
+    return Client()

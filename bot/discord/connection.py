@@ -1,0 +1,97 @@
+"""The connection to Discord: logs in, keeps the slash command registered, and listens."""
+
+import asyncio
+import contextlib
+import logging
+
+import aiohttp
+import discord
+from discord import app_commands
+
+from bot.discord.client import Client
+from bot.discord.commands import group, is_registered, payload
+from bot.discord.items import Picked, Pressed
+from bot.discord.listeners import Listeners
+from bot.dispatch import Dispatch
+from services.settings import DiscordSettings
+from services.tasks import end
+
+_log = logging.getLogger(__name__)
+_WAITS = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds between tries; the last one repeats
+_GRACE = 10.0  # seconds that answers under way get to end when the bot stops
+
+
+class DiscordConnection:
+    """Brings commands, clicks and forms to the dispatch, from start() to stop()."""
+
+    def __init__(self, settings: DiscordSettings, client: Client, dispatch: Dispatch) -> None:
+        self._settings = settings
+        self._client = client
+        self._listeners = client.listeners = Listeners(dispatch)
+        self._tree = app_commands.CommandTree(client)
+        self._group = group(self._listeners.chosen, self._listeners.suggested)
+        client.add_dynamic_items(Pressed, Picked)
+        self._task: asyncio.Task[None] | None = None
+        self.trouble: str | None = None  # why nothing arrives, if so
+
+    async def start(self) -> None:
+        """Connect; Discord being away is waited out."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Take nothing new, and let the answers under way end."""
+        if tasks := list(self._listeners.tasks):
+            await asyncio.wait(tasks, timeout=_GRACE)
+        if self._task is not None:
+            await end([self._task])
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            await self._client.close()
+
+    async def _run(self) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._log_in()
+                self.trouble = None
+                await self._client.connect(reconnect=True)
+            except discord.LoginFailure:
+                self._troubled("Discord does not accept the bot token (discord.bot_token).")
+            except (
+                discord.DiscordException,
+                aiohttp.ClientError,
+                OSError,
+                TimeoutError,
+            ) as error:
+                self._troubled(f"no connection to Discord, trying on: {error}")
+            await asyncio.sleep(_WAITS[min(tries, len(_WAITS) - 1)])
+            tries += 1
+            if self._client.is_closed():
+                # The library closes itself after a close code it takes for final.
+                self._client.clear()
+
+    async def _log_in(self) -> None:
+        client = self._client
+        await client.login(self._settings.bot_token.get_secret_value())
+        channel = await client.fetch_channel(int(self._settings.channel))
+        guild = getattr(channel, "guild", None)
+        if guild is None:
+            raise discord.ClientException("discord.channel is no channel of a Discord server")
+        self._listeners.guild_id = guild.id
+        await self._register(discord.Object(guild.id))
+
+    async def _register(self, guild: discord.Object) -> None:
+        """Register the slash command where it is not, or has changed."""
+        if self._tree.get_command(self._group.name, guild=guild) is None:
+            self._tree.add_command(self._group, guild=guild)
+        there = await self._client.http.get_guild_commands(
+            self._client.application_id or 0, guild.id
+        )
+        if is_registered([payload(self._group, self._tree)], list(there)):
+            return
+        await self._tree.sync(guild=guild)
+        _log.info("the command /%s was registered with Discord", self._group.name)
+
+    def _troubled(self, why: str) -> None:
+        if self.trouble != why:
+            _log.warning("%s", why)
+        self.trouble = why

@@ -1,0 +1,214 @@
+"""What people do in Discord, handed to the dispatch, and its answer shown to them.
+
+Discord gives three seconds for the first answer, and a modal can be nothing but a first
+answer ("Receiving and Responding to Interactions"). So an answer that takes longer than
+_PATIENCE is announced first and filled in when it comes; a form that came too late for a
+modal gets a button that opens it.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot import cards
+from bot.discord.components import message, notice, question
+from bot.discord.modals import FORM, modal, values
+from bot.dispatch import Answer, Dispatch
+from bot.elements import Form, Paragraph, say
+from services.people import Actor, Place
+
+DISCORD = "discord"
+_log = logging.getLogger(__name__)
+#: Seconds to wait for an answer before "working on it" is shown in its stead.
+_PATIENCE = 1.5
+#: Forms that can be opened again, at most; older ones are asked for anew.
+_FORMS = 200
+
+Interaction = discord.Interaction[Any]
+
+
+class Listeners:
+    """Answers interactions. ``tasks`` holds what is still at work, for a graceful stop."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+        self._forms: OrderedDict[str, Form] = OrderedDict()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.guild_id: int | None = None  # the server whose members are served, once known
+
+    # -- what can happen ---------------------------------------------------------------
+
+    async def chosen(self, interaction: Interaction, name: str, given: dict[str, str]) -> None:
+        """Answer a slash command."""
+        if not await self._is_ours(interaction):
+            return
+        work = self._dispatch.chosen(_actor(interaction), _place(interaction), name, given)
+        await self._answer(interaction, work)
+
+    async def suggested(
+        self, interaction: Interaction, name: str, given: dict[str, str], typing: str
+    ) -> Sequence[str]:
+        """Suggest values for an argument; nothing to anybody of another server."""
+        if interaction.guild_id != self.guild_id:
+            return ()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._dispatch.suggestions(_actor(interaction), name, given, typing)
+        except TimeoutError:
+            return ()
+
+    async def pressed(self, interaction: Interaction, intent_id: str) -> None:
+        """Answer a button that needs no question, or what was picked from a menu."""
+        if await self._is_ours(interaction):
+            work = self._dispatch.pressed(_actor(interaction), _place(interaction), intent_id)
+            await self._answer(interaction, work)
+
+    async def asked(self, interaction: Interaction, intent_id: str) -> None:
+        """Ask before a button acts."""
+        if await self._is_ours(interaction):
+            work = self._dispatch.question(_actor(interaction), _place(interaction), intent_id)
+            await self._answer(interaction, work)
+
+    async def confirmed(self, interaction: Interaction, intent_id: str) -> None:
+        """Do what a private question asked."""
+        if await self._is_ours(interaction):
+            actor, place = _actor(interaction), _place(interaction)
+            work = self._dispatch.submitted(actor, place, intent_id, {})
+            await self._answer(interaction, work, instead=True)
+
+    async def submitted(self, interaction: Interaction) -> None:
+        """Answer a form that was filled in."""
+        if not await self._is_ours(interaction):
+            return
+        data: Any = interaction.data or {}
+        intent_id = str(data.get("custom_id", "")).removeprefix(f"{FORM}:")
+        work = self._dispatch.submitted(
+            _actor(interaction), _place(interaction), intent_id, values(data.get("components", []))
+        )
+        await self._answer(interaction, self._or_again(work, intent_id))
+
+    async def opened(self, interaction: Interaction, intent_id: str) -> None:
+        """Open a form that came too late before, or is to be filled in again."""
+        if not await self._is_ours(interaction):
+            return
+        form = self._forms.get(intent_id)
+        late = Answer(
+            cards.failure("This form is too old. Nothing was done; please ask for it again."),
+            failed=True,
+        )
+        await self._show(interaction, Answer(form, layer=True) if form else late)
+
+    async def cancelled(self, interaction: Interaction) -> None:
+        """Take a private question away."""
+        await _sent(
+            interaction.response.edit_message(view=message(cards.note("Nothing was done.")))
+        )
+
+    # -- answering ---------------------------------------------------------------------
+
+    async def _is_ours(self, interaction: Interaction) -> bool:
+        if interaction.guild_id is not None and interaction.guild_id == self.guild_id:
+            return True
+        said = cards.failure("Spoolwarden serves another Discord server. Nothing was done.")
+        await _sent(interaction.response.send_message(view=message(said), ephemeral=True))
+        return False
+
+    async def _answer(
+        self, interaction: Interaction, work: Coroutine[Any, Any, Answer], *, instead: bool = False
+    ) -> None:
+        """Show the answer in time, or that it is being worked on, and then the answer.
+
+        ``instead``: it takes the place of the private message that was pressed.
+        """
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        await asyncio.wait({task}, timeout=_PATIENCE)
+        if not task.done():
+            if instead:
+                working = message(cards.note("Working on it … this fills in by itself."))
+                await _sent(interaction.response.edit_message(view=working))
+            else:
+                await _sent(interaction.response.defer(ephemeral=True, thinking=True))
+        await self._show(interaction, await task, instead=instead)
+
+    async def _show(
+        self, interaction: Interaction, answer: Answer, *, instead: bool = False
+    ) -> None:
+        reply, response = answer.reply, interaction.response
+        private = interaction.message is not None and interaction.message.flags.ephemeral
+        late = response.is_done()
+        if isinstance(reply, Form):
+            self._keep(reply)
+            if not reply.fields:
+                await self._say(interaction, question(reply))
+            elif late or interaction.type is discord.InteractionType.modal_submit:
+                await self._say(interaction, notice(reply, reply.intent_id))
+            else:
+                await _sent(response.send_modal(modal(reply)))
+        elif reply is None:
+            if late:
+                done = cards.success("Done; the channel tells how it went.")
+                await _sent(interaction.edit_original_response(view=message(done)))
+            else:
+                await _sent(response.defer())
+        elif not late and private and (instead or not (answer.layer or answer.failed)):
+            await _sent(response.edit_message(view=message(reply)))
+        else:
+            await self._say(interaction, message(reply))
+
+    async def _say(self, interaction: Interaction, view: discord.ui.LayoutView) -> None:
+        """Say something privately, in place of "working on it" where that was said."""
+        if interaction.response.is_done():
+            await _sent(interaction.edit_original_response(view=view))
+        else:
+            await _sent(interaction.response.send_message(view=view, ephemeral=True))
+
+    async def _or_again(self, work: Coroutine[Any, Any, Answer], intent_id: str) -> Answer:
+        """Offer the form again where other input would do: nothing was used up."""
+        answer = await work
+        form = self._forms.get(intent_id)
+        if not answer.again or form is None:
+            return answer
+        return replace(answer, reply=replace(form, sections=(Paragraph(say(answer.sentence)),)))
+
+    def _keep(self, form: Form) -> None:
+        known = self._forms.get(form.intent_id)
+        if known is None:
+            self._forms[form.intent_id] = form
+        while len(self._forms) > _FORMS:
+            self._forms.popitem(last=False)
+
+
+def _actor(interaction: Interaction) -> Actor:
+    user = interaction.user
+    # Sent by Discord with each interaction, so it is never out of date.
+    roles = user.roles if isinstance(user, discord.Member) else []
+    return Actor(DISCORD, str(user.id), user.name, frozenset(str(role.id) for role in roles))
+
+
+def _place(interaction: Interaction) -> Place:
+    """Return the channel; a thread's buttons belong to the channel it is in."""
+    channel = interaction.channel
+    if isinstance(channel, discord.Thread):
+        return Place(DISCORD, str(channel.parent_id))
+    return Place(DISCORD, str(interaction.channel_id))
+
+
+async def _sent(call: Coroutine[Any, Any, Any]) -> None:
+    """Await an answer to an interaction. One that is lost takes nothing else with it.
+
+    What was done is in the audit log and in the channel's lines all the same.
+    """
+    try:
+        await call
+    except (discord.HTTPException, discord.InteractionResponded, aiohttp.ClientError) as error:
+        _log.warning("an answer could not be shown: %s", error)
+    except (OSError, TimeoutError) as error:
+        _log.warning("an answer could not be shown: %s", error)
