@@ -1,0 +1,1 @@
+"""Spoolwarden in Discord."""
