@@ -12,6 +12,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.guild import ChannelSpec, Guild, GuildClient, GuildMember, ManualClock
+from tests.judge_discord import judge, specification
 
 VERA = GuildMember("1001", "vera", "Vera Viewer", ("Viewers",))
 OTTO = GuildMember("1002", "otto", "Otto Brandt", ("Operators",))
@@ -25,6 +26,7 @@ class App(discord.Client):
         super().__init__(
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
+            guild_ready_timeout=0.05,  # how long it waits for more guilds
         )
         self.tree = app_commands.CommandTree(self)
         self.interactions: asyncio.Queue[discord.Interaction] = asyncio.Queue()
@@ -71,6 +73,8 @@ async def guild(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(made.gateway_url))
     try:
         yield made
+        if specification() is not None:  # test_judge.py says so when it is missing
+            assert judge(made.journal, refused_too=False) == []
     finally:
         await made.stop()
 
