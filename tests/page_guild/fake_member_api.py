@@ -61,7 +61,7 @@ class FakeMemberApi:
         page = Page(PAGE, ())
         app.on_response_prepare.append(page.add_headers)
         app.router.add_get("/", page.index)
-        app.router.add_get("/page/{name}", page.static)
+        app.router.add_get("/static/{name}", page.static)
         app.router.add_get("/member/state", self._state)
         app.router.add_get("/member/events", self._events)
         app.router.add_get("/member/file/{id}", self._file)

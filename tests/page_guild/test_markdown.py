@@ -34,7 +34,7 @@ TEXTS = st.lists(
 # Render each text and tell what it became.
 RENDER = """
 async (texts) => {
-  const { markdown } = await import("/page/markdown.js");
+  const { markdown } = await import("/static/markdown.js");
   const people = {
     me: "7", userName: () => "Otto", roleName: () => "role", channelName: () => "ops",
   };

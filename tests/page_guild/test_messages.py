@@ -149,7 +149,7 @@ async def test_hostile_text_is_text_everywhere(visit: Opener) -> None:
     odd = await page.locator("img, script, iframe").evaluate_all(
         "(all) => all.map((node) => new URL(node.src).pathname)"
     )
-    assert set(odd) <= {"/page/app-icon.svg", "/page/app.js"}
+    assert set(odd) <= {"/static/app-icon.svg", "/static/app.js"}
     assert "\u202e" not in await page.locator("body").inner_text()
     # What was not escaped shows as what Discord makes of it; a label never does.
     assert await page.locator(".container strong").count() == 2

@@ -7,6 +7,7 @@ import { ScrollList } from "./scroll.js";
 import { safeText } from "./text.js";
 import { dayHeading, dayKey } from "./time.js";
 
+const SERVER_ICON = new URL("./guild-icon.svg", import.meta.url).pathname;
 const GROUP_MS = 7 * 60_000;
 const signatures = new WeakMap();
 
@@ -18,7 +19,7 @@ function signature(message) {
 
 /** What the server tells one member alone, such as that the app did not answer. */
 function noticeNode(notice, env) {
-  const face = el("img", { class: "avatar", src: "/page/guild-icon.svg", alt: "" });
+  const face = el("img", { class: "avatar", src: SERVER_ICON, alt: "" });
   return el(
     "article",
     { class: "message ephemeral notice", tabindex: "-1", data: { focus: notice.id } },

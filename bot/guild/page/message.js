@@ -7,13 +7,15 @@ import { markdown } from "./markdown.js";
 import { moment, saidAt, timeNode } from "./moments.js";
 import { safeString, safeText } from "./text.js";
 
+/** The app's picture where it has none of its own. */
+export const APP_ICON = new URL("./app-icon.svg", import.meta.url).pathname;
 const TONES = 6;
 const IMAGE = /\.(?:png|jpe?g|gif|webp)$/i;
 const PREVIEW = 90;
 
 /** A person's round with an initial, or the app's picture. */
 export function avatar(id, name, { bot = false, url = null } = {}) {
-  if (bot) return el("img", { class: "avatar", src: url ?? "/page/app-icon.svg", alt: "" });
+  if (bot) return el("img", { class: "avatar", src: url ?? APP_ICON, alt: "" });
   const sum = [...String(id)].reduce((total, char) => total + char.codePointAt(0), 0);
   const initial = [...safeString(name)][0]?.toLocaleUpperCase() ?? "?";
   return el("span", { class: `avatar tone-${sum % TONES}`, "aria-hidden": "true" }, initial);

@@ -6,6 +6,7 @@ import { freshId, showModal } from "./dialog.js";
 import { el, icon } from "./dom.js";
 import { field, required } from "./fields.js";
 import { markdown } from "./markdown.js";
+import { APP_ICON } from "./message.js";
 import { safeText } from "./text.js";
 
 const CONTROLS = "input, textarea, .select";
@@ -53,7 +54,7 @@ export class Modals {
       el(
         "div",
         { class: "dialog-head" },
-        el("img", { class: "avatar", src: app.avatar ?? "/page/app-icon.svg", alt: "" }),
+        el("img", { class: "avatar", src: app.avatar ?? APP_ICON, alt: "" }),
         el("h2", { class: "dialog-title", id: titleId }, safeText(modal.title)),
         el("button", cross, icon("close")),
       ),
