@@ -30,6 +30,7 @@ format: $(READY) ## Put the code in its one format
 
 manifest: $(READY) ## Write manifest/ again from the command table
 	@$(BIN)/python -m bot.slack.manifest > manifest/slack.yaml
+	@$(BIN)/python -m bot.discord.manifest > manifest/discord.json
 
 lock: $(READY) ## Pin newer releases of what we depend on, with hashes
 	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url \

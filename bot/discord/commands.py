@@ -74,7 +74,7 @@ def is_registered(wanted: Any, there: Any) -> bool:
             and all(map(is_registered, wanted, there))
         )
     # Discord leaves out what is as by default, and gives permissions back as text.
-    return there in (wanted, str(wanted)) or (there is None and wanted in (False, None))
+    return there in (wanted, str(wanted)) or (there is None and wanted is False)
 
 
 def _subcommand(

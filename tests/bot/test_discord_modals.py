@@ -31,7 +31,7 @@ from bot.elements import (
     say,
     visible,
 )
-from services.remedies import Target
+from services.targets import Target
 from tests.bot.discord_rules import (
     Json,
     component_faults,
