@@ -44,11 +44,15 @@ export class Composer {
     });
   }
 
-  /** What the box says while it is empty. */
+  /** What the box says while it is empty, and the commands there are now. */
   refresh() {
     this.area.placeholder = this.env.placeholder();
-    const known = this.bar && continuing(this.env.store.commands, this.bar.command.path);
-    if (known && !known.some((one) => one.path === this.bar.command.path)) this.leave();
+    const { commands } = this.env.store;
+    if (commands === this.commands) return;
+    this.commands = commands;
+    const path = this.bar?.command.path;
+    if (path && !continuing(commands, path).some((one) => one.path === path)) this.leave();
+    else if (this.suggest.input === this.area) this.changed();
   }
 
   focus() {
