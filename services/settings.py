@@ -119,6 +119,18 @@ class EmbeddedServerSettings(_Table):
         return host, int(port)
 
 
+class LoginsSettings(_Table):
+    """A SQL database of logins. What each is for: services/mail/postfix/sqllogins.py."""
+
+    url: SecretStr
+    find: str
+    set_password: str | None = None
+    delete: str | None = None
+    scheme: Literal["plain", "sha512-crypt", "argon2id"] | None = None
+    scheme_prefix: bool = Field(default=False, description="Dovecot's {SHA512-CRYPT} in front")
+    timeout: float = Field(default=10, gt=0, description="seconds for one look-up or change")
+
+
 class PostfixServerSettings(_Table):
     """A Postfix on this machine. What each is for: services/mail/postfix/config.py."""
 
@@ -136,6 +148,7 @@ class PostfixServerSettings(_Table):
     realm: str | None = None
     user_maps: tuple[str, ...] = ()
     timeout: float = Field(default=60, gt=0, description="seconds for each command")
+    logins: LoginsSettings | None = None
 
 
 class SmarterMailServerSettings(_Table):

@@ -10,11 +10,14 @@ from services.errors import BadArgument, ServerDown
 from services.mail.embedded import EmbeddedConfig, EmbeddedServer
 from services.mail.port import MailServer
 from services.mail.postfix.config import PostfixConfig
+from services.mail.postfix.schemes import Scheme
 from services.mail.postfix.server import PostfixServer
+from services.mail.postfix.sqllogins import LoginsConfig
 from services.mail.smartermail.config import SmarterMailConfig
 from services.mail.smartermail.server import SmarterMailServer
 from services.settings import (
     EmbeddedServerSettings,
+    LoginsSettings,
     MailServerSettings,
     PostfixServerSettings,
     SmarterMailServerSettings,
@@ -91,7 +94,9 @@ class Postfix(PostfixServer):
     ours = False
 
     def __init__(self, settings: PostfixServerSettings, clock: Clock) -> None:
-        values = settings.model_dump(exclude={"kind", "history_days"})
+        values = settings.model_dump(exclude={"kind", "history_days", "logins"})
+        if settings.logins is not None:
+            values["logins"] = _logins(settings.logins)
         history = timedelta(days=settings.history_days)
         super().__init__(PostfixConfig(**values, history=history), clock)
         self._folder = settings.state_directory
@@ -104,6 +109,12 @@ class Postfix(PostfixServer):
                 f"install -d -o {getpass.getuser()} -g postfix -m 2750 {self._folder}"
             )
         await super().start()
+
+
+def _logins(settings: LoginsSettings) -> LoginsConfig:
+    values = settings.model_dump(exclude={"scheme"})
+    scheme = None if settings.scheme is None else Scheme(settings.scheme)
+    return LoginsConfig(**values, scheme=scheme)
 
 
 class SmarterMail(SmarterMailServer):

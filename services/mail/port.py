@@ -187,7 +187,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """Whether the server can do a thing; where not, ``why`` is a sentence to show."""
+    """Whether the server can do a thing; where not, ``why`` is a sentence to show.
+
+    Where it can, ``why`` is a sentence on what that leaves undone, if anything.
+    """
 
     able: bool
     why: str = ""
@@ -307,7 +310,10 @@ class MailServer(Protocol):
         ...
 
     async def delete_user(self, address: str) -> None:
-        """Delete a mailbox with its mail. Raises BadArgument if there is no such user."""
+        """Delete a mailbox, with its mail where the server keeps that.
+
+        Raises BadArgument if there is no such user.
+        """
         ...
 
     async def blocks(self) -> Sequence[Block]:

@@ -72,7 +72,10 @@ class PostfixHarness(Mailing):
         await self.server.start()
 
     async def add_user(self, address: str) -> None:
-        await asyncio.to_thread(self.instance.add_login, address, PASSWORD)
+        add = self.instance.add_login
+        if self.config.logins is not None:
+            add = self.instance.add_sql_login
+        await asyncio.to_thread(add, address, PASSWORD)
 
     def sender(self, client_ip: str = "192.0.2.10") -> Sender:
         return Sender("127.0.0.1", self.instance.port, client_ip=client_ip, timeout=10)

@@ -96,6 +96,13 @@ def missing() -> str:
     return ""
 
 
+def missing_sql() -> str:
+    """Return the sentence that says why Postfix cannot ask for logins in SQL, "" if it can."""
+    if any(Path("/usr/lib").glob("*/sasl2/libsql.so*")):
+        return ""
+    return "Debian's libsasl2-modules-sql is not installed, so logins in SQL were not tested."
+
+
 class PostfixInstance:
     """One private Postfix below ``root``."""
 
@@ -105,6 +112,7 @@ class PostfixInstance:
         self.state = root / "state"
         self.log = root / "log" / "mail.log"
         self.sasldb = root / "sasl" / "sasldb2"
+        self.logins = root / "sasl" / "logins.db"
         self.port = _free_port()
 
     def make(self) -> None:
@@ -120,9 +128,12 @@ class PostfixInstance:
         (self.root / "header_checks").write_text("/^subject:/ INFO\n")
         # Debian's Postfix looks for it below its configuration, and nowhere else.
         (self.config / "sasl" / "smtpd.conf").write_text(
-            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\n"
-            f"sasldb_path: {self.sasldb}\n"
+            "pwcheck_method: auxprop\nauxprop_plugin: sasldb sql\nmech_list: PLAIN LOGIN\n"
+            f"sasldb_path: {self.sasldb}\nsql_engine: sqlite3\nsql_database: {self.logins}\n"
+            "sql_select: SELECT password FROM login WHERE name = '%u@%r'\n"
         )
+        with closing(sqlite3.connect(self.logins)) as logins, logins:
+            logins.execute("CREATE TABLE login (name TEXT PRIMARY KEY, password TEXT)")
         # A table that is missing when Postfix first opens it stays so for that process.
         tables.open()
         tables.close()
@@ -165,6 +176,8 @@ class PostfixInstance:
         with closing(sqlite3.connect(self.state / "access.db")) as tables, tables:
             for table in ("login", "recipient", "client"):
                 tables.execute(f"DELETE FROM {table}")
+        with closing(sqlite3.connect(self.logins)) as logins, logins:
+            logins.execute("DELETE FROM login")
         for path in self.log.parent.iterdir():
             if path == self.log:
                 os.truncate(path, 0)
@@ -178,6 +191,16 @@ class PostfixInstance:
         command += ["-u", realm or "mx.example.test", name]
         subprocess.run(command, input=password.encode(), check=True, capture_output=True)
         shutil.chown(self.sasldb, "postfix", "postfix")
+
+    def add_sql_login(self, login: str, password: str) -> None:
+        """Make a login in the SQL database."""
+        with closing(sqlite3.connect(self.logins)) as logins, logins:
+            logins.execute("INSERT INTO login VALUES (?, ?)", (login, password))
+
+    def sql_logins(self) -> dict[str, str]:
+        """Return the logins in the SQL database, and their passwords."""
+        with closing(sqlite3.connect(self.logins)) as logins:
+            return dict(logins.execute("SELECT name, password FROM login"))
 
 
 def _free_port() -> int:

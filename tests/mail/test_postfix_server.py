@@ -303,6 +303,7 @@ def test_the_sudoers_lines_allow_what_is_run_and_nothing_else() -> None:
         programs.status(),
         programs.logins(),
         programs.password("ann", "example.test"),
+        programs.delete_login("ann", "example.test"),
     ]
     for command in run:
         assert may(command)
@@ -312,6 +313,8 @@ def test_the_sudoers_lines_allow_what_is_run_and_nothing_else() -> None:
     assert not may([*programs.status()[:-1], "stop"])
     assert not may(programs.envelopes(["../../etc/passwd"]))
     assert not may(programs.password("-c", "x y"))
+    assert not may(programs.delete_login("ann bob", "example.test"))
+    assert not may([*programs.delete_login("ann", "example.test")[:-2], "ann"])
 
 
 async def test_the_sudoers_lines_are_such(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.errors import ConfigError
+from services.mail.postfix.sqllogins import LoginsConfig
 
 # What may stand in a sudoers line, a map's file and a log tag without being quoted.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/-]+\Z")
@@ -26,10 +27,11 @@ class PostfixConfig:
     machine's). ``history`` is how far back the first reading goes. ``prefix`` comes before
     the commands that need rights, such as ``("sudo", "-n")``.
 
-    Who is a user: a login in ``sasldb``, or a name that one of ``user_maps`` knows (looked up
-    with ``postmap -q``; ``unix:passwd.byname`` is the system's accounts). With neither, the
-    bot cannot know, and takes each name for a user. ``realm`` is what Cyrus SASL adds to a
-    login without a domain (None: Postfix's ``smtpd_sasl_local_domain``, else its host name).
+    Who is a user: a login in ``sasldb`` or the SQL database ``logins``, or a name that one of
+    ``user_maps`` knows (looked up with ``postmap -q``; ``unix:passwd.byname`` is the system's
+    accounts). With none, the bot cannot know, and takes each name for a user. ``realm`` is what
+    Cyrus SASL adds to a login of ``sasldb`` without a domain (None: Postfix's
+    ``smtpd_sasl_local_domain``, else its host name).
     """
 
     name: str
@@ -45,6 +47,7 @@ class PostfixConfig:
     realm: str | None = None
     user_maps: tuple[str, ...] = ()
     timeout: float = 60.0  # seconds for each command
+    logins: LoginsConfig | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never work, before anything is run."""
@@ -66,6 +69,13 @@ class PostfixConfig:
                 raise ConfigError(
                     f"The mail server {self.name}: there is no time zone {self.log_zone!r}."
                 ) from error
+        if self.logins is not None:
+            if self.sasldb is not None:
+                raise ConfigError(
+                    f"The mail server {self.name}: logins are kept in sasldb or in the database "
+                    "of logins; leave one of them out."
+                )
+            self.logins.must_be_usable(self.name)
 
     @property
     def block_file(self) -> Path:

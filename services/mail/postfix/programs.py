@@ -66,6 +66,11 @@ class Programs:
         sasldb = str(self._config.sasldb)
         return [*self._config.prefix, _SASLPASSWD, "-p", "-f", sasldb, "-u", realm, "--", name]
 
+    def delete_login(self, name: str, realm: str) -> list[str]:
+        """Delete a login."""
+        sasldb = str(self._config.sasldb)
+        return [*self._config.prefix, _SASLPASSWD, "-d", "-f", sasldb, "-u", realm, "--", name]
+
     def sudoers(self, user: str) -> str:
         """Return the lines of a sudoers file that allow ``user`` these commands and no others.
 
@@ -83,7 +88,7 @@ class Programs:
             sasldb = _literal(config.sasldb)
             commands += [
                 (_SASLLIST, f"-f {sasldb}"),
-                (_SASLPASSWD, f"-p -f {sasldb} -u [A-Za-z0-9.-]+ -- {_LOGIN_ARGUMENT}"),
+                (_SASLPASSWD, f"-[dp] -f {sasldb} -u [A-Za-z0-9.-]+ -- {_LOGIN_ARGUMENT}"),
             ]
         lines = ["# What Spoolwarden may do as root: /etc/sudoers.d/spoolwarden, mode 0440."]
         lines += [f"{user} ALL=(root) NOPASSWD: {path} ^{rest}$" for path, rest in commands]

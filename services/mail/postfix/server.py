@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from zoneinfo import ZoneInfo
 
 from services.clock import Clock
-from services.errors import BadArgument, MailServerError, NotCapable, ServerDown
+from services.errors import BadArgument, MailServerError, NotCapable, ServerDown, SpoolwardenError
 from services.mail.embedded.preview import MAX_PARSED, headers_of, text_and_attachments
 from services.mail.port import (
     ABLE,
@@ -46,10 +46,6 @@ _TIDY_EVERY = timedelta(hours=1)
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
 # A short id with an inode no file system gives out.
 _NO_MESSAGE = "00000FFFFFFFFFFFF"
-_NO_DELETION = Capability(
-    able=False,
-    why="Postfix keeps neither logins nor mailboxes, so accounts are deleted where those are kept.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ class PostfixServer:
         )
         self._reading_log = asyncio.Lock()
         self._capabilities = Capabilities(
-            set_password=self._users.set_password, delete_user=_NO_DELETION
+            set_password=self._users.set_password, delete_user=self._users.delete_user
         )
         self._tidied = clock.now()
 
@@ -131,14 +127,21 @@ class PostfixServer:
         ]
         if self._config.sasldb is not None:
             checks.append(await self._ran("list logins", self._programs.logins()))
+        if self._config.logins is not None:
+            checks.append(await self._tried("look up logins", self._users.probe()))
         for what, capability in (
             ("disable a user", able.no_sending),
             ("refuse a user's mail", able.refusing),
             ("block addresses", able.block),
         ):
             checks.append(Check(what, capability.able, capability.why))
-        if self._config.sasldb is not None:
-            checks.append(Check("set passwords", able.set_password.able, able.set_password.why))
+        if self._config.sasldb is not None or self._config.logins is not None:
+            for what, capability in (
+                ("set passwords", able.set_password),
+                ("delete accounts", able.delete_user),
+            ):
+                said = what if capability.able else f"cannot {what}"
+                checks.append(Check(said, good=True, why=capability.why))
         return checks
 
     # -- the port --------------------------------------------------------------------
@@ -246,8 +249,21 @@ class PostfixServer:
         await self._users.change_password(address, password)
 
     async def delete_user(self, address: str) -> None:
-        """Refuse: Postfix has no users of its own."""
-        raise NotCapable(_NO_DELETION.why)
+        """Delete a login, and refuse its mail: also in its open sessions it sends nothing more.
+
+        The mailbox's files stay, because only the program that delivers to it knows them.
+        A later login of that name is disabled, until it is enabled.
+        """
+        _must_be_able(self._capabilities.delete_user)
+        name = await self._users.must_find_login(address)
+        addresses = await self._addresses(name)
+        refuse = UserState.REFUSING
+        before = await asyncio.to_thread(self._tables.set_state, name, refuse, addresses)
+        try:
+            await self._users.delete_login(name)
+        except SpoolwardenError:
+            await asyncio.to_thread(self._tables.set_state, name, before, addresses)
+            raise
 
     async def blocks(self) -> Sequence[Block]:
         """Return the block list as now in force."""
@@ -293,12 +309,13 @@ class PostfixServer:
         no_sending = self._no_sending(setup)
         recipients = str(self._tables.recipients)
         refusing = self._asked(setup, "check_recipient_access", recipients)
+        refusing = refusing if no_sending.able else no_sending
         block = self._asked(setup, "check_client_access", str(self._tables.clients))
         return Capabilities(
             no_sending=no_sending,
-            refusing=refusing if no_sending.able else no_sending,
+            refusing=refusing,
             set_password=self._users.set_password,
-            delete_user=_NO_DELETION,
+            delete_user=self._users.delete_user if refusing.able else refusing,
             block=block,
             block_expiry=block,
         )

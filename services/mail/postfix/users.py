@@ -1,16 +1,27 @@
-"""Who is a user of the server, and their password where the SASL database is known."""
+"""Who is a user of the server, and their password where the store of logins is known."""
 
 from services.errors import BadArgument, NotCapable, ServerDown
-from services.mail.port import ABLE, Capability
-from services.mail.postfix.commands import Finished, Runner
+from services.mail.port import Capability
+from services.mail.postfix.commands import Runner
 from services.mail.postfix.config import PostfixConfig
+from services.mail.postfix.logins import Logins
 from services.mail.postfix.programs import Programs
+from services.mail.postfix.sasldb import SaslDb
+from services.mail.postfix.sqllogins import SqlLogins
 
 _MAX_NAME = 256
 _NO_PASSWORDS = Capability(
     able=False,
-    why="Passwords cannot be set here: Postfix keeps none, and no SASL database is configured.",
+    why="Passwords cannot be set here: Postfix keeps none, and neither sasldb nor logins "
+    "says where they are kept.",
 )
+_NO_DELETION = Capability(
+    able=False,
+    why="Accounts cannot be deleted here: Postfix keeps none, and neither sasldb nor logins "
+    "says where they are kept.",
+)
+# A space is in no name, so nobody is asked about by it.
+_NOBODY = "spoolwarden check"
 
 
 class Users:
@@ -20,28 +31,41 @@ class Users:
         self._config = config
         self._runner = runner
         self._programs = programs
+        self._logins: Logins | None = None
+        if config.sasldb is not None:
+            self._logins = SaslDb(config, runner, programs)
+        elif config.logins is not None:
+            self._logins = SqlLogins(config.name, config.logins)
 
     @property
     def set_password(self) -> Capability:
         """Whether passwords can be set."""
-        return ABLE if self._config.sasldb is not None else _NO_PASSWORDS
+        return _NO_PASSWORDS if self._logins is None else self._logins.set_password
+
+    @property
+    def delete_user(self) -> Capability:
+        """Whether logins can be deleted."""
+        return _NO_DELETION if self._logins is None else self._logins.delete
 
     async def find(self, address: str) -> str | None:
         """Return the name as the server has it, None if it has none. Raises ServerDown."""
         if not _is_name(address):
             return None
-        if self._config.sasldb is not None:
-            found = await self._login(address)
+        if self._logins is not None:
+            found = await self._logins.find(address)
             if found is not None:
-                return found[0]
+                return found
         for table in self._config.user_maps:
             key = address.lower()
             end = await self._runner.run(self._programs.lookup(table), stdin=_line(key))
             if end.code == 0 and end.out:
                 return key
             if end.errors.strip():
-                raise self._failed("postmap", end)
-        if self._config.sasldb is None and not self._config.user_maps:
+                raise ServerDown(
+                    f"postmap failed on the mail server {self._config.name}: {end.complaint}. "
+                    "Nothing was changed; check the bot's rights there."
+                )
+        if self._logins is None and not self._config.user_maps:
             return address.lower()
         return None
 
@@ -52,57 +76,37 @@ class Users:
             raise BadArgument(f"There is no user {address} on the mail server {self._config.name}.")
         return name
 
+    async def must_find_login(self, address: str) -> str:
+        """Return the name of a login as it is stored. Raises BadArgument or NotCapable."""
+        if self._logins is None:
+            raise NotCapable(_NO_DELETION.why)
+        name = await self._logins.find(address) if _is_name(address) else None
+        if name is None:
+            raise BadArgument(
+                f"There is no login {address} on the mail server {self._config.name}."
+            )
+        return name
+
     async def change_password(self, address: str, password: str) -> None:
         """Set the password of an existing login. Raises BadArgument or NotCapable."""
-        if self._config.sasldb is None:
+        if self._logins is None:
             raise NotCapable(_NO_PASSWORDS.why)
-        login = await self._login(address) if _is_name(address) else None
-        if login is None:
+        if not _is_name(address):
             raise BadArgument(
-                f"There is no login {address} in the SASL database of {self._config.name}."
+                f"There is no login {address} on the mail server {self._config.name}."
             )
-        if not password or not password.isprintable():
-            raise BadArgument("A password has at least one character, and only printable ones.")
-        _, name, realm = login
-        command = self._programs.password(name, realm)
-        end = await self._runner.run(command, stdin=password.encode())
-        if end.code != 0:
-            raise self._failed("saslpasswd2", end)
+        await self._logins.change_password(address, password)
 
-    async def _login(self, address: str) -> tuple[str, str, str] | None:
-        """Return the SASL name of a login and its two parts in the database."""
-        end = await self._runner.run(self._programs.logins())
-        if end.code != 0:
-            raise self._failed("sasldblistusers2", end)
-        wanted = address.casefold()
-        realm = None
-        if "@" not in address:
-            realm = await self._realm()
-        for line in end.out.decode("utf-8", "replace").splitlines():
-            stored = line.rpartition(": ")[0]
-            name, _, domain = stored.rpartition("@")
-            if realm is not None and (name.casefold(), domain) == (wanted, realm):
-                return name, name, domain
-            if realm is None and stored.casefold() == wanted:
-                return stored, name, domain
-        return None
+    async def delete_login(self, address: str) -> None:
+        """Delete a login. Raises BadArgument or NotCapable."""
+        name = await self.must_find_login(address)
+        assert self._logins is not None  # noqa: S101 - it was found there
+        await self._logins.remove(name)
 
-    async def _realm(self) -> str:
-        """Return what Cyrus SASL adds to a login without a domain."""
-        if self._config.realm is not None:
-            return self._config.realm
-        names = ("smtpd_sasl_local_domain", "myhostname")
-        end = await self._runner.run(self._programs.settings(*names))
-        if end.code != 0:
-            raise self._failed("postconf", end)
-        values = [line.strip() for line in end.out.decode("utf-8", "replace").splitlines()]
-        return next((value for value in values if value), "")
-
-    def _failed(self, program: str, end: Finished) -> ServerDown:
-        return ServerDown(
-            f"{program} failed on the mail server {self._config.name}: {end.complaint}. "
-            "Nothing was changed; check the bot's rights there."
-        )
+    async def probe(self) -> None:
+        """Ask the store of logins for a name that nobody has. Raises ServerDown."""
+        if self._logins is not None:
+            await self._logins.find(_NOBODY)
 
 
 def _is_name(address: str) -> bool:
