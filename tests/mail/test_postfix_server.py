@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from bot.check import check as look
 from bot.demo.sender import SmtpRefused
+from bot.finding import Finding
 from services.errors import BadArgument, ConfigError, NotCapable, ServerDown
 from services.mail.port import Fate, Queue, SpoolQuery, UserState
 from services.mail.postfix import PostfixConfig, PostfixServer
 from services.mail.postfix.asked import Lookup, read
 from services.mail.postfix.programs import Programs
+from tests.drill.servers import configured, postfix_table
 
 from .postfix_harness import PASSWORD, PostfixHarness
 
@@ -458,3 +461,20 @@ async def test_the_commands_that_are_printed_make_postfix_ask(
         master = f"127.0.0.1:{postfix.instance.port}/inet/{SENDER}"
         postfix.instance.run("postconf", "-P", "-X", master)
         postfix.instance.run("postfix", "reload")
+
+
+async def test_check_prints_what_root_must_do_and_nothing_once_it_was_done(
+    postfix: PostfixHarness, tmp_path: Path
+) -> None:
+    async def found(**changes: str) -> list[Finding]:
+        settings = configured(postfix_table(postfix, **changes))
+        settings = settings.model_copy(update={"database": f"sqlite:///{tmp_path / 'bot.db'}"})
+        return [finding async for finding in look(settings) if finding.what == "mail server mx"]
+
+    assert {finding.ok for finding in await found()} == {True}
+    (told,) = (one for one in await found(state_directory=str(tmp_path)) if "as root" in one.says)
+    assert not told.ok
+    commands = told.says.splitlines()[1:]
+    assert commands.pop() == "postfix reload"
+    assert len(commands) == 4
+    assert all(str(tmp_path) in command for command in commands)
