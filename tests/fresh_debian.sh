@@ -141,9 +141,12 @@ bash -eux /README-header-checks
 postfix reload
 checked || { cat /checked; fail "check is not content"; }
 
-SPOOLWARDEN_TEST_PASSWORD=secret-secret spoolwarden drill --server mx1 --json /dev/stdout \
+SPOOLWARDEN_TEST_PASSWORD=secret-secret spoolwarden drill --server mx1 \
   --test-account ann@example.test --smtp 127.0.0.1:587 --test-recipient x@example.org >/report ||
   fail "the drill"
+skipped=$(grep -c '"skipped": "[^"]' /report) || true
+[ "$skipped" = 1 ] || fail "the drill left $skipped steps untried, not only the preview of an empty queue"
+grep -q 'info: header Subject: Spoolwarden drill' /var/log/mail.log || fail "subjects are not logged"
 
 # A client from elsewhere: another network namespace, at the end of a cable.
 unshare --net sleep 600 &
