@@ -121,9 +121,9 @@ END
 
 cat >"$debian/after.sh" <<'END'
 fail() { echo "FAILED: $*" >&2; exit 1; }
-checked() { # all is ok but Slack, which this machine has not
+checked() { # all is ok but the chat, which there is none of here
   spoolwarden check >/checked || true
-  ! grep '^FIX' /checked | grep -v '^FIX  Slack'
+  grep -q '^ok   access' /checked && ! grep -E '^FIX  (database|mail server|access)' /checked
 }
 rsyslogd
 postfix start
