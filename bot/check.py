@@ -1,6 +1,6 @@
 """What spoolwarden check finds out: each thing the bot needs, and what to do where it is not."""
 
-import getpass
+import os
 from collections.abc import AsyncIterator
 
 from bot import chats
@@ -79,15 +79,26 @@ async def _postfix(server: PostfixServer, what: str) -> AsyncIterator[Finding]:
     checks = await server.check()
     for looked in checks:
         yield Finding(looked.good, what, f"{looked.what}{': ' if looked.why else ''}{looked.why}")
-    if not all(looked.good for looked in checks):
+    if all(looked.good for looked in checks):
+        return
+    commands = await server.to_be_asked()
+    if commands:
+        yield Finding(
+            False,
+            what,
+            "run these as root, that Postfix asks the bot's tables before all else:\n"
+            + "".join(f"{command}\n" for command in (*commands, "postfix reload")),
+        )
+    if os.geteuid():
+        import pwd  # the other servers are checked where there is none, too
+
+        # Not getpass: its answer is the environment's, which may be root's still.
+        user = pwd.getpwuid(os.geteuid()).pw_name
         yield Finding(
             True,
             what,
-            "main.cf needs these, before what already stands in each list:\n"
-            f"{server.main_cf()}\n"
-            "and /etc/sudoers.d/spoolwarden, where the bot does not run as root "
-            '(with prefix = ["sudo", "-n"]):\n'
-            f"{server.sudoers(getpass.getuser())}",
+            '/etc/sudoers.d/spoolwarden has these lines, with prefix = ["sudo", "-n"]:\n'
+            f"{server.sudoers(user)}",
         )
 
 

@@ -74,6 +74,9 @@ class Store:
                     f"The folder {folder} for the bot's database cannot be made "
                     f"({error.strerror}). Nothing was written."
                 ) from error
+            # The driver's thread outlives a connection that could not be opened.
+            if self.url.database != ":memory:" and not self.url.database.startswith("file:"):
+                _must_be_writable(Path(self.url.database))
         with _as_sentences():
             async with self._engine.begin() as connection:
                 await connection.run_sync(SQLModel.metadata.create_all)
@@ -106,6 +109,16 @@ class Store:
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options={"reading": True})
                 yield session
+
+
+def _must_be_writable(file: Path) -> None:
+    try:
+        file.open("ab").close()
+    except OSError as error:
+        raise StoreError(
+            f"The bot's database {file} could not be opened ({error.strerror}). Nothing was "
+            "written; see that the bot's user may write it and its folder."
+        ) from error
 
 
 class _as_sentences:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from bot.check import check as look
 from bot.demo.sender import SmtpRefused
+from bot.finding import Finding
 from services.errors import BadArgument, ConfigError, NotCapable, ServerDown
 from services.mail.port import Fate, Queue, SpoolQuery, UserState
 from services.mail.postfix import PostfixConfig, PostfixServer
-from services.mail.postfix.asked import read
+from services.mail.postfix.asked import Lookup, read
 from services.mail.postfix.programs import Programs
+from tests.drill.servers import configured, postfix_table
 
 from .postfix_harness import PASSWORD, PostfixHarness
 
@@ -334,38 +338,146 @@ async def test_the_sudoers_lines_are_such(tmp_path: Path) -> None:
     assert checked.returncode == 0, out
 
 
+CLIENTS = Lookup("check_client_access", Path("/s/clients.cf"))
+LOGINS = Lookup("check_sasl_access", Path("/s/logins.cf"))
 SASL = "check_sasl_access proxy:sqlite:/s/logins.cf"
+SENDER = "smtpd_sender_restrictions"
+MASTER = (
+    "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd -o x=y\n"
+    "127.0.0.1:10025 inet n - n - - smtpd -o x=y\nsmtp unix - - y - - smtp\n"
+)
+TAKES_LOGINS = "submission/inet/smtpd_sasl_auth_enable = yes\n"
 
 
 @pytest.mark.parametrize(
     ("main", "overrides", "silent"),
     [
-        (f"smtpd_sender_restrictions = {SASL}", "", []),
-        (f"smtpd_sender_restrictions = reject_x, {SASL}, permit", "", []),
-        (f"smtpd_sender_restrictions = permit_sasl_authenticated, {SASL}", "", ["submission/inet"]),
-        (f"smtpd_sender_restrictions = permit {SASL}", "", ["submission/inet"]),
-        (f"smtpd_sender_restrictions = {SASL}.old", "", ["submission/inet"]),
+        (f"{SENDER} = {SASL}", "", []),
+        (f"{SENDER} = {SASL.replace('proxy:', '')}", "", []),
+        (f"{SENDER} = reject_x, {SASL}, permit", "", []),
+        (f"{SENDER} = permit_sasl_authenticated, {SASL}", "", ["submission/inet"]),
+        (f"{SENDER} = permit {SASL}", "", ["submission/inet"]),
+        (f"{SENDER} = {SASL}.old", "", ["submission/inet"]),
+        (f"smtpd_end_of_data_restrictions = {SASL}", "", ["submission/inet"]),
         (
-            f"smtpd_sender_restrictions = {SASL}",
-            "submission/inet/smtpd_sender_restrictions = permit_sasl_authenticated, reject",
+            f"{SENDER} = {SASL}",
+            f"submission/inet/{SENDER} = permit_sasl_authenticated, reject",
             ["submission/inet"],
         ),
-        (
-            "smtpd_sender_restrictions =",
-            f"submission/inet/smtpd_sender_restrictions = {SASL}, permit_sasl_authenticated",
-            [],
-        ),
+        (f"{SENDER} = {SASL}", f"submission/inet/{SENDER} =", ["submission/inet"]),
+        (f"{SENDER} =", f"submission/inet/{SENDER} = {SASL}, permit_sasl_authenticated", []),
+        (f"{SENDER} = {SASL}\nproxy_read_maps = hash:/x", "", ["submission/inet"]),
+        (f"{SENDER} = {SASL}\nproxy_read_maps = hash:/x {SASL}", "", []),
         ("", "", ["submission/inet"]),
     ],
 )
 def test_only_a_table_that_is_reached_is_asked(
     main: str, overrides: str, silent: list[str]
 ) -> None:
-    master = (
-        "smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd -o x=y\n"
-        "smtp unix - - y - - smtp\n"
-    )
-    logins = "submission/inet/smtpd_sasl_auth_enable = yes\n"
-    setup = read(main, master, logins + overrides)
-    assert setup.silent("check_sasl_access", "/s/logins.cf") == silent
-    assert setup.takes_logins
+    setup = read(main, MASTER, TAKES_LOGINS + overrides)
+    assert setup.silent_at_login(LOGINS) == silent
+
+
+def test_each_service_that_others_reach_must_ask_whom_it_lets_in() -> None:
+    setup = read("", MASTER, f"smtp/inet/smtpd_client_restrictions = {CLIENTS}\n")
+    assert setup.silent(CLIENTS) == ["submission/inet"]
+    assert setup.silent_at_login(LOGINS) == ["smtp/inet", "submission/inet"]
+
+
+# What Debian 12 has in its master.cf for submission, but for what no list of restrictions is.
+DEBIAN = """\
+submission/inet/smtpd_sasl_auth_enable = yes
+submission/inet/smtpd_client_restrictions =
+submission/inet/smtpd_helo_restrictions =
+submission/inet/smtpd_sender_restrictions = $mua_sender_restrictions
+submission/inet/smtpd_relay_restrictions =
+submission/inet/smtpd_recipient_restrictions = permit_sasl_authenticated,reject
+"""
+
+
+def test_the_commands_keep_what_stood_in_a_list_and_are_all_that_is_needed() -> None:
+    wanted: dict[str, list[Lookup]] = {"smtpd_client_restrictions": [CLIENTS], SENDER: [LOGINS]}
+    main = f"{SENDER} = permit_mynetworks,  {SASL}, reject_unknown_sender_domain\n"
+    resolved = read(main, MASTER, DEBIAN.replace("$mua_sender_restrictions", "permit"))
+    commands = resolved.commands(wanted, read(main, MASTER, DEBIAN))
+    assert commands == [
+        f"postconf -e 'smtpd_client_restrictions = {CLIENTS}'",
+        f"postconf -e '{SENDER} = {SASL}, permit_mynetworks, reject_unknown_sender_domain'",
+        "postconf -P submission/inet/smtpd_client_restrictions="
+        "check_client_access,proxy:sqlite:/s/clients.cf",
+        f"postconf -P 'submission/inet/{SENDER}="
+        "check_sasl_access,proxy:sqlite:/s/logins.cf,$mua_sender_restrictions'",
+    ]
+    main, overrides = "", DEBIAN
+    for command in commands:
+        _, option, setting = shlex.split(command)
+        main += f"{setting}\n" * (option == "-e")
+        overrides += f"{setting}\n" * (option == "-P")
+    done = read(main, MASTER, overrides)
+    assert done.silent(CLIENTS) == done.silent(LOGINS) == []
+    assert done.commands(wanted, done) == []
+
+
+def test_the_proxy_is_let_read_the_tables_where_its_list_was_set_by_hand() -> None:
+    main = f"{SENDER} = {SASL}\nproxy_read_maps = hash:/x\n"
+    setup = read(main, MASTER, "")
+    command = f"postconf -e 'proxy_read_maps = hash:/x {LOGINS.table}'"
+    assert setup.commands({SENDER: [LOGINS]}, setup) == [command]
+    named = read(f"proxy_read_maps = $mynetworks ${SENDER}", MASTER, "")
+    assert not any("proxy_read" in line for line in named.commands({SENDER: [LOGINS]}, named))
+
+
+def test_words_within_braces_are_left_to_a_person() -> None:
+    policy = "check_policy_service { inet:127.0.0.1:1, default_action=DUNNO }"
+    setup = read(f"{SENDER} = {SASL}", MASTER, f"submission/inet/{SENDER} = {policy}\n")
+    assert setup.commands({SENDER: [LOGINS]}, setup) == [
+        f"# in master.cf, below submission/inet: -o {{ {SENDER} = {SASL}, {policy} }}"
+    ]
+
+
+async def test_the_commands_that_are_printed_make_postfix_ask(
+    postfix: PostfixHarness, ann: str, tmp_path: Path
+) -> None:
+    postfix.instance.run("postconf", "-P", f"127.0.0.1:{postfix.instance.port}/inet/{SENDER}=")
+    try:
+        lacking = await postfix.server.check()
+        assert {check.what for check in lacking if not check.good} == {
+            "disable a user",
+            "refuse a user's mail",
+        }
+        for command in await postfix.server.to_be_asked():
+            program, option, *words = shlex.split(command)
+            assert [program, option, words[0]] == [
+                "postconf",
+                "-c",
+                str(postfix.config.config_directory),
+            ]
+            postfix.instance.run(program, *words[1:])
+        postfix.instance.run("postfix", "reload")
+        assert [check.what for check in await postfix.server.check() if not check.good] == []
+        assert await postfix.server.to_be_asked() == []
+        await postfix.server.set_user_state(ann, UserState.NO_SENDING)
+        client = await postfix.logged_in(ann)
+        assert (await client.command(f"MAIL FROM:<{ann}>")).code == 550
+        await client.close()
+    finally:
+        master = f"127.0.0.1:{postfix.instance.port}/inet/{SENDER}"
+        postfix.instance.run("postconf", "-P", "-X", master)
+        postfix.instance.run("postfix", "reload")
+
+
+async def test_check_prints_what_root_must_do_and_nothing_once_it_was_done(
+    postfix: PostfixHarness, tmp_path: Path
+) -> None:
+    async def found(**changes: str) -> list[Finding]:
+        settings = configured(postfix_table(postfix, **changes))
+        settings = settings.model_copy(update={"database": f"sqlite:///{tmp_path / 'bot.db'}"})
+        return [finding async for finding in look(settings) if finding.what == "mail server mx"]
+
+    assert {finding.ok for finding in await found()} == {True}
+    (told,) = (one for one in await found(state_directory=str(tmp_path)) if "as root" in one.says)
+    assert not told.ok
+    commands = told.says.splitlines()[1:]
+    assert commands.pop() == "postfix reload"
+    assert len(commands) == 4
+    assert all(str(tmp_path) in command for command in commands)

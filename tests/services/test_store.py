@@ -147,3 +147,10 @@ async def test_the_files_settings_survive_power_cuts_and_let_readers_in(store: S
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert said == ["wal", 2, 1]
+
+
+async def test_a_database_that_may_not_be_opened_is_no_matter_of_waiting(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}")  # a folder
+    with pytest.raises(StoreError, match=r"could not be opened .* the bot's user may write"):
+        await store.open()
+    await store.close()

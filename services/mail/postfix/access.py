@@ -20,6 +20,7 @@ from pathlib import Path
 
 from services.errors import ServerDown
 from services.mail.port import Network, UserState
+from services.mail.postfix.asked import Lookup, Wanted
 
 _BUSY_SECONDS = 10.0
 
@@ -99,21 +100,27 @@ class AccessTables:
         """The table for check_client_access."""
         return self._folder / "clients.cf"
 
-    def main_cf(self) -> str:
-        """Return the settings that make Postfix ask, to be put before others in these lists.
+    @property
+    def wanted(self) -> Wanted:
+        """What each list of restrictions is to ask, before others.
 
-        ``proxy:`` lets processes in a chroot ask; at the end of the data they ask once more,
-        for a message that was on its way in when its sender was stopped.
+        At the end of the data they ask once more, for a message that was on its way in when
+        its sender was stopped.
         """
-        clients = f"check_client_access proxy:sqlite:{self.clients}"
-        logins = f"check_sasl_access proxy:sqlite:{self.logins}"
-        recipients = f"check_recipient_access proxy:sqlite:{self.recipients}"
-        return (
-            f"smtpd_client_restrictions = {clients}\n"
-            f"smtpd_sender_restrictions = {clients}, {logins}\n"
-            f"smtpd_recipient_restrictions = {recipients}\n"
-            f"smtpd_end_of_data_restrictions = {clients}, {logins}\n"
-        )
+        clients = Lookup("check_client_access", self.clients)
+        logins = Lookup("check_sasl_access", self.logins)
+        recipients = Lookup("check_recipient_access", self.recipients)
+        return {
+            "smtpd_client_restrictions": (clients,),
+            "smtpd_sender_restrictions": (clients, logins),
+            "smtpd_recipient_restrictions": (recipients,),
+            "smtpd_end_of_data_restrictions": (clients, logins),
+        }
+
+    def main_cf(self) -> str:
+        """Return the lines of a main.cf that has none of these lists."""
+        lists = self.wanted.items()
+        return "".join(f"{name} = {', '.join(map(str, asked))}\n" for name, asked in lists)
 
     def open(self) -> None:
         """Make what is missing. Raises ServerDown."""

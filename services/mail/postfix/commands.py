@@ -158,7 +158,8 @@ class _LocalRunning:
 
     async def _gather(self) -> None:
         transport = self._process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
-        if not transport.is_reading():
+        # Whether it is reading, a transport tells in newer Pythons only: Debian 12 has 3.11.2.
+        if transport.is_closing() or self._process.stdout._paused:  # type: ignore[union-attr]
             return  # it ended, or there is plenty to read already
         transport.pause_reading()
         try:

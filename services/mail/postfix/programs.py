@@ -41,17 +41,23 @@ class Programs:
         """Print the values of these settings, references resolved, one a line."""
         return [*self._plain("postconf"), "-x", "-h", *names]
 
-    def settings_set(self) -> list[str]:
-        """Print the settings that main.cf sets."""
-        return [*self._plain("postconf"), "-x", "-n"]
+    def settings_set(self, *, resolved: bool = True) -> list[str]:
+        """Print the settings that main.cf sets, with references resolved or as written."""
+        return [*self._plain("postconf"), *["-x"] * resolved, "-n"]
 
     def services(self) -> list[str]:
         """Print the lines of master.cf."""
         return [*self._plain("postconf"), "-M"]
 
-    def services_set(self) -> list[str]:
-        """Print the settings that master.cf sets for single services."""
-        return [*self._plain("postconf"), "-x", "-P"]
+    def services_set(self, *, resolved: bool = True) -> list[str]:
+        """Print the settings that master.cf sets for single services, likewise."""
+        return [*self._plain("postconf"), *["-x"] * resolved, "-P"]
+
+    @property
+    def postconf(self) -> str:
+        """How a person calls postconf for this Postfix."""
+        place = self._config.config_directory
+        return "postconf" if place == Path("/etc/postfix") else f"postconf -c {place}"
 
     def lookup(self, table: str) -> list[str]:
         """Print what this table says of the key on standard input; exit with 0 if it knows it."""

@@ -29,7 +29,7 @@ from services.mail.port import (
     UserState,
 )
 from services.mail.postfix.access import AccessTables
-from services.mail.postfix.asked import Setup, read
+from services.mail.postfix.asked import Lookup, Setup, read
 from services.mail.postfix.blocks import BlockList
 from services.mail.postfix.commands import LocalRunner, Runner
 from services.mail.postfix.config import PostfixConfig
@@ -111,9 +111,10 @@ class PostfixServer:
         """Return the lines of a sudoers file that allow what this module calls as root."""
         return self._programs.sudoers(user)
 
-    def main_cf(self) -> str:
-        """Return the lines of main.cf that make Postfix ask the tables of this module."""
-        return self._tables.main_cf()
+    async def to_be_asked(self) -> list[str]:
+        """Return the commands, for root, that make Postfix ask the tables it does not ask yet."""
+        setup, written = await self._setup(), await self._setup(resolved=False)
+        return setup.commands(self._tables.wanted, written, self._programs.postconf)
 
     async def check(self) -> list[Check]:
         """Try each thing the module needs, changing nothing."""
@@ -301,43 +302,36 @@ class PostfixServer:
 
     async def _look(self) -> Capabilities:
         """Find out which of our tables Postfix asks."""
-        setup = read(
-            await self._told(self._programs.settings_set()),
-            await self._told(self._programs.services()),
-            await self._told(self._programs.services_set()),
-        )
-        no_sending = self._no_sending(setup)
-        recipients = str(self._tables.recipients)
-        refusing = self._asked(setup, "check_recipient_access", recipients)
-        refusing = refusing if no_sending.able else no_sending
-        block = self._asked(setup, "check_client_access", str(self._tables.clients))
+        setup, tables = await self._setup(), self._tables
+        logins = Lookup("check_sasl_access", tables.logins)
+        recipients = Lookup("check_recipient_access", tables.recipients)
+        clients = Lookup("check_client_access", tables.clients)
+        no_sending = self._asked("Users cannot be disabled", logins, setup.silent_at_login(logins))
+        refusing = self._asked("Mail cannot be refused", recipients, setup.silent(recipients))
+        block = self._asked("Addresses cannot be blocked", clients, setup.silent(clients))
         return Capabilities(
             no_sending=no_sending,
-            refusing=refusing,
+            refusing=refusing if no_sending.able else no_sending,
             set_password=self._users.set_password,
             delete_user=self._users.delete_user if refusing.able else refusing,
             block=block,
             block_expiry=block,
         )
 
-    def _no_sending(self, setup: Setup) -> Capability:
-        check, table = "check_sasl_access", str(self._tables.logins)
-        silent = setup.silent(check, table)
-        if silent:
-            return Capability(
-                able=False,
-                why=f"Users cannot be disabled on {self.name}: its service {silent[0]} takes "
-                f"logins and does not ask {check} sqlite:{table} before it permits them.",
-            )
-        return ABLE if setup.takes_logins else self._asked(setup, check, table)
+    async def _setup(self, *, resolved: bool = True) -> Setup:
+        return read(
+            await self._told(self._programs.settings_set(resolved=resolved)),
+            await self._told(self._programs.services()),
+            await self._told(self._programs.services_set(resolved=resolved)),
+        )
 
-    def _asked(self, setup: Setup, check: str, table: str) -> Capability:
-        if setup.asks(check, table):
+    def _asked(self, what: str, lookup: Lookup, silent: Sequence[str]) -> Capability:
+        if not silent:
             return ABLE
         return Capability(
             able=False,
-            why=f"Postfix of {self.name} does not ask the bot's table for this: no service asks "
-            f"{check} sqlite:{table} before it permits the client.",
+            why=f"{what} on {self.name}: its service {silent[0]} does not ask {lookup} before it "
+            "permits the client.",
         )
 
     async def _told(self, command: Sequence[str]) -> str:

@@ -144,5 +144,6 @@ class State:
         except (sqlite3.Error, OSError) as error:
             raise ServerDown(
                 f"The notes of the mail server {self._server} in {self._path} could not be "
-                f"used ({str(error)[:120]}). This step was not done; check the disk."
+                f"used ({str(error)[:120]}). This step was not done; check the disk, and that "
+                "the bot's user may write there."
             ) from error
