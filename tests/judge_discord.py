@@ -135,6 +135,11 @@ def judge(journal: Iterable[Call], *, refused_too: bool = True) -> list[str]:
     ]
 
 
+def request_faults(schema: str, body: Any) -> list[str]:
+    """Return what is wrong with a body by one schema of the description."""
+    return list(_compare("request", body, ("components", "schemas", schema)))
+
+
 def _faults(call: Call, law: Mapping[str, Any], refused_too: bool) -> Iterator[str]:
     operation = law["paths"].get(call.path, {}).get(call.method.lower())
     if operation is None:

@@ -261,6 +261,7 @@ class Acts:
             channel.archived = False
             store.on_change("thread_changed", channel)
         message = Message(store.ids.next(), channel.id, user, store.clock.time(), content=text)
+        store.note_mentions(message, None)
         store.add(message)
 
     def channel_for(self, user: str, channel_id: str) -> Channel:
