@@ -36,6 +36,7 @@ MORE_FIELDS: dict[tuple[str, str], str] = {
     ("ApplicationCommandUpdateRequest", "nsfw"): "on the page of the endpoint",
     ("ApplicationCommandCreateRequest", "nsfw"): "on the page of the endpoint",
     ("ApplicationCommandSubcommandGroupOption", "nsfw"): "sent by discord.py with every group",
+    ("ComponentEmojiForRequest", "animated"): '"Emoji Object": part of a partial emoji',
     ("UserPIIResponse", "bio"): "given by the real service",
     ("MessageAttachmentRequest", "spoiler"): "sent by discord.py",
 }

@@ -78,6 +78,29 @@ async def test_a_body_that_is_not_json_is_refused(ops: str, raw: Raw) -> None:
     assert await code(raw, "POST", f"{ops}/messages", json=[]) == (400, 50035)
 
 
+async def test_commands_are_registered_changed_and_taken_away_one_by_one(
+    guild: Guild, raw: Raw, otto: GuildClient
+) -> None:
+    commands = f"/applications/{guild.application_id}/guilds/{guild.id}/commands"
+    body = {"name": "spool", "description": "Look", "description_localizations": {"de": "Schau"}}
+    status, made = await raw("POST", commands, json=body)
+    assert status == 201
+    status, again = await raw("POST", commands, json=body)
+    assert (status, again) == (200, made)
+    one = f"{commands}/{made['id']}"  # type: ignore[index]
+    status, changed = await raw("PATCH", one, json={"description": "Look closely"})
+    assert status == 200
+    assert changed["id"] == made["id"]  # type: ignore[index]
+    assert changed["version"] != made["version"]  # type: ignore[index]
+    await otto.wait_for(lambda s: s.commands and s.commands[0]["description"] == "Look closely")
+    assert await raw("GET", one) == (200, changed)
+    _, listed = await raw("GET", commands)
+    assert "description_localizations" not in listed[0]  # type: ignore[index]
+    assert (await raw("DELETE", one))[0] == 204
+    assert await raw("GET", commands) == (200, [])
+    await otto.wait_for(lambda s: not s.commands)
+
+
 # Permissions
 
 
