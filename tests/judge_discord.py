@@ -36,6 +36,7 @@ MORE_FIELDS: dict[tuple[str, str], str] = {
     ("ApplicationCommandUpdateRequest", "nsfw"): "on the page of the endpoint",
     ("ApplicationCommandCreateRequest", "nsfw"): "on the page of the endpoint",
     ("ApplicationCommandSubcommandGroupOption", "nsfw"): "sent by discord.py with every group",
+    ("ComponentEmojiForRequest", "animated"): '"Emoji Object": part of a partial emoji',
     ("UserPIIResponse", "bio"): "given by the real service",
     ("MessageAttachmentRequest", "spoiler"): "sent by discord.py",
 }
@@ -133,6 +134,11 @@ def judge(journal: Iterable[Call], *, refused_too: bool = True) -> list[str]:
         for index, call in enumerate(journal)
         for fault in _faults(call, law, refused_too)
     ]
+
+
+def request_faults(schema: str, body: Any) -> list[str]:
+    """Return what is wrong with a body by one schema of the description."""
+    return list(_compare("request", body, ("components", "schemas", schema)))
 
 
 def _faults(call: Call, law: Mapping[str, Any], refused_too: bool) -> Iterator[str]:

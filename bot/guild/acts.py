@@ -235,7 +235,7 @@ class Acts:
             self._feed.tell([interaction.user], event)
         elif interaction.kind in (COMMAND, COMPONENT):
             text = NO_ANSWER if interaction.kind == COMMAND else FAILED
-            self.notice(interaction.user, text)
+            self.notice(interaction.user, text, interaction.id)
 
     # The rest
 
@@ -261,6 +261,7 @@ class Acts:
             channel.archived = False
             store.on_change("thread_changed", channel)
         message = Message(store.ids.next(), channel.id, user, store.clock.time(), content=text)
+        store.note_mentions(message, None)
         store.add(message)
 
     def channel_for(self, user: str, channel_id: str) -> Channel:
@@ -270,9 +271,9 @@ class Acts:
             raise Refused("There is no such channel.")
         return channel
 
-    def notice(self, user: str, text: str) -> None:
+    def notice(self, user: str, text: str, interaction: str | None = None) -> None:
         """Tell a member something privately, as the client itself does."""
-        self._feed.tell([user], {"type": "notice", "text": text})
+        self._feed.tell([user], {"type": "notice", "text": text, "interaction": interaction})
 
     def _modal(self, user: str, modal_id: str) -> Modal:
         modal = self._modals.get(user)

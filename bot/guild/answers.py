@@ -173,7 +173,7 @@ class Answers:
         message.flags &= ~Flag.LOADING
         self._store.changed(message)
         if message.origin is not None:
-            self._acts.notice(message.origin.user, NO_ANSWER)
+            self._acts.notice(message.origin.user, NO_ANSWER, message.origin.id)
 
     def _response(self, interaction: Interaction, resource: JsonObject | None) -> JsonObject:
         """Return the "Interaction Callback Response Object"."""

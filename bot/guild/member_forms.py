@@ -21,6 +21,7 @@ class MemberForms:
         is_bot = message.author == store.identity.application_id
         name = store.identity.app_name if is_bot else store.members[message.author].shown
         origin = message.origin
+        has_thread = message.flags & Flag.HAS_THREAD and message.id in store.channels
         return {
             "id": message.id,
             "channel_id": message.channel,
@@ -31,7 +32,7 @@ class MemberForms:
             "flags": int(message.flags),
             "edited": message.edited is not None,
             "timestamp": moment(message.timestamp),
-            "thread_id": message.id if message.flags & Flag.HAS_THREAD else None,
+            "thread_id": message.id if has_thread else None,
             "ephemeral": message.only_for is not None,
             "thinking": message.loading,
             "pinned": message.pinned is not None,

@@ -224,15 +224,20 @@ class Store:
         message.content, message.flags = made.content, made.flags
         message.embeds = [{**e, "type": "rich"} for e in made.embeds]
         message.components = filled(made.components, lambda url: self._media(message, url))
+        self.note_mentions(message, allowed_mentions, users_only=users_only)
+
+    def note_mentions(
+        self, message: Message, allowed: JsonObject | None, *, users_only: bool = False
+    ) -> None:
+        """Note whom a message mentions."""
+        channel = self.channels[message.channel]
         message.mentions, message.mention_roles, message.mention_everyone = mentioned(
             message,
-            allowed_mentions,
-            self.members,
+            allowed,
+            {*self.members, self.identity.application_id},
             self.roles,
             users_only=users_only,
-            everyone=self.allows(
-                message.author, self.channels[message.channel], Permission.MENTION_EVERYONE
-            ),
+            everyone=self.allows(message.author, channel, Permission.MENTION_EVERYONE),
         )
 
     def delete(self, message: Message) -> None:

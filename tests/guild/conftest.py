@@ -84,9 +84,7 @@ async def app(guild: Guild) -> AsyncIterator[App]:
     client = App()
     async with client:
         running = asyncio.ensure_future(client.start(guild.bot_token))
-        async with asyncio.timeout(10):
-            await client.wait_until_ready()
-        client.events = asyncio.Queue()
+        await client.until("ready")
         yield client
         await client.close()
         await asyncio.gather(running, return_exceptions=True)

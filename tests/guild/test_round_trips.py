@@ -299,6 +299,44 @@ async def test_what_is_not_there_can_not_be_pressed(
     assert app.interactions.empty()
 
 
+async def test_people_and_roles_can_be_chosen(
+    guild: Guild, app: App, channel: discord.TextChannel, otto: GuildClient
+) -> None:
+    people: ui.UserSelect[ui.LayoutView] = ui.UserSelect(custom_id="people", max_values=2)
+    roles: ui.RoleSelect[ui.LayoutView] = ui.RoleSelect(custom_id="roles")
+    await card(channel, ui.ActionRow(people), ui.ActionRow(roles))
+    shown = await otto.wait_for(lambda s: s.last())
+    assert (await otto.press(shown, Place("people", {}), ["1001", "1002"])).ok
+    interaction = await app.next_interaction()
+    data: Any = interaction.data
+    assert data["values"] == ["1001", "1002"]
+    assert data["resolved"]["users"]["1001"]["global_name"] == "Vera Viewer"
+    assert data["resolved"]["members"]["1002"]["roles"] == [guild.role_id("Operators")]
+    assert (await otto.press(shown, Place("roles", {}), [guild.role_id("Viewers")])).ok
+    data = (await app.next_interaction()).data
+    assert data["resolved"]["roles"][guild.role_id("Viewers")]["name"] == "Viewers"
+    assert (await otto.press(shown, Place("roles", {}), ["4711"])).error == (
+        "There is no such option."
+    )
+
+
+async def test_a_command_in_a_group_and_one_that_takes_a_person(
+    guild: Guild, app: App, otto: GuildClient
+) -> None:
+    group = app_commands.Group(name="spool", description="Look at the spool")
+    inner = app_commands.Group(name="role", description="Roles", parent=group)
+
+    @inner.command(name="of", description="Whose")
+    async def of(interaction: discord.Interaction, person: discord.Member) -> None:
+        await interaction.response.send_message(person.display_name, ephemeral=True)
+
+    await sync(app, guild, group)
+    assert (await otto.command("spool", "role of", {"person": "1001"})).ok
+    await otto.wait_for(lambda s: (m := s.last_ephemeral()) and m.content == "Vera Viewer")
+    refused = await otto.command("spool", "role of", {"person": "4711"})
+    assert refused.error == "«person» names nobody and nothing."
+
+
 # Modals
 
 
@@ -500,6 +538,43 @@ async def test_an_attachment_is_shown_where_a_component_names_it(
         guessed = sent.attachments[0].url.split("?")[0] + "?hm=guess"
         async with session.get(guessed) as answer:
             assert answer.status == 404
+
+
+async def test_answers_and_follow_ups_take_files(
+    guild: Guild, app: App, channel: discord.TextChannel, otto: GuildClient
+) -> None:
+    await card(channel, ui.ActionRow(ui.Button(label="Export", custom_id="press:1")))
+    await otto.press(await otto.wait_for(lambda s: s.last()), "Export")
+    interaction = await app.next_interaction()
+    file = discord.File(io.BytesIO(b"a,b"), "audit.csv")
+    await interaction.response.send_message("Here", file=file, ephemeral=True)
+    shown = await otto.wait_for(lambda s: s.last_ephemeral())
+    assert await otto.file(shown.files[0].url) == b"a,b"
+    more = discord.File(io.BytesIO(b"c,d"), "more.csv")
+    sent = await interaction.followup.send(file=more, ephemeral=True, wait=True)
+    assert await sent.attachments[0].read() == b"c,d"
+    edited = await interaction.edit_original_response(attachments=[])
+    assert edited.attachments == []
+
+
+async def test_a_file_too_large_is_refused(
+    guild: Guild, app: App, channel: discord.TextChannel
+) -> None:
+    big = discord.File(io.BytesIO(b"0" * (10 * 1024 * 1024 + 1)), "big.bin")
+    with pytest.raises(discord.HTTPException) as refused:
+        await channel.send(file=big)
+    assert (refused.value.status, refused.value.code) == (413, 40005)
+
+
+async def test_typing_and_joining_a_thread_need_no_body(
+    guild: Guild, app: App, channel: discord.TextChannel
+) -> None:
+    async with channel.typing():
+        thread = await (await channel.send("Alert")).create_thread(name="Incident")
+    await thread.join()
+    routes = {(c.method, c.path, c.status) for c in guild.journal}
+    assert ("POST", "/channels/{channel_id}/typing", 204) in routes
+    assert ("PUT", "/channels/{channel_id}/thread-members/@me", 204) in routes
 
 
 async def test_hostile_text_mentions_nobody_when_mentions_are_not_allowed(

@@ -113,7 +113,7 @@ class HttpApi:
         text = await http.text()
         if kind == "application/x-www-form-urlencoded":
             return dict(parse_qsl(text)), {}
-        if not text and http.method == "PUT":
+        if not text:  # some calls have nothing to say; those that must are refused later
             return None, {}
         if kind != "application/json":
             message = 'Expected "Content-Type" header to be one of {"application/json"}.'

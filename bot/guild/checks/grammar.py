@@ -63,6 +63,11 @@ def anything(value: Any, path: Path, report: Report) -> None:
     """Accept anything; another rule looks at it."""
 
 
+def nothing(value: Any, path: Path, report: Report) -> None:
+    """Accept only null: a field that a client library always sends, yet may not be set here."""
+    report.fault(path, "UNKNOWN_FIELD", "This field can't be set here.")
+
+
 def string(*, low: int = 0, high: int | None = None) -> Rule:
     """Accept a string of ``low`` to ``high`` characters."""
 
@@ -181,7 +186,7 @@ def record(
             return
         before = len(report.faults)
         for name in value:
-            if value[name] is not None and name not in known and name not in passed_over:
+            if name not in known and name not in passed_over:
                 report.fault((*path, name), "UNKNOWN_FIELD", "This field is not documented here.")
         for name in required_fields:
             if value.get(name) is None:

@@ -13,6 +13,7 @@ from bot.guild.checks.grammar import (
     array,
     boolean,
     integer,
+    nothing,
     one_of,
     record,
     required,
@@ -240,7 +241,7 @@ def _own_label(value: Any, path: Path, report: Report) -> None:
 def text_input(*, own_label: bool) -> Rule:
     """Return the rule of a text input; ``own_label`` in an action row, which has no Label."""
     # "Text Input": label is deprecated in favour of Label, and not allowed inside one.
-    labelled: dict[str, Rule] = {"label": string(low=1, high=45)} if own_label else {}
+    labelled: dict[str, Rule] = {"label": string(low=1, high=45) if own_label else nothing}
     return component(
         Kind.TEXT_INPUT,
         {"custom_id": CUSTOM_ID, "style": one_of(1, 2)},
