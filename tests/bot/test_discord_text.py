@@ -14,6 +14,7 @@ from tests.bot.hostile import ATTACKS, HUGE
 
 NOW = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
 MARKUP = (
+    *("~~a~~", "||a||", "__a__", "*a*", "[a](b)"),
     *(
         "\\",
         "\\\\",
