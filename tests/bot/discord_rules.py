@@ -51,6 +51,8 @@ _INLINE = (
     ("spoiler", re.compile(r"\|\|([\s\S]+?)\|\|")),
     ("code", re.compile(r"(`+)([\s\S]*?[^`])\1(?!`)")),
 )
+# Letters and blanks that no rule begins with or goes on from: passed over at once.
+_DULL = re.compile(r"(?:(?!discord|www)[A-Za-z0-9])+(?![\w:])|[ ,;“”→·〈〉]+")
 _NESTED = {"bold", "underline", "italic", "strike", "spoiler", "quote", "header", "small", "list"}
 
 
@@ -81,6 +83,10 @@ def seen(nodes: list[Node]) -> str:
 def _parse(text: str, *, at_line: bool) -> Iterator[Node]:
     place = 0
     while place < len(text):
+        if not at_line and (dull := _DULL.match(text, place)):
+            yield "text", dull[0]
+            place = dull.end()
+            continue
         rules = (*_AT_LINE, *_INLINE) if at_line else _INLINE
         for kind, rule in rules:
             if found := rule.match(text, place):

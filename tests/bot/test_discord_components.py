@@ -134,7 +134,6 @@ def test_every_card_is_a_message_as_the_published_description_has_it(text: str) 
 def test_a_question_with_each_attack_in_every_place_is_taken_and_harmless(name: str) -> None:
     for attack in ATTACKS:
         assert_taken(question(FORMS[name](words_of(attack))))
-        assert_taken(notice(FORMS[name](words_of(attack)), "k" * 20))
 
 
 @pytest.mark.parametrize("text", HUGE, ids=["mentions", "overrides", "lines"])
@@ -145,7 +144,7 @@ def test_texts_of_a_hundred_kilobytes_are_cut_to_what_discord_takes(text: str) -
         assert_taken(question(asked(words_of(text))))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(sorted(CARDS)), min_size=3, max_size=3), POOLS)
 def test_a_card_with_anything_in_its_places_is_taken_and_harmless(
     names: list[str], pool: list[str]

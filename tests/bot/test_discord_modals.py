@@ -138,7 +138,7 @@ def test_texts_of_a_hundred_kilobytes_are_cut_to_what_discord_takes(text: str) -
         assert_taken(asked(words_of(text)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(sorted(FORMS)), min_size=3, max_size=3), POOLS)
 def test_a_form_with_anything_in_its_places_is_taken_and_harmless(
     names: list[str], pool: list[str]
@@ -177,13 +177,13 @@ ANY_FORM = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ANY_FORM, TIMES, TIMES)
 def test_whatever_a_form_holds_it_is_taken_and_harmless(asked: Form, long: int, many: int) -> None:
     assert_taken(stretched(replace(asked, sections=asked.sections * many), long))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(ANY_FORM, st.data())
 def test_what_is_filled_in_is_read_back(asked: Form, data: st.DataObject) -> None:
     made = shown(asked)
@@ -325,7 +325,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(JSON, max_size=4))
 def test_nothing_that_is_sent_breaks_the_reading(sent: list[Any]) -> None:
     read = values(sent)

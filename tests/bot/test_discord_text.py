@@ -14,6 +14,7 @@ from tests.bot.hostile import ATTACKS, HUGE
 
 NOW = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
 MARKUP = (
+    *("~~a~~", "||a||", "__a__", "*a*", "[a](b)"),
     *(
         "\\",
         "\\\\",
@@ -205,7 +206,7 @@ def wanted(text: Text) -> list[Node]:
     return as_read(nodes)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(TEXT)
 def test_every_span_has_its_look_and_no_other(text: Text) -> None:
     read = as_read(parse(markdown(text, 100_000)))
@@ -217,7 +218,7 @@ def test_every_span_has_its_look_and_no_other(text: Text) -> None:
         assert read == wanted(text)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(TEXT, st.integers(1, 120))
 def test_a_text_is_cut_between_its_characters(text: Text, longest: int) -> None:
     whole, cut = markdown(text, 100_000), markdown(text, longest)
@@ -266,7 +267,7 @@ def test_a_line_feed_stays_only_where_lines_are_ours() -> None:
 # -- blocks and lists ----------------------------------------------------------------
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(HOSTILE, st.integers(20, 120))
 def test_nothing_closes_a_block(text: str, longest: int) -> None:
     written = block(text, longest)
