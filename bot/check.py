@@ -87,7 +87,7 @@ async def _postfix(server: PostfixServer, what: str) -> AsyncIterator[Finding]:
             f"{server.main_cf()}\n"
             "and /etc/sudoers.d/spoolwarden, where the bot does not run as root "
             '(with prefix = ["sudo", "-n"]):\n'
-            f"{server.sudoers(getpass.getuser())}",
+            f"{server.sudoers(server.account or getpass.getuser())}",
         )
 
 
