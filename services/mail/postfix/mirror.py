@@ -111,11 +111,12 @@ class LogMirror:
                 ) from error
 
     async def _refresh(self) -> None:
+        others: set[int] = set()
         for _ in range(_TRIES):
             files = await self._files()
             try:
                 for file in files:
-                    await self._fetch(file)
+                    await self._fetch(file, others)
             except _Moved:
                 continue
             self._forget_all_but(files)
@@ -176,7 +177,12 @@ class LogMirror:
 
     # -- fetching ------------------------------------------------------------------------
 
-    async def _fetch(self, file: _Far) -> None:
+    async def _fetch(self, file: _Far, others: set[int]) -> None:
+        """Fetch what is new of it. Raises _Moved, ServerDown.
+
+        One that is not what its copy was made of is looked for first: it may have got a name,
+        or been copied, since the files were listed. ``others`` are those so looked for.
+        """
         path = self._copy(file)
         if file.packed:
             if _stamp(path) != (file.size, file.written):
@@ -191,6 +197,9 @@ class LogMirror:
             head = _head(path, min(_HEAD, have))
             piece = await self._piece(file, have, len(head))
             if piece.head != head or piece.size < have:
+                if file.inode not in others:
+                    others.add(file.inode)
+                    raise _Moved
                 await self._fetch_whole(file, path)
                 return
             with path.open("ab") as stream:

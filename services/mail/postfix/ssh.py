@@ -41,6 +41,7 @@ _GRACE_SECONDS = 2.0
 # commands run, and none of those waits for a listing.
 _RUNS, _STREAMS = 6, 3
 _NOT_FOUND, _NOT_RUN = 127, 126
+_STARTERS = ("env: ", "timeout: ")
 # Reads all input, and starts the command only if it has the length that was said.
 _WHOLE_INPUT = (
     'LC_ALL=C; input=$(cat; echo .) || exit; [ "${#input}" -eq "$1" ] || exit 75; '
@@ -85,10 +86,13 @@ class SshRunner:
         self, argv: Sequence[str], *, stdin: bytes = b"", limit: int = 16 * 1024 * 1024
     ) -> Finished:
         """Run to the end; what it prints past ``limit`` bytes is thrown away."""
-        line = argv
+        if b"\0" in stdin:
+            raise _no_null(argv[0])
+        # It ends by itself, too: sshd hands no signal on to root, nor when the way is cut.
+        line = ["timeout", "-k", "5", f"{self._timeout + 1:g}", *argv]
         if stdin:
             # One byte more for the dot that keeps line ends at the end.
-            line = ["sh", "-c", _WHOLE_INPUT, "sh", str(len(stdin) + 1), *argv]
+            line = ["sh", "-c", _WHOLE_INPUT, "sh", str(len(stdin) + 1), *line]
         out, errors = Gathered(limit), Gathered(MAX_ERRORS)
         async with self._runs, self._started(argv[0], line) as process:
             try:
@@ -273,7 +277,7 @@ class SshRunner:
     def _slow(self, program: str) -> ServerDown:
         return ServerDown(
             f"{program} gave no answer on {self._where()} in {self._timeout:g} seconds and was "
-            "told to stop. Look at the server before trying again."
+            "told to end. Look at the server before trying again."
         )
 
     def _cut(self, program: str, *, changing: bool, errors: bytes) -> ServerDown:
@@ -286,7 +290,7 @@ class SshRunner:
 
     def _ended(self, program: str, end: Finished) -> Finished:
         """Return how it ended. Raises ServerDown where there was nothing to be run."""
-        if end.code in (_NOT_FOUND, _NOT_RUN) and end.errors.startswith("env: "):
+        if end.code in (_NOT_FOUND, _NOT_RUN) and end.errors.startswith(_STARTERS):
             raise ServerDown(
                 f"{program} could not be run on {self._where()} ({end.complaint}). Nothing was "
                 "done; is Postfix installed there?"
@@ -345,8 +349,12 @@ def _command(argv: Sequence[str]) -> bytes:
     """Return the line for the shell there. Raises ServerDown for what no argument can hold."""
     settings = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
     if any("\0" in word for word in argv):
-        raise ServerDown(f"{argv[0]} cannot be given a null character. Nothing was done.")
+        raise _no_null(argv[0])
     return b"exec " + shlex.join(["env", *settings, *argv]).encode("utf-8", "surrogateescape")
+
+
+def _no_null(program: str) -> ServerDown:
+    return ServerDown(f"{program} cannot be given a null character. Nothing was done.")
 
 
 async def _feed(process: "asyncssh.SSHClientProcess[bytes]", stdin: bytes) -> None:
