@@ -1,6 +1,5 @@
 """Fixtures for running mail servers; real SMTP, loopback only."""
 
-import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,19 +8,11 @@ import pytest
 
 pytest.register_assert_rewrite(f"{__package__}.conformance")
 
-from .harness import EmbeddedHarness  # noqa: E402 - after the rewrite is registered
+from .harness import EmbeddedHarness, must_not_miss  # noqa: E402 - after the rewrite is registered
 from .postfix_harness import PostfixHarness  # noqa: E402
 from .postfix_instance import PostfixInstance, missing  # noqa: E402
 from .sshd import Sshd  # noqa: E402
 from .sshd import missing as missing_for_ssh  # noqa: E402
-
-
-def _must_not_miss(reason: str) -> None:
-    """Skip with the reason there is, if any; where everything is to be there, fail."""
-    if reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 @pytest.fixture
@@ -35,7 +26,7 @@ async def embedded(tmp_path: Path) -> AsyncIterator[EmbeddedHarness]:
 @pytest.fixture(scope="session")
 def private_postfix() -> Iterator[PostfixInstance]:
     """Start one Postfix for all tests: it takes seconds to start, and none to empty."""
-    _must_not_miss(missing())
+    must_not_miss(missing())
     # Not one of pytest's: Postfix's own user must be able to walk to its queue.
     with tempfile.TemporaryDirectory(prefix="spoolwarden-postfix-") as folder:
         root = Path(folder)
@@ -58,7 +49,7 @@ async def postfix(private_postfix: PostfixInstance) -> AsyncIterator[PostfixHarn
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """Start one OpenSSH server for all tests."""
-    _must_not_miss(missing_for_ssh())
+    must_not_miss(missing_for_ssh())
     server = Sshd(tmp_path_factory.mktemp("sshd"))
     server.make()
     server.start()

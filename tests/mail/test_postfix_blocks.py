@@ -2,15 +2,17 @@
 
 import asyncio
 import resource
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.clock import ManualClock
@@ -19,9 +21,11 @@ from services.mail.port import Block
 from services.mail.postfix.access import AccessTables, key
 from services.mail.postfix.blockfile import Parts, parse, render
 from services.mail.postfix.blocks import BlockList
-from services.mail.postfix.commands import LocalRunner
-from services.mail.postfix.farfolder import FarFolder
-from services.mail.postfix.folder import Folder, LocalFolder
+from services.mail.postfix.commands import Finished, LocalRunner
+from services.mail.postfix.farfolder import FarFolder, literal
+from services.mail.postfix.folder import Folder, LocalFolder, Statement, Value
+
+from .harness import must_not_miss
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ONE, TWO = ip_network("198.51.100.0/24"), ip_network("2001:db8::/33")
@@ -57,7 +61,14 @@ def folder_of(kind: str, path: Path) -> Folder:
     """The folder on this machine; "commands": as one elsewhere, its commands run here."""
     if kind == "local":
         return LocalFolder("mx", path)
+    sqlite3_program()
     return FarFolder("mx", path, LocalRunner("mx", 20.0), "nobody")
+
+
+def sqlite3_program() -> str:
+    program = shutil.which("sqlite3")
+    must_not_miss("" if program else "sqlite3 not installed, so its part was not tested.")
+    return program or ""
 
 
 @pytest.fixture(params=["local", "commands"])
@@ -152,6 +163,86 @@ async def test_a_full_disk_leaves_the_list_in_force_as_it_was(lists: Lists, room
     assert lists.asked("2001:db8::1") is None
     await lists.blocks.add(TWO, "more", None)
     assert lists.asked("2001:db8::1") is not None
+
+
+@pytest.mark.parametrize("kinds", [("local", "local"), ("local", "commands")])
+async def test_two_that_change_the_list_in_the_same_instant_lose_nothing(
+    tmp_path: Path, kinds: tuple[str, str]
+) -> None:
+    """A running bot and a drill beside it, or one on the machine and one that comes by SSH."""
+    pair = [Lists(folder_of(kind, tmp_path)) for kind in kinds]
+    for one in pair:
+        await one.tables.open()
+
+    async def change(one: Lists, first: int) -> None:
+        for number in range(first, first + 10):
+            await one.blocks.add(ip_network(f"198.51.100.{number}"), "spam", None)
+            await one.blocks.in_force()
+        await one.blocks.lift(ip_network(f"198.51.100.{first}"))
+
+    await asyncio.gather(change(pair[0], 0), change(pair[1], 100))
+    left = {str(block.network) for block in await pair[0].blocks.in_force()}
+    assert left == {f"198.51.100.{n}/32" for n in (*range(1, 10), *range(101, 110))}
+    assert pair[0].asked("198.51.100.109") is not None
+    assert pair[0].asked("198.51.100.100") is None
+    for one in pair:
+        await one.tables.close()
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    values=st.lists(
+        st.none()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.text()
+        | st.sampled_from(["'", "''; DROP TABLE x;--", "\n.shell id\n", "\0", "?", "a'||'b"]),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_a_value_is_never_more_than_a_value_to_sqlite3(values: list[Value]) -> None:
+    program = sqlite3_program()
+    script = "".join(
+        literal(Statement("SELECT typeof(?), hex(?)", (value, value))) + ";\n" for value in values
+    )
+    done = subprocess.run(  # noqa: S603 - that is what is tested
+        [program, "-batch", "-bail", "-init", "/dev/null", ":memory:"],
+        input=script.encode(),
+        capture_output=True,
+        check=True,
+    )
+    with closing(sqlite3.connect(":memory:")) as connection:
+        rows = [connection.execute("SELECT typeof(?1), hex(?1)", (v,)).fetchone() for v in values]
+    assert done.stdout.decode().splitlines() == ["|".join(row) for row in rows]
+
+
+class Elsewhere(LocalRunner):
+    """Runs commands here, with other programs to be found than there are."""
+
+    def __init__(self, programs: Path) -> None:
+        super().__init__("mx", 20.0)
+        self._programs = programs
+
+    async def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", limit: int = 16 * 1024 * 1024
+    ) -> Finished:
+        argv = ["env", f"PATH={self._programs}", *argv]
+        return await super().run(argv, stdin=stdin, limit=limit)
+
+
+async def test_what_is_missing_on_the_machine_is_named(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for program in ("sh", "flock", "base64"):
+        (programs / program).symlink_to(shutil.which(program) or "")
+    runner = Elsewhere(programs)
+    tables = AccessTables("mx", FarFolder("mx", tmp_path, runner, "bot"))
+    with pytest.raises(ServerDown, match=r"no program sqlite3\. .* apt install sqlite3"):
+        await tables.open()
+    (programs / "sqlite3").symlink_to(sqlite3_program())
+    tables = AccessTables("mx", FarFolder("mx", tmp_path / "absent", runner, "bot"))
+    with pytest.raises(ServerDown, match=r"install -d -o bot -g postfix -m 2750 .*/absent"):
+        await tables.open()
 
 
 # What a line of the file may hold besides our marks, and what it may not begin with.

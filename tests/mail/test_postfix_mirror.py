@@ -88,7 +88,7 @@ class Far:
         """As logrotate with ``delaycompress``."""
         older = self.log.with_name("mail.log.1")
         if older.exists() and compress:
-            packed = self.log.with_name(f"mail.log.2-{self.written}.gz")
+            packed = self.log.with_name(f"mail.log.2-{self.now:.0f}.gz")
             stamp = older.stat().st_mtime_ns
             packed.write_bytes(gzip.compress(older.read_bytes()))
             os.utime(packed, ns=(stamp, stamp))
