@@ -86,20 +86,27 @@ async def _postfix(server: PostfixServer, what: str) -> AsyncIterator[Finding]:
         yield Finding(
             False,
             what,
-            "run these as root, that Postfix asks the bot's tables before all else:\n"
+            "run these as root there, that Postfix asks the bot's tables before all else:\n"
             + "".join(f"{command}\n" for command in (*commands, "postfix reload")),
         )
-    if os.geteuid():
-        import pwd  # the other servers are checked where there is none, too
-
-        # Not getpass: its answer is the environment's, which may be root's still.
-        user = pwd.getpwuid(os.geteuid()).pw_name
+    user = server.account or _user()
+    if user is not None:
         yield Finding(
             True,
             what,
             '/etc/sudoers.d/spoolwarden has these lines, with prefix = ["sudo", "-n"]:\n'
             f"{server.sudoers(user)}",
         )
+
+
+def _user() -> str | None:
+    """Return who the bot runs as; None for root, who needs no sudo."""
+    if not os.geteuid():
+        return None
+    import pwd  # the other servers are checked where there is none, too
+
+    # Not getpass: its answer is the environment's, which may be root's still.
+    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 def _people(settings: Settings) -> Finding:

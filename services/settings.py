@@ -132,7 +132,7 @@ class LoginsSettings(_Table):
 
 
 class PostfixServerSettings(_Table):
-    """A Postfix on this machine. What each is for: services/mail/postfix/config.py."""
+    """A Postfix, here or where ssh says. What each is for: services/mail/postfix/config.py."""
 
     kind: Literal["postfix"]
     name: str = Field(default="mail", pattern=_SERVER_NAME)
@@ -149,6 +149,10 @@ class PostfixServerSettings(_Table):
     user_maps: tuple[str, ...] = ()
     timeout: float = Field(default=60, gt=0, description="seconds for each command")
     logins: LoginsSettings | None = None
+    ssh: str | None = Field(default=None, description="user@host[:port], for one elsewhere")
+    ssh_key: Path | None = None
+    ssh_known_hosts: Path | None = None
+    notes_directory: Path | None = None
 
 
 class SmarterMailServerSettings(_Table):

@@ -102,8 +102,8 @@ class Postfix(PostfixServer):
         self._folder = settings.state_directory
 
     async def start(self) -> None:
-        """Start. Raises ServerDown, also where there is no folder for the bot's own notes."""
-        if not await asyncio.to_thread(self._folder.is_dir):
+        """Start. Raises ServerDown, also where there is no folder for what Postfix reads."""
+        if self.account is None and not await asyncio.to_thread(self._folder.is_dir):
             raise ServerDown(
                 f"There is no folder {self._folder} (state_directory of {self.name}). Make it: "
                 f"install -d -o {getpass.getuser()} -g postfix -m 2750 {self._folder}"

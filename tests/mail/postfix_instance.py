@@ -5,6 +5,7 @@ The instance of the machine it runs on is never read, started or touched. Mail f
 ``elsewhere.test`` is deferred at once, mail for the domain's mailboxes is thrown away.
 """
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -12,10 +13,12 @@ import socket
 import sqlite3
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 from services.mail.postfix.access import AccessTables
+from services.mail.postfix.folder import LocalFolder
 
 DOMAIN = "example.test"
 ELSEWHERE = "elsewhere.test"
@@ -121,7 +124,7 @@ class PostfixInstance:
         for name in ("config", "config/sasl", "queue", "data", "log", "sasl", "state"):
             (self.root / name).mkdir()
         os.chown(self.root / "data", owner.pw_uid, owner.pw_gid)
-        tables = AccessTables("mx", self.state)
+        tables = AccessTables("mx", LocalFolder("mx", self.state))
         (self.config / "main.cf").write_text(_MAIN.format(root=self.root) + tables.main_cf())
         (self.config / "master.cf").write_text(_MASTER.format(port=self.port))
         (self.root / "mailboxes").write_text(f"ann@{DOMAIN} x\nbob@{DOMAIN} x\n")
@@ -135,8 +138,8 @@ class PostfixInstance:
         with closing(sqlite3.connect(self.logins)) as logins, logins:
             logins.execute("CREATE TABLE login (name TEXT PRIMARY KEY, password TEXT)")
         # A table that is missing when Postfix first opens it stays so for that process.
-        tables.open()
-        tables.close()
+        with ThreadPoolExecutor(1) as aside:  # there may be a loop here already
+            aside.submit(asyncio.run, _made(tables)).result()
 
     def run(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> str:
         """Run one of Postfix's programs on this instance and return what it prints."""
@@ -201,6 +204,11 @@ class PostfixInstance:
         """Return the logins in the SQL database, and their passwords."""
         with closing(sqlite3.connect(self.logins)) as logins:
             return dict(logins.execute("SELECT name, password FROM login"))
+
+
+async def _made(tables: AccessTables) -> None:
+    await tables.open()
+    await tables.close()
 
 
 def _free_port() -> int:

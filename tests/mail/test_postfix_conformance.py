@@ -1,4 +1,4 @@
-"""Postfix passes the suite that all mail servers pass."""
+"""Postfix passes the suite that all mail servers pass, here and on another machine."""
 
 import pytest
 
@@ -10,3 +10,9 @@ class TestPostfix(MailServerConformance):
     @pytest.fixture
     def mail(self, postfix: PostfixHarness) -> ServerUnderTest:
         return postfix
+
+
+class TestPostfixOverSsh(MailServerConformance):
+    @pytest.fixture
+    def mail(self, far_postfix: PostfixHarness) -> ServerUnderTest:
+        return far_postfix

@@ -11,7 +11,6 @@ Postfix reads it without rights to write, so it keeps a rollback journal and no 
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ from pathlib import Path
 from services.errors import ServerDown
 from services.mail.port import Network, UserState
 from services.mail.postfix.asked import Lookup, Wanted
-
-_BUSY_SECONDS = 10.0
+from services.mail.postfix.folder import DATABASE, Folder, Statement
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS login (
@@ -37,6 +35,7 @@ CREATE TABLE IF NOT EXISTS client (
 );
 """
 
+_STATE = "SELECT state FROM login WHERE name = ?"
 _LOGINS = """
   SELECT '550 5.7.1 This account may not send mail at present' FROM login WHERE name = '%s'
 """
@@ -76,29 +75,26 @@ class Rule:
 
 
 class AccessTables:
-    """The database, and the files that tell Postfix how to ask it. Every method blocks."""
+    """The database, and the files that tell Postfix how to ask it."""
 
-    def __init__(self, server: str, folder: Path) -> None:
+    def __init__(self, server: str, folder: Folder) -> None:
         self._server = server
         self._folder = folder
-        self._path = folder / "access.db"
-        self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
 
     @property
     def logins(self) -> Path:
         """The table for check_sasl_access."""
-        return self._folder / "logins.cf"
+        return self._folder.path / "logins.cf"
 
     @property
     def recipients(self) -> Path:
         """The table for check_recipient_access."""
-        return self._folder / "recipients.cf"
+        return self._folder.path / "recipients.cf"
 
     @property
     def clients(self) -> Path:
         """The table for check_client_access."""
-        return self._folder / "clients.cf"
+        return self._folder.path / "clients.cf"
 
     @property
     def wanted(self) -> Wanted:
@@ -122,77 +118,37 @@ class AccessTables:
         lists = self.wanted.items()
         return "".join(f"{name} = {', '.join(map(str, asked))}\n" for name, asked in lists)
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Make what is missing. Raises ServerDown."""
+        queries = ((self.logins, _LOGINS), (self.recipients, _RECIPIENTS), (self.clients, _CLIENTS))
+        head = f"# Written by Spoolwarden.\ndbpath = {self._folder.path / DATABASE}\n"
+        texts = {path.name: f"{head}query = {query.strip()}\n" for path, query in queries}
         with self._sentences():
-            connection = sqlite3.connect(
-                self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection = connection
-            self._path.chmod(0o644)
-            connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.executescript(_TABLES)
-            for path, query in (
-                (self.logins, _LOGINS),
-                (self.recipients, _RECIPIENTS),
-                (self.clients, _CLIENTS),
-            ):
-                text = (
-                    f"# Written by Spoolwarden.\ndbpath = {self._path}\nquery = {query.strip()}\n"
-                )
-                # Postfix reads it when a process starts: only a new one is written.
-                if not path.exists() or path.read_text("utf-8") != text:
-                    fresh = path.with_suffix(".new")
-                    fresh.write_text(text, "utf-8")
-                    fresh.chmod(0o644)
-                    fresh.replace(path)
+            await self._folder.open(_TABLES, texts)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the database. What it says stays in force."""
-        with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
+        await self._folder.close()
 
-    def state(self, login: str) -> UserState:
+    async def state(self, login: str) -> UserState:
         """Return what a login may do."""
-        with self._use() as connection:
-            row = connection.execute("SELECT state FROM login WHERE name = ?", (login,)).fetchone()
-        return UserState.ACTIVE if row is None else UserState(row[0])
+        with self._sentences():
+            return _state(await self._folder.select(Statement(_STATE, (login,))))
 
-    def set_state(self, login: str, state: UserState, addresses: Sequence[str]) -> UserState:
+    async def set_state(self, login: str, state: UserState, addresses: Sequence[str]) -> UserState:
         """Set it, with the addresses whose mail is refused; return the state before."""
-        with self._use() as connection, _transaction(connection):
-            row = connection.execute("SELECT state FROM login WHERE name = ?", (login,)).fetchone()
-            connection.execute("DELETE FROM login WHERE name = ?", (login,))
-            connection.execute("DELETE FROM recipient WHERE login = ?", (login,))
-            if state is not UserState.ACTIVE:
-                connection.execute("INSERT INTO login VALUES (?, ?)", (login, state.value))
-            if state is UserState.REFUSING:
-                connection.executemany(
-                    "INSERT OR REPLACE INTO recipient VALUES (?, ?)",
-                    [(address, login) for address in addresses],
-                )
-        return UserState.ACTIVE if row is None else UserState(row[0])
-
-    def set_clients(self, rules: Sequence[Rule]) -> None:
-        """Put these rules in force, the first that fits being the one, and no others."""
-        rows = [
-            (key(rule.network[0]), key(rule.network[-1]), rule.action, rule.until) for rule in rules
+        statements = [
+            Statement(_STATE, (login,)),
+            Statement("DELETE FROM login WHERE name = ?", (login,)),
+            Statement("DELETE FROM recipient WHERE login = ?", (login,)),
         ]
-        with self._use() as connection, _transaction(connection):
-            connection.execute("DELETE FROM client")
-            connection.executemany(
-                "INSERT INTO client (first, last, action, until) VALUES (?, ?, ?, ?)", rows
-            )
-
-    @contextmanager
-    def _use(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._sentences():
-            if self._connection is None:
-                raise ServerDown(f"The mail server {self._server} has not been started.")
-            yield self._connection
+        if state is not UserState.ACTIVE:
+            statements.append(Statement("INSERT INTO login VALUES (?, ?)", (login, state.value)))
+        if state is UserState.REFUSING:
+            refuse = "INSERT OR REPLACE INTO recipient VALUES (?, ?)"
+            statements += [Statement(refuse, (address, login)) for address in addresses]
+        with self._sentences():
+            return _state(await self._folder.change(statements))
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:
@@ -200,9 +156,26 @@ class AccessTables:
             yield
         except (sqlite3.Error, OSError) as error:
             raise ServerDown(
-                f"The access tables of the mail server {self._server} in {self._path} could not "
-                f"be used ({str(error)[:120]}). What was in force before still is."
+                f"The access tables of the mail server {self._server} in "
+                f"{self._folder.path / DATABASE} could not be used ({str(error)[:120]}). What was "
+                "in force before still is."
             ) from error
+
+
+def in_force(rules: Sequence[Rule]) -> list[Statement]:
+    """Return what puts these rules in force, the first that fits being the one, and no others."""
+    insert = "INSERT INTO client (first, last, action, until) VALUES (?, ?, ?, ?)"
+    return [
+        Statement("DELETE FROM client"),
+        *(
+            Statement(insert, (key(r.network[0]), key(r.network[-1]), r.action, r.until))
+            for r in rules
+        ),
+    ]
+
+
+def _state(rows: Sequence[Sequence[object]]) -> UserState:
+    return UserState(str(rows[0][0])) if rows else UserState.ACTIVE
 
 
 def key(address: IPv4Address | IPv6Address) -> str:
@@ -210,15 +183,3 @@ def key(address: IPv4Address | IPv6Address) -> str:
     if address.version == 4:
         return "4" + "".join(f"{octet:03d}" for octet in address.packed)
     return "6" + address.packed.hex()
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

@@ -1,6 +1,8 @@
 """Runs commands: never through a shell, with a time limit, with bounded output.
 
-:class:`Runner` is the one seam between this package and the machine Postfix runs on.
+:class:`Runner` is the one seam between this package and the machine Postfix runs on. What
+a command is to change comes on its standard input, here as in :mod:`.ssh`: one that is
+given none only reads.
 """
 
 import asyncio
@@ -12,12 +14,13 @@ from typing import Protocol
 
 from services.errors import ServerDown
 
-_CHUNK = 256 * 1024
-_MAX_ERRORS = 1024 * 1024
+CHUNK = 256 * 1024
+MAX_ERRORS = 1024 * 1024
 _GRACE_SECONDS = 2.0
 # postqueue writes a few messages at a time, and to be woken for each costs more than to
 # read it. A pipe holds what comes in meanwhile.
-_GATHER_SECONDS = 0.002
+GATHER_SECONDS = 0.002
+ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,25 @@ class Finished:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         worst = [line for line in lines if "fatal" in line or "sudo" in line] or lines
         return (worst[-1] if worst else f"exit status {self.code}")[:200]
+
+
+class CutShort(ServerDown):
+    """A command that may have changed something was cut short: whether it did is not known.
+
+    ``errors`` is what it had said on its standard error by then.
+    """
+
+    def __init__(self, sentence: str, errors: bytes) -> None:
+        super().__init__(sentence)
+        self.errors = errors.decode("utf-8", "replace")
+
+
+class ByteReader(Protocol):
+    """A stream of bytes."""
+
+    async def read(self, n: int, /) -> bytes:
+        """Return up to ``n`` bytes, none at the end."""
+        ...
 
 
 class Running(Protocol):
@@ -55,12 +77,47 @@ class Runner(Protocol):
     async def run(
         self, argv: Sequence[str], *, stdin: bytes = b"", limit: int = 16 * 1024 * 1024
     ) -> Finished:
-        """Run to the end. Raises ServerDown if it cannot be started or takes too long."""
+        """Run to the end. Raises ServerDown if it cannot be started or takes too long.
+
+        That is CutShort where it had standard input and so may have changed something.
+        """
         ...
 
     def stream(self, argv: Sequence[str]) -> AbstractAsyncContextManager[Running]:
         """Run while the block lasts; at its end a command still running is stopped."""
         ...
+
+    async def close(self) -> None:
+        """Let go of the machine, when all commands have ended."""
+        ...
+
+
+class Gathered:
+    """What a command prints, up to a number of bytes; the rest is read and thrown away.
+
+    What there is by then stays when the reading is cut short.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._parts: list[bytes] = []
+        self._room = limit
+
+    @property
+    def content(self) -> bytes:
+        """What was printed."""
+        return b"".join(self._parts)
+
+    @property
+    def text(self) -> str:
+        """The same, as text."""
+        return self.content.decode("utf-8", "replace")
+
+    async def read(self, reader: ByteReader) -> None:
+        """Read to the end."""
+        while chunk := await reader.read(CHUNK):
+            if self._room > 0:
+                self._parts.append(chunk[: self._room])
+                self._room -= len(self._parts[-1])
 
 
 class LocalRunner:
@@ -74,32 +131,39 @@ class LocalRunner:
         self, argv: Sequence[str], *, stdin: bytes = b"", limit: int = 16 * 1024 * 1024
     ) -> Finished:
         """Run to the end; what it prints past ``limit`` bytes is thrown away."""
+        out, errors = Gathered(limit), Gathered(MAX_ERRORS)
         async with self._started(argv) as process:
+            assert process.stdout is not None  # noqa: S101 - narrows the type
+            assert process.stderr is not None  # noqa: S101 - narrows the type
             reading = asyncio.gather(
-                _feed(process, stdin),
-                _bounded(process.stdout, limit),
-                _bounded(process.stderr, _MAX_ERRORS),
+                _feed(process, stdin), out.read(process.stdout), errors.read(process.stderr)
             )
             try:
                 async with asyncio.timeout(self._timeout):
-                    _, out, errors = await reading
+                    await reading
                     code = await process.wait()
             except TimeoutError as error:
-                raise self._slow(argv) from error
-        return Finished(code, out, errors.decode("utf-8", "replace"))
+                slow = self._slow(argv)
+                raise (CutShort(str(slow), errors.content) if stdin else slow) from error
+        return Finished(code, out.content, errors.text)
 
     @asynccontextmanager
     async def stream(self, argv: Sequence[str]) -> AsyncIterator[Running]:
         """Run while the block lasts."""
         async with self._started(argv) as process:
-            errors = asyncio.create_task(_bounded(process.stderr, _MAX_ERRORS))
+            assert process.stderr is not None  # noqa: S101 - narrows the type
+            errors = Gathered(MAX_ERRORS)
+            reading = asyncio.create_task(errors.read(process.stderr))
             try:
-                yield _LocalRunning(self, argv, process, errors)
+                yield _LocalRunning(self, argv, process, errors, reading)
             finally:
                 await _end(process)
-                errors.cancel()
+                reading.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
-                    await errors
+                    await reading
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
 
     @asynccontextmanager
     async def _started(self, argv: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -109,8 +173,8 @@ class LocalRunner:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                limit=_CHUNK,
+                env=ENVIRONMENT,
+                limit=CHUNK,
             )
         except OSError as error:
             raise ServerDown(
@@ -135,12 +199,14 @@ class _LocalRunning:
         runner: LocalRunner,
         argv: Sequence[str],
         process: asyncio.subprocess.Process,
-        errors: "asyncio.Task[bytes]",
+        errors: "Gathered",
+        reading: "asyncio.Task[None]",
     ) -> None:
         self._runner = runner
         self._argv = argv
         self._process = process
         self._errors = errors
+        self._reading = reading
 
     async def chunks(self) -> AsyncIterator[bytes]:
         assert self._process.stdout is not None  # noqa: S101 - narrows the type
@@ -148,7 +214,7 @@ class _LocalRunning:
             try:
                 # A limit on silence, not on the whole: a long queue takes its time.
                 async with asyncio.timeout(self._runner._timeout):
-                    chunk = await self._process.stdout.read(_CHUNK)
+                    chunk = await self._process.stdout.read(CHUNK)
             except TimeoutError as error:
                 raise self._runner._slow(self._argv) from error
             if not chunk:
@@ -163,7 +229,7 @@ class _LocalRunning:
             return  # it ended, or there is plenty to read already
         transport.pause_reading()
         try:
-            await asyncio.sleep(_GATHER_SECONDS)
+            await asyncio.sleep(GATHER_SECONDS)
         finally:
             transport.resume_reading()
 
@@ -171,10 +237,10 @@ class _LocalRunning:
         try:
             async with asyncio.timeout(self._runner._timeout):
                 code = await self._process.wait()
-                errors = await self._errors
+                await self._reading
         except TimeoutError as error:
             raise self._runner._slow(self._argv) from error
-        return Finished(code, b"", errors.decode("utf-8", "replace"))
+        return Finished(code, b"", self._errors.text)
 
 
 async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
@@ -184,17 +250,6 @@ async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
         process.stdin.write(stdin)
         await process.stdin.drain()
     process.stdin.close()
-
-
-async def _bounded(reader: asyncio.StreamReader | None, limit: int) -> bytes:
-    assert reader is not None  # noqa: S101 - narrows the type
-    parts: list[bytes] = []
-    room = limit
-    while chunk := await reader.read(_CHUNK):
-        if room > 0:
-            parts.append(chunk[:room])
-            room -= len(parts[-1])
-    return b"".join(parts)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -217,6 +272,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 async def _drained(process: asyncio.subprocess.Process) -> None:
     assert process.stdout is not None  # noqa: S101 - narrows the type
-    while await process.stdout.read(_CHUNK):
+    while await process.stdout.read(CHUNK):
         pass  # a full pipe would keep it from ending
     await process.wait()

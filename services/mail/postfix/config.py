@@ -7,7 +7,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.errors import ConfigError
+from services.mail.postfix.blocks import BLOCK_FILE
 from services.mail.postfix.sqllogins import LoginsConfig
+from services.mail.postfix.target import Target
 
 # What may stand in a sudoers line, a map's file and a log tag without being quoted.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/-]+\Z")
@@ -32,6 +34,13 @@ class PostfixConfig:
     accounts). With none, the bot cannot know, and takes each name for a user. ``realm`` is what
     Cyrus SASL adds to a login of ``sasldb`` without a domain (None: Postfix's
     ``smtpd_sasl_local_domain``, else its host name).
+
+    A Postfix on another machine is named by ``ssh``, as ``user@host`` or ``user@host:port``.
+    All paths are then ones there, but for these on the bot's machine: ``ssh_key`` (None: the
+    keys in ``~/.ssh`` and those of an agent), ``ssh_known_hosts`` (None: the file of that name
+    in ``~/.ssh``), and ``notes_directory``, for the index of the log, a copy of its newest
+    part, and the quarantine notes (None: a folder named after the server, where the bot was
+    started; without ``ssh``, the ``state_directory``).
     """
 
     name: str
@@ -48,6 +57,10 @@ class PostfixConfig:
     user_maps: tuple[str, ...] = ()
     timeout: float = 60.0  # seconds for each command
     logins: LoginsConfig | None = None
+    ssh: str | None = None
+    ssh_key: Path | None = None
+    ssh_known_hosts: Path | None = None
+    notes_directory: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never work, before anything is run."""
@@ -60,6 +73,7 @@ class PostfixConfig:
             self._must(_REALM, self.realm, "realm is a host name")
         for table in self.user_maps:
             self._must(_MAP, table, "each of user_maps is written as in main.cf, type:name")
+        _ = self.target  # refuses what is none
         if self.timeout <= 0 or self.history <= timedelta(0):
             raise ConfigError(f"The mail server {self.name}: timeout and history are positive.")
         if self.log_zone is not None:
@@ -80,7 +94,32 @@ class PostfixConfig:
     @property
     def block_file(self) -> Path:
         """The block list, as text."""
-        return self.state_directory / "blocked.cidr"
+        return self.state_directory / BLOCK_FILE
+
+    @property
+    def notes(self) -> Path:
+        """The folder of what only the bot reads, on its own machine."""
+        if self.notes_directory is not None:
+            return self.notes_directory
+        return self.state_directory if self.ssh is None else Path(f"spoolwarden-{self.name}")
+
+    @property
+    def target(self) -> Target | None:
+        """The machine that Postfix runs on, None for this one. Raises ConfigError."""
+        if self.ssh is None:
+            if self.ssh_key is not None or self.ssh_known_hosts is not None:
+                raise ConfigError(
+                    f"The mail server {self.name}: ssh_key and ssh_known_hosts say nothing "
+                    "without ssh, the machine to connect to."
+                )
+            return None
+        try:
+            return Target.of(self.ssh, self.ssh_key, self.ssh_known_hosts)
+        except ValueError as error:
+            raise ConfigError(
+                f"The mail server {self.name}: ssh is written user@host or user@host:port; "
+                f"{self.ssh!r} is not."
+            ) from error
 
     def _must(self, pattern: re.Pattern[str], text: str, rule: str) -> None:
         if not pattern.match(text):

@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_network
 from zoneinfo import ZoneInfo
 
@@ -33,8 +33,11 @@ from services.mail.postfix.asked import Lookup, Setup, read
 from services.mail.postfix.blocks import BlockList
 from services.mail.postfix.commands import LocalRunner, Runner
 from services.mail.postfix.config import PostfixConfig
+from services.mail.postfix.farfolder import FarFolder
+from services.mail.postfix.folder import Folder, LocalFolder
 from services.mail.postfix.lines import LineParser
 from services.mail.postfix.log import SubmissionLog
+from services.mail.postfix.mirror import LogMirror
 from services.mail.postfix.programs import Programs
 from services.mail.postfix.spool import Spool
 from services.mail.postfix.state import State
@@ -67,17 +70,19 @@ class PostfixServer:
     def __init__(self, config: PostfixConfig, clock: Clock, runner: Runner | None = None) -> None:
         self._config = config
         self._clock = clock
-        self._runner = runner or LocalRunner(config.name, config.timeout)
+        self._runner = runner or _runner(config)
         self._programs = Programs(config)
-        self._state = State(config.name, config.state_directory / "state.db")
-        self._tables = AccessTables(config.name, config.state_directory)
-        self._blocks = BlockList(config.name, config.block_file, self._tables, clock)
+        self._state = State(config.name, config.notes / "state.db")
+        folder = _folder(config, self._runner)
+        self._tables = AccessTables(config.name, folder)
+        self._blocks = BlockList(config.name, folder, clock)
+        self._mirror = _mirror(config, self._runner, clock)
         self._users = Users(config, self._runner, self._programs)
         self._spool = Spool(config.name, self._runner, self._programs, self._state, clock)
         zone = None if config.log_zone is None else ZoneInfo(config.log_zone)
         self._log = SubmissionLog(
             config.name,
-            config.log,
+            config.log if self._mirror is None else self._mirror.live,
             LineParser(config.syslog_name, zone),
             clock,
             config.history,
@@ -94,9 +99,10 @@ class PostfixServer:
     async def start(self) -> None:
         """Open the state, and look at what Postfix is set up to ask. Raises ServerDown."""
         try:
+            await asyncio.to_thread(self._make_notes_folder)
             await asyncio.to_thread(self._state.open)
-            await asyncio.to_thread(self._tables.open)
-            await asyncio.to_thread(self._blocks.in_force)  # and the tables made from it
+            await self._tables.open()
+            await self._blocks.in_force()  # and the tables made from it
             self._capabilities = await self._look()
         except BaseException:
             await self.stop()
@@ -104,8 +110,15 @@ class PostfixServer:
 
     async def stop(self) -> None:
         """Close the state. Nothing changes for Postfix."""
-        await asyncio.to_thread(self._tables.close)
+        await self._tables.close()
         await asyncio.to_thread(self._state.close)
+        await self._runner.close()
+
+    @property
+    def account(self) -> str | None:
+        """The account that runs commands on another machine, None if it is this one."""
+        target = self._config.target
+        return None if target is None else target.user
 
     def sudoers(self, user: str) -> str:
         """Return the lines of a sudoers file that allow what this module calls as root."""
@@ -119,7 +132,14 @@ class PostfixServer:
     async def check(self) -> list[Check]:
         """Try each thing the module needs, changing nothing."""
         able = self._capabilities = await self._look()
-        checks = [
+        checks = []
+        target = self._config.target
+        if target is not None:
+            what = f"run commands on {target.host} as {target.user}"
+            checks.append(await self._ran(what, ["true"]))
+            if self._config.log_zone is None:
+                checks.append(await self._same_zone())
+        checks += [
             await self._tried("Postfix is running", self.healthy()),
             await self._tried("list the queue", self._spool.counts()),
             await self._ran("hold, release and delete messages", self._programs.act("-h")),
@@ -172,6 +192,8 @@ class PostfixServer:
     async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
         """Return accepted messages after the cursor, in the order of the log."""
         async with self._reading_log:
+            if self._mirror is not None:
+                await self._mirror.refresh()
             found = await asyncio.to_thread(self._log.after, after, limit)
         await self._tidy()
         return found
@@ -235,7 +257,7 @@ class PostfixServer:
         name = await self._users.find(address)
         if name is None:
             return None
-        return User(name, await asyncio.to_thread(self._tables.state, name))
+        return User(name, await self._tables.state(name))
 
     async def set_user_state(self, address: str, state: UserState) -> UserState:
         """Set what a user may do: each MAIL and RCPT after this returns is asked about."""
@@ -243,7 +265,7 @@ class PostfixServer:
         _must_be_able(able.refusing if state is UserState.REFUSING else able.no_sending)
         name = await self._users.must_find(address)
         addresses = await self._addresses(name) if state is UserState.REFUSING else []
-        return await asyncio.to_thread(self._tables.set_state, name, state, addresses)
+        return await self._tables.set_state(name, state, addresses)
 
     async def set_password(self, address: str, password: str) -> None:
         """Change a password. An open session goes on until it ends: disable the user, too."""
@@ -259,16 +281,16 @@ class PostfixServer:
         name = await self._users.must_find_login(address)
         addresses = await self._addresses(name)
         refuse = UserState.REFUSING
-        before = await asyncio.to_thread(self._tables.set_state, name, refuse, addresses)
+        before = await self._tables.set_state(name, refuse, addresses)
         try:
             await self._users.delete_login(name)
         except SpoolwardenError:
-            await asyncio.to_thread(self._tables.set_state, name, before, addresses)
+            await self._tables.set_state(name, before, addresses)
             raise
 
     async def blocks(self) -> Sequence[Block]:
         """Return the block list as now in force."""
-        return await asyncio.to_thread(self._blocks.in_force)
+        return await self._blocks.in_force()
 
     async def block(
         self, network: Network, *, reason: str, lasting: timedelta | None
@@ -277,12 +299,12 @@ class PostfixServer:
         _must_be_able(self._capabilities.block)
         if lasting is not None and lasting <= timedelta(0):
             raise BadArgument("A block lasts a positive time.")
-        return await asyncio.to_thread(self._blocks.add, network, reason, lasting)
+        return await self._blocks.add(network, reason, lasting)
 
     async def unblock(self, network: Network) -> Block | None:
         """Lift a block."""
         _must_be_able(self._capabilities.block)
-        return await asyncio.to_thread(self._blocks.lift, network)
+        return await self._blocks.lift(network)
 
     async def healthy(self) -> str:
         """Tell whether Postfix runs and how much it holds."""
@@ -356,7 +378,7 @@ class PostfixServer:
     async def _tidy(self) -> None:
         now = self._clock.now()
         try:
-            await asyncio.to_thread(self._blocks.in_force)  # takes out what expired
+            await self._blocks.in_force()  # takes out what expired
             if now - self._tidied >= _TIDY_EVERY:
                 self._tidied = now
                 await asyncio.to_thread(self._state.forget, int(now.timestamp()))
@@ -385,7 +407,60 @@ class PostfixServer:
 
     async def _try_log(self) -> None:
         async with self._reading_log:
+            if self._mirror is not None:
+                await self._mirror.refresh()
             await asyncio.to_thread(self._log.readable)
+
+    async def _same_zone(self) -> Check:
+        """Find out whether stamps without a zone would be read as this machine's time."""
+        end = await self._runner.run(["date", "+%z"])
+        there = end.out.decode("ascii", "replace").strip()
+        here = datetime.now().astimezone().strftime("%z")
+        if there == here:
+            return Check("read the log's times", good=True)
+        return Check(
+            "read the log's times",
+            good=False,
+            why=f"That machine's clock is set to {there}, this one's to {here}: set log_zone to "
+            'the zone of the log, such as "Europe/Zurich".',
+        )
+
+    def _make_notes_folder(self) -> None:
+        folder = self._config.notes
+        if folder == self._config.state_directory:
+            return
+        try:
+            folder.mkdir(0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServerDown(
+                f"The folder {folder} for the notes on the mail server {self.name} could not be "
+                f"made ({error.strerror or error}). Nothing was done; make it, or set "
+                "notes_directory."
+            ) from error
+
+
+def _runner(config: PostfixConfig) -> Runner:
+    target = config.target
+    if target is None:
+        return LocalRunner(config.name, config.timeout)
+    # It takes long to import, and most have their Postfix on the same machine.
+    from services.mail.postfix.ssh import SshRunner
+
+    return SshRunner(config.name, config.timeout, target)
+
+
+def _folder(config: PostfixConfig, runner: Runner) -> Folder:
+    target = config.target
+    if target is None:
+        return LocalFolder(config.name, config.state_directory)
+    return FarFolder(config.name, config.state_directory, runner, target.user)
+
+
+def _mirror(config: PostfixConfig, runner: Runner, clock: Clock) -> LogMirror | None:
+    if config.target is None:
+        return None
+    folder = config.notes / "log"
+    return LogMirror(config.name, config.log, folder, runner, clock, config.history)
 
 
 def _must_be_able(capability: Capability) -> None:

@@ -30,7 +30,7 @@ from services.mail.port import (
     SpoolCounts,
     SpoolQuery,
 )
-from services.mail.postfix.commands import Runner
+from services.mail.postfix.commands import CutShort, Runner
 from services.mail.postfix.contents import Contents
 from services.mail.postfix.ids import is_id
 from services.mail.postfix.programs import Programs
@@ -255,7 +255,7 @@ class Spool:
     async def _postsuper(self, option: str, queue_ids: Iterable[str]) -> _Told:
         """Act on the ids, in batches, and read back which were found.
 
-        Raises ServerDown when nothing at all was done.
+        Raises ServerDown when nothing at all is known to have been done.
         """
         told = _Told(set(), {})
         waiting = [queue_id for queue_id in queue_ids if is_id(queue_id)]
@@ -265,10 +265,14 @@ class Spool:
             why = ""
             try:
                 end = await self._runner.run(self._programs.act(option), stdin=stdin)
-                told.done.update({found[1] for found in _DONE.finditer(end.errors)} & {*batch})
+                told.done.update(_done(end.errors, batch))
                 if end.code != 0:
                     why = f"postsuper failed on {self._server}: {end.complaint}."
             except ServerDown as error:
+                if isinstance(error, CutShort):
+                    told.done.update(_done(error.errors, batch))
+                if not told.done:
+                    raise  # it says itself what is known
                 why = str(error)
             if why and not told.done:
                 raise ServerDown(f"{why} Nothing was changed; check the bot's rights there.")
@@ -398,6 +402,11 @@ def _sent_so(entry: Entry, seen: dict[str, Seen], query: SpoolQuery) -> bool:
         subject = "" if one is None else one.subject or ""
         return query.subject.casefold() in subject.casefold()
     return True
+
+
+def _done(said: str, queue_ids: Sequence[str]) -> set[str]:
+    """Return which of these ``postsuper`` said that it changed."""
+    return {found[1] for found in _DONE.finditer(said)} & {*queue_ids}
 
 
 def _fates(queue_ids: Iterable[str]) -> dict[str, MessageResult]:
