@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -79,8 +79,10 @@ def demo(
     if state is not None and reset:
         _forget(state)
 
-    def opened(url: str) -> None:
-        console.print(f"\n  Open [bold]{escape(url)}[/]\n", soft_wrap=True)
+    def opened(urls: Sequence[str]) -> None:
+        console.print()
+        for url in urls:
+            console.print(f"  Open [bold]{escape(url)}[/]\n", soft_wrap=True)
         console.print(
             f"  You are {OTTO.display}, operator; the page lets you be {VERA.display}, viewer, "
             f"or {ADA.display}, admin.\n"
@@ -89,7 +91,8 @@ def demo(
             soft_wrap=True,
         )
         if browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
-            webbrowser.open(url)
+            for url in urls:
+                webbrowser.open(url)
 
     def say(line: str) -> None:
         console.print(f"  {escape(line)}", soft_wrap=True)

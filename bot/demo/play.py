@@ -1,7 +1,7 @@
 """The demo: a week goes by, an account leaks, and the alert is in the channel to act on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from bot.demo.campaigns import LOUD, QUIET, Campaign
@@ -16,15 +16,17 @@ _QUIET_AFTER = 60.0
 _LETTERS_A_SECOND = 0.7
 
 
-async def play(plan: Plan, say: Say, opened: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Run the demo until ``stop`` is set; ``opened`` gets the page's address once it is up.
+async def play(
+    plan: Plan, say: Say, opened: Callable[[Sequence[str]], None], stop: asyncio.Event
+) -> None:
+    """Run the demo until ``stop`` is set; ``opened`` gets the pages' addresses once they are up.
 
     Raises OSError for a port in use, ServerDown, StoreError.
     """
     async with stage(plan, say) as made:
         for room in made.rooms:
             await room.until_connected()
-            opened(room.page_url(OTTO))
+        opened([room.page_url(OTTO) for room in made.rooms])
         acts = [
             made.traffic.ordinary(_LETTERS_A_SECOND),
             _attack(made, LOUD, _LOUD_AFTER, say),
