@@ -5,6 +5,7 @@ from bot.desk import Desk, Reply, Request
 from bot.elements import Form, Paragraph, Values, say
 from services.detection.evidence import Evidence
 from services.errors import BadArgument, Expired
+from services.intents import APPROVE
 from services.mail.port import DELIVERING, SpoolQuery
 from services.models import Incident, Intent
 from services.pipeline import Outcome
@@ -73,6 +74,26 @@ async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
     return Form(cards.STOP_ASKS, (Paragraph(say(text)),), (), cards.STOP_YES, intent.id)
 
 
+async def approve_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Approve what somebody else asked for; the channel tells how it went."""
+    outcome = await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
+    await _refresh(desk, intent.server, outcome)
+    return None if outcome.ok else cards.failure(outcome.sentence)
+
+
+async def decline_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Decline it."""
+    await desk.pipeline.decide(request.actor, request.place, intent.id, approve=False)
+    return None
+
+
+async def approve_question(desk: Desk, request: Request, intent: Intent) -> Form:
+    """Ask whether it is to be approved, saying what would be done."""
+    asked = await desk.pipeline.asked_by(intent)
+    text = cards.asked_text(asked)
+    return Form(cards.APPROVE_ASKS, (Paragraph(say(text)),), (), cards.APPROVE_YES, intent.id)
+
+
 async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     """Ask before an act on the mail server is taken back."""
     async with desk.store.reading() as session:
@@ -86,6 +107,9 @@ async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 
 async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -> Reply:
     """Do what a confirmed form says."""
+    if intent.action == APPROVE:
+        await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
+        return cards.success("Approved; the channel tells how it went.")
     outcome = await desk.pipeline.execute(
         request.actor,
         request.place,

@@ -16,6 +16,7 @@ from services.audit import AuditLog
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
 from services.errors import ServerDown, SpoolwardenError
+from services.expiry import Expiry
 from services.intents import Intents
 from services.mail.build import HostedServer, build
 from services.pipeline import Pipeline
@@ -65,6 +66,7 @@ class App:
             rules=Rules(settings.safety),
             clock=self.clock,
             safety=settings.safety,
+            approval=settings.approval,
             changed=self._changed,
         )
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
@@ -77,6 +79,7 @@ class App:
             servers=self.servers,
             detector=self.detector,
             upkeep=self.upkeep,
+            expiry=Expiry(self.store, self.intents, self.pipeline, self.clock),
             watch=Watch(self.store, self.audit, self.clock),
             ready=self._ready,
             poll_seconds=settings.detection.poll_seconds,

@@ -32,12 +32,14 @@ from services.detection.evidence import Evidence, Share
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.remedies import REMEDIES
+from services.targets import Target
 from services.words import count, short, size
 
 # Long enough for almost every address, short enough for a phone.
 _NAME = 64
 _TOP = 5
 STOP_ASKS, STOP_YES = "Stop sending?", "Stop sending"
+APPROVE_ASKS, APPROVE_YES = "Approve this?", "Approve"
 
 #: What stands in the More menu, in this order for ever: the remedy, its label, its undo's label.
 MORE = (
@@ -221,9 +223,45 @@ def _bars(title: str, shares: Sequence[Share], evidence: Evidence) -> Bars:
     )
 
 
+def asked_text(intent: Intent) -> str:
+    """Return what a second person is asked to approve."""
+    target = Target.model_validate_json(intent.target)
+    about = cut(target.subject, 120)
+    if target.queue_ids:
+        about = f"{count(len(target.queue_ids), 'message')} that match {about or 'what was chosen'}"
+    how = ", for good" if target.permanent else ""
+    return (
+        f"{_name(intent.asked_name or 'Somebody')} asks for {REMEDIES[intent.action].doing}{how}: "
+        f"{about}. {intent.asked_why[:1].upper()}{intent.asked_why[1:]}."
+    )
+
+
+def asked_line(intent: Intent, approve_id: str, decline_id: str) -> Card:
+    """Return the line that waits for a second person."""
+    text = asked_text(intent)
+    return Card(
+        "",
+        (
+            Paragraph(say("✋ ", text)),
+            Small(say("Anybody else with the role may decide until ", Moment(intent.expires_at))),
+        ),
+        (
+            Button(
+                "approve",
+                "Approve…",
+                approve_id,
+                Style.PRIMARY,
+                Confirm(APPROVE_ASKS, text, APPROVE_YES),
+            ),
+            Button("decline", "Decline", decline_id),
+        ),
+        fallback=f"✋ {text}",
+    )
+
+
 def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     """Return the line that tells of one act: under way, done, failed or taken back."""
-    who = Bold(_name(intent.claimed_name or "Somebody"))
+    who = Bold(_name(intent.claimed_name or intent.asked_name or "Somebody"))
     remedy = REMEDIES[remedy_name]
     undoing = intent.undo_of is not None
     doing = f"taking back “{remedy_name.replace('_', ' ')}”" if undoing else remedy.doing
@@ -236,6 +274,8 @@ def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
             text = say("↩️ " if undoing else "✔️ ", who, f": {intent.summary}")
         case IntentState.INTERRUPTED:
             text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
+        case _ if intent.claimed_by is None and intent.asked_by is not None:
+            text = say("🚫 ", who, f" asked for {doing}. {intent.summary}")
         case _:
             text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
     buttons: tuple[Button, ...] = ()

@@ -25,7 +25,7 @@ from bot.cards import MORE
 from bot.desk import Desk, Reply, Request
 from bot.elements import Form
 from services.errors import BadArgument
-from services.intents import UNDO
+from services.intents import APPROVE, DECLINE, UNDO
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
@@ -142,7 +142,7 @@ def _quarantined(desk: Desk, asked: Arguments) -> Target:
 
 def _disabled(_: Desk, asked: Arguments) -> Target:
     state = UserState.NO_SENDING if asked.receive else UserState.REFUSING
-    return Target(account=asked.account, user_state=state)
+    return Target(account=asked.account, user_state=state, lasting=asked.lasting)
 
 
 def _account(_: Desk, asked: Arguments) -> Target:
@@ -265,6 +265,9 @@ COMMANDS = {
                     "no: its mail is refused too",
                     choices=_YES_NO,
                 ),
+                Argument(
+                    "for", "lasting", read_length, "how long, such as 24h; else until enabled"
+                ),
                 _ON,
             ),
             f"{COMMAND} disable anna@example.com",
@@ -300,6 +303,21 @@ COMMANDS = {
         _remedy("acknowledge", "say that somebody is on it", direct=True),
         _remedy("snooze", "be quiet about an incident for a while"),
         _remedy("false_alarm", "close an incident and learn that this is ordinary"),
+        Command(
+            APPROVE,
+            "approve what somebody else asked for",
+            Role.OPERATOR,
+            pressed=acts.approve_pressed,
+            layer=True,
+            question=acts.approve_question,
+        ),
+        Command(
+            DECLINE,
+            "decline what somebody asked for",
+            Role.OPERATOR,
+            pressed=acts.decline_pressed,
+            layer=True,
+        ),
         Command(UNDO, "take an act back", Role.OPERATOR, pressed=acts.undo_pressed, layer=True),
         Command(
             "incidents",

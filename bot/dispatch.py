@@ -66,7 +66,8 @@ class Dispatch:
             argument = next(argument for argument in command.takes if argument.typed == typing)
             if argument.known is None:
                 return ()
-            await self._desk.access.require(actor, command.role, f"use “{name}”")
+            needed = self._desk.access.needed(name, command.role)
+            await self._desk.access.require(actor, needed, f"use “{name}”")
             request = Request(actor, Place(actor.chat, ""), self._server(given.get("on")))
             return await suggest(self._desk, request, argument.known, given.get(typing, ""))
         except (SpoolwardenError, LookupError, StopIteration):
@@ -134,7 +135,8 @@ class Dispatch:
 
     async def _require(self, actor: Actor, command: Command, server: str) -> None:
         try:
-            await self._desk.access.require(actor, command.role, f"use “{command.name}”")
+            needed = self._desk.access.needed(command.name, command.role)
+            await self._desk.access.require(actor, needed, f"use “{command.name}”")
         except Refused as refusal:
             await self._desk.audit.write(
                 Line(

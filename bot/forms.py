@@ -183,6 +183,7 @@ def _disable(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequen
                 ),
                 state.value,
             ),
+            _how_long(proposal.target.lasting, "until somebody enables it", "lifted"),
         ),
         "Disable",
         proposal.intent_id,
@@ -208,17 +209,9 @@ def _block(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence
     options = [Option(show_network(network), str(number)) for number, network in enumerate(named)]
     if rest:
         options.append(Option(f"All the other {len(rest):,} addresses", _REST))
-    lasting = proposal.target.lasting
-    choices = [Option(f"for {span(length)}", key) for key, length in _LASTING.items()]
-    initial = "24h"
-    if lasting is not None:
-        initial = next((key for key, length in _LASTING.items() if length == lasting), "asked")
-        if initial == "asked":
-            choices.insert(0, Option(f"for {span(lasting)}", "asked"))
-    choices.append(Option("until somebody lifts it", _FOREVER))
     fields: tuple[Field, ...] = (
         Tick("networks", "Addresses", tuple(options), tuple(option.value for option in options)),
-        Choose("lasting", "How long", tuple(choices), initial),
+        _how_long(proposal.target.lasting, "until somebody lifts it", "24h"),
     )
     left_out = tuple(Small(say("Left out: ", sentence)) for sentence in proposal.left_out[:5])
     return Form(
@@ -236,6 +229,18 @@ def _block(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence
         "Block",
         proposal.intent_id,
     )
+
+
+def _how_long(asked: timedelta | None, forever: str, usual: str) -> Choose:
+    """Return the choice of how long something lasts; what was typed is among them."""
+    choices = [Option(f"for {span(length)}", key) for key, length in _LASTING.items()]
+    initial = usual
+    if asked is not None:
+        initial = next((key for key, length in _LASTING.items() if length == asked), "asked")
+        if initial == "asked":
+            choices.insert(0, Option(f"for {span(asked)}", "asked"))
+    choices.append(Option(forever, _FOREVER))
+    return Choose("lasting", "How long", tuple(choices), initial)
 
 
 def _unblock(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
@@ -316,7 +321,7 @@ def _amend_delete(target: Target, values: Values) -> Target:
 def _amend_disable(target: Target, values: Values) -> Target:
     refusing = _one(values, "state") == UserState.REFUSING.value
     state = UserState.REFUSING if refusing else UserState.NO_SENDING
-    return target.model_copy(update={"user_state": state})
+    return target.model_copy(update={"user_state": state, "lasting": _lasting(target, values)})
 
 
 def _amend_block(target: Target, values: Values) -> Target:
@@ -327,9 +332,13 @@ def _amend_block(target: Target, values: Values) -> Target:
         chosen += rest
     if not chosen:
         raise BadArgument("No address is ticked, so nothing would be blocked. Tick at least one.")
+    update = {"networks": tuple(chosen), "lasting": _lasting(target, values)}
+    return target.model_copy(update=update)
+
+
+def _lasting(target: Target, values: Values) -> timedelta | None:
     key = _one(values, "lasting")
-    lasting = None if key == _FOREVER else _LASTING.get(key, target.lasting)
-    return target.model_copy(update={"networks": tuple(chosen), "lasting": lasting})
+    return None if key == _FOREVER else _LASTING.get(key, target.lasting)
 
 
 def _amend_snooze(target: Target, values: Values) -> Target:

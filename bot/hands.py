@@ -75,6 +75,10 @@ class Hands(Protocol):
         """Return the channel's incident cards, oldest first."""
         ...
 
+    async def message(self, text: str) -> Shown:
+        """Return the first message of the channel, card or not, that holds ``text``."""
+        ...
+
     async def line(self, card: Shown, text: str, *, after: int = 0) -> Shown:
         """Return the first line past the first ``after`` of a card's thread that holds ``text``."""
         ...
@@ -101,6 +105,10 @@ class Hands(Protocol):
 
     async def press_privately(self, shown: Shown, label: str) -> Shown:
         """Press a button that answers privately; return that."""
+        ...
+
+    async def press_privately_to_yes(self, shown: Shown, label: str) -> Shown:
+        """Press a button, say yes where that is asked, and return what is answered privately."""
         ...
 
     async def press_for_form(self, shown: Shown, label: str) -> Shown:

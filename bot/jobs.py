@@ -10,12 +10,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from services.detection.detector import Detector
 from services.errors import SpoolwardenError
+from services.expiry import Expiry
 from services.mail.build import HostedServer
 from services.upkeep import Upkeep
 from services.watch import Watch
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
+_EXPIRE_SECONDS = 15  # what was asked for, or done for a time, ends no later than this after it
 #: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
 _PATIENCE = 60.0
 
@@ -34,6 +36,7 @@ class Jobs:
         servers: Sequence[HostedServer],
         detector: Detector,
         upkeep: Upkeep,
+        expiry: Expiry,
         watch: Watch,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
@@ -41,6 +44,7 @@ class Jobs:
     ) -> None:
         self._detector = detector
         self._upkeep = upkeep
+        self._expiry = expiry
         self._watch = watch
         self._ready = ready
         self._changed = changed
@@ -57,6 +61,7 @@ class Jobs:
                 id=server.name,
                 next_run_time=datetime.now(UTC),
             )
+        self._scheduler.add_job(self.expire, IntervalTrigger(seconds=_EXPIRE_SECONDS), id="expire")
         self._scheduler.add_job(self.upkeep, IntervalTrigger(seconds=_UPKEEP_SECONDS), id="upkeep")
 
     def start(self) -> None:
@@ -89,6 +94,11 @@ class Jobs:
                 self._changed()
         if told:
             self._changed()
+
+    async def expire(self) -> None:
+        """End what was asked for, or done, for a time that is over."""
+        await _try(self._upkeep.expire)
+        await _try(self._expiry.run)
 
     async def upkeep(self) -> None:
         """Purge what was deleted long ago, and forget what is too old to matter."""

@@ -18,9 +18,17 @@ from bot.commands import CARD_ACTIONS
 from bot.elements import Card
 from services.clock import Clock
 from services.errors import StoreError
-from services.intents import UNDO, Intents
+from services.intents import APPROVE, DECLINE, UNDO, Intents
 from services.mail.port import MailServer, SpoolQuery
-from services.models import LIVE, Announcement, Incident, IncidentState, Intent, Posted
+from services.models import (
+    LIVE,
+    Announcement,
+    Incident,
+    IncidentState,
+    Intent,
+    IntentState,
+    Posted,
+)
 from services.remedies import lacking
 from services.store import Store
 from services.targets import Target
@@ -261,9 +269,16 @@ class Publisher:
             acted = intent
             if intent.undo_of is not None:
                 acted = await session.get(Intent, intent.undo_of) or intent
+        place = self._chat.place
+        if intent.state is IntentState.WAITING:
+            return cards.asked_line(
+                intent,
+                await self._intents.offer_decision(place, APPROVE, intent),
+                await self._intents.offer_decision(place, DECLINE, intent),
+            )
         if acted.action == UNDO:
             return cards.note(intent.summary)
-        undo_id = await self._intents.offer_undo(self._chat.place, intent.id)
+        undo_id = await self._intents.offer_undo(place, intent.id)
         return cards.act_line(intent, acted.action, undo_id)
 
 

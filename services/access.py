@@ -36,6 +36,7 @@ class Access:
             (Role.OPERATOR, settings.operators),
             (Role.VIEWER, settings.viewers),
         )
+        self._remedies = {name: Role[role.upper()] for name, role in settings.remedies.items()}
         self._groups = groups
         self._clock = clock
         self._cache: dict[tuple[str, str], tuple[datetime, frozenset[str]]] = {}
@@ -53,6 +54,10 @@ class Access:
                 ):
                     return role
         return Role.NONE
+
+    def needed(self, name: str, usual: Role) -> Role:
+        """Return the least role for a remedy: the configured one, else the usual."""
+        return self._remedies.get(name, usual)
 
     async def require(self, actor: Actor, needed: Role, what: str) -> None:
         """Raise Refused, saying which rule, unless the person has the role."""

@@ -37,6 +37,8 @@ class Phase(StrEnum):
 
     INTENT = "intent"  # written before the act
     RESULT = "result"  # written after it
+    ASKED = "asked"  # a second person is waited for; nothing was done yet
+    DECIDED = "decided"  # the second person approved or declined
     REFUSED = "refused"
     REPEATED = "repeated"  # the same button again; nothing was done twice
     READ = "read"  # somebody looked into a message

@@ -15,6 +15,7 @@ from services.store import Store
 from services.targets import Target, Undo
 
 UNDO = "undo"
+APPROVE, DECLINE = "approve", "decline"
 #: How long a card's button can be pressed before the card must be drawn anew.
 _OFFER_LASTS = timedelta(days=7)
 
@@ -88,6 +89,26 @@ class Intents:
             undo.expires_at = done.undo_until or now
             session.add(undo)
             return undo.id
+
+    async def offer_decision(self, place: Place, action: str, asked: Intent) -> str:
+        """Return the intent id of a button that approves or declines what somebody asks for."""
+        async with self._store.session() as session:
+            there = await session.exec(
+                select(Intent.id).where(
+                    Intent.decides == asked.id,
+                    Intent.action == action,
+                    Intent.chat == place.chat,
+                    Intent.channel == place.channel,
+                    Intent.state == IntentState.OFFERED,
+                )
+            )
+            if found := there.first():
+                return found
+            button = self.new(place, action, asked.server, Target(), timedelta(0))
+            button.incident_id, button.decides = asked.incident_id, asked.id
+            button.target, button.expires_at = asked.target, asked.expires_at
+            session.add(button)
+            return button.id
 
     async def done_on(self, incident_id: int) -> dict[str, Intent]:
         """Return the acts on an incident that stand, each remedy's newest, by its name."""

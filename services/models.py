@@ -113,7 +113,8 @@ class IntentState(StrEnum):
     """How far an intent has come. It only ever goes forward."""
 
     OFFERED = "offered"  # a button or form exists; nobody has used it
-    CLAIMED = "claimed"  # somebody has; the act is under way
+    WAITING = "waiting"  # somebody has; a second person must approve
+    CLAIMED = "claimed"  # it was used, and approved where it must be; the act is under way
     DONE = "done"
     FAILED = "failed"
     INTERRUPTED = "interrupted"  # the bot stopped in the middle of the act
@@ -148,6 +149,11 @@ class Intent(SQLModel, table=True):
     undo_until: datetime | None = _when(default=None)
     undo_of: str | None = Field(default=None, index=True)
     undone: bool = False
+    asked_by: str | None = None  # Actor.key of who asked a second person
+    asked_name: str | None = None
+    asked_why: str = _text(default="")  # why a second person is needed
+    decides: str | None = Field(default=None, index=True)  # the intent this approves or declines
+    until: datetime | None = _when(default=None)  # when the bot takes it back by itself
 
 
 class Announcement(SQLModel, table=True):

@@ -12,13 +12,14 @@ A button or form holds only the id of an Intent. Using it goes:
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.access import Access
+from services.approval import Approval
 from services.audit import AuditLog, Line, Phase, storable
 from services.clock import Clock
 from services.errors import (
@@ -30,13 +31,13 @@ from services.errors import (
     StoreError,
 )
 from services.incidents import STATE_ACTS, settle, state_without, teach
-from services.intents import UNDO, Intents, overtaken, touch, undo_of
+from services.intents import APPROVE, UNDO, Intents, overtaken, touch, undo_of
 from services.mail.port import MailServer, Network, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place, Role
 from services.remedies import MAX_MESSAGES, REMEDIES, Aim, Remedy, Result, lacking
 from services.rules import Rules, plain
-from services.settings import SafetySettings
+from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
 from services.targets import Target, show_network
 
@@ -85,6 +86,7 @@ class Pipeline:
         rules: Rules,
         clock: Clock,
         safety: SafetySettings,
+        approval: ApprovalSettings,
         changed: Callable[[], None],
     ) -> None:
         """Take ``changed``, which is called when the chats have something new to show."""
@@ -97,6 +99,8 @@ class Pipeline:
         self._clock = clock
         self._safety = safety
         self._kept = timedelta(days=safety.deleted_kept_days)
+        self._approval = Approval(approval)
+        self._approval_minutes = approval.minutes
         self._changed = changed
 
     # -- proposing --------------------------------------------------------------
@@ -203,7 +207,47 @@ class Pipeline:
         )
         if remedy.name == "block" and original is None:
             await self._check_networks(actor, intent, target)
+        why = None if original else self._approval.why(remedy.name, target)
+        if why is not None:
+            return await self._ask(actor, intent, remedy, target, why)
         intent = await self._claim(actor, intent, remedy, target)
+        return await self._act(actor, place, intent, original, remedy, target)
+
+    async def decide(self, actor: Actor, place: Place, intent_id: str, *, approve: bool) -> Outcome:
+        """Approve what somebody else asked for, and do it; or decline it. Once.
+
+        Raises Expired (decided, or too old), Refused (role, rules, the asker itself).
+        """
+        asked = await self.asked_by(await self.look(actor, place, intent_id))
+        remedy, target = REMEDIES[asked.action], Target.model_validate_json(asked.target)
+        await self._authorise(actor, remedy, asked.server, target, asked.incident_id)
+        if not approve:
+            return await self._decline(actor, asked)
+        if self._approval.is_same(actor.key, asked.asked_by or ""):
+            why = "You asked for this, so somebody else must approve it. Nothing was done."
+            await self._refuse(actor, APPROVE, asked.server, target, asked.incident_id, why)
+        if remedy.name == "block":
+            await self._check_networks(actor, asked, target)
+        asked = await self._claim(actor, asked, remedy, target, approved=True)
+        return await self._act(actor, place, asked, None, remedy, target)
+
+    async def asked_by(self, button: Intent) -> Intent:
+        """Return what a button approves or declines. Raises Expired where that is over."""
+        async with self._store.reading() as session:
+            asked = await session.get(Intent, button.decides) if button.decides else None
+        if asked is None or asked.state is not IntentState.WAITING:
+            raise Expired("This was decided already; nothing was done now.")
+        return asked
+
+    async def _act(
+        self,
+        actor: Actor,
+        place: Place,
+        intent: Intent,
+        original: Intent | None,
+        remedy: Remedy,
+        target: Target,
+    ) -> Outcome:
         aim = Aim(
             self.server(intent.server),
             target,
@@ -271,7 +315,10 @@ class Pipeline:
         undoing: bool = False,
     ) -> None:
         try:
-            needed = Role.ADMIN if target.permanent else remedy.role
+            usual = Role.ADMIN if target.permanent else remedy.role
+            needed = self._access.needed(remedy.name, usual)
+            if target.permanent:
+                needed = max(needed, usual)
             await self._access.require(actor, needed, f"use “{remedy.name}”")
             if _may_disable(remedy, target, undoing=undoing):
                 self._rules.check_account(target.account or "")
@@ -316,8 +363,95 @@ class Pipeline:
         )
         raise error or Refused(why)
 
-    async def _claim(self, actor: Actor, intent: Intent, remedy: Remedy, target: Target) -> Intent:
+    async def _ask(
+        self, actor: Actor, intent: Intent, remedy: Remedy, target: Target, why: str
+    ) -> Outcome:
+        """Write down that a second person is asked, once, and have the chats show it."""
         now = self._clock.now()
+        until = now + timedelta(minutes=self._approval_minutes)
+        async with self._store.session() as session:
+            asked = await session.exec(
+                update(Intent)
+                .where(col(Intent.id) == intent.id, col(Intent.state) == IntentState.OFFERED)
+                .values(
+                    state=IntentState.WAITING,
+                    asked_by=actor.key,
+                    asked_name=storable(actor.name),
+                    asked_why=why,
+                    bound_to=None,
+                    expires_at=until,
+                    target=target.model_dump_json(),
+                )
+            )
+            first = asked.rowcount == 1
+            line = Line(
+                Phase.ASKED if first else Phase.REPEATED,
+                intent.action,
+                actor,
+                intent.server,
+                target.subject,
+                intent.incident_id,
+                intent.id,
+                _audited(target) | {"why": why},
+            )
+            await self._audit.append(session, line)
+            if first:
+                session.add(
+                    Announcement(at=now, incident_id=intent.incident_id, intent_id=intent.id)
+                )
+            before = await session.get(Intent, intent.id, populate_existing=True)
+        if not first:
+            raise Expired(_repeated(before))
+        self._changed()
+        return Outcome(
+            intent.id,
+            intent.action,
+            True,
+            f"Asked for a second person: {why}. Nothing was done yet; it stands in the channel "
+            f"until {until:%H:%M} UTC.",
+            None,
+            intent.incident_id,
+        )
+
+    async def _decline(self, actor: Actor, asked: Intent) -> Outcome:
+        now = self._clock.now()
+        summary = f"Declined by {storable(actor.name)}. Nothing was done."
+        async with self._store.session() as session:
+            row = await session.get(Intent, asked.id)
+            if row is None or row.state is not IntentState.WAITING:
+                raise Expired("This was decided already; nothing was done now.")
+            row.state, row.finished_at, row.summary = IntentState.FAILED, now, summary
+            session.add(row)
+            await touch(session, row)
+            await self._audit.append(
+                session,
+                Line(
+                    Phase.DECIDED,
+                    asked.action,
+                    actor,
+                    asked.server,
+                    Target.model_validate_json(asked.target).subject,
+                    asked.incident_id,
+                    asked.id,
+                    {"approved": False, "asked_by": asked.asked_by},
+                ),
+            )
+        self._changed()
+        return Outcome(asked.id, asked.action, True, summary, None, asked.incident_id)
+
+    async def _claim(
+        self,
+        actor: Actor,
+        intent: Intent,
+        remedy: Remedy,
+        target: Target,
+        *,
+        approved: bool = False,
+    ) -> Intent:
+        now = self._clock.now()
+        name = storable(actor.name)
+        if approved:
+            name = f"{intent.asked_name}, approved by {name}"
         line = Line(
             Phase.INTENT,
             intent.action if intent.action != UNDO else f"undo {remedy.name}",
@@ -333,11 +467,15 @@ class Pipeline:
             if repeat is None:
                 claimed = await session.exec(
                     update(Intent)
-                    .where(col(Intent.id) == intent.id, col(Intent.state) == IntentState.OFFERED)
+                    .where(
+                        col(Intent.id) == intent.id,
+                        col(Intent.state)
+                        == (IntentState.WAITING if approved else IntentState.OFFERED),
+                    )
                     .values(
                         state=IntentState.CLAIMED,
                         claimed_by=actor.key,
-                        claimed_name=storable(actor.name),
+                        claimed_name=name,
                         claimed_at=now,
                         target=target.model_dump_json(),
                     )
@@ -345,10 +483,17 @@ class Pipeline:
                 if claimed.rowcount != 1:
                     repeat = await session.get(Intent, intent.id, populate_existing=True)
             if repeat is None:
+                if approved:
+                    said = {"approved": True, "asked_by": intent.asked_by}
+                    decided = replace(line, phase=Phase.DECIDED, detail=said)
+                    await self._audit.append(session, decided)
                 await self._audit.append(session, line)
-                session.add(
-                    Announcement(at=now, incident_id=intent.incident_id, intent_id=intent.id)
-                )
+                if approved:
+                    await touch(session, intent)  # the line that asked goes on to tell of it
+                else:
+                    session.add(
+                        Announcement(at=now, incident_id=intent.incident_id, intent_id=intent.id)
+                    )
                 row = await session.get(Intent, intent.id, populate_existing=True)
             else:
                 await self._audit.append(session, replace(line, phase=Phase.REPEATED))
@@ -402,6 +547,9 @@ class Pipeline:
             if undo is not None:
                 row.undo = undo.model_dump_json()
                 row.undo_until = now + (self._kept if row.action == "delete" else _UNDO_LASTS)
+                row.until = _ends(row, result, now)
+                if row.until is not None:
+                    row.undo_until = max(row.undo_until, row.until + _UNDO_LASTS)
             if original is not None and result.ok:
                 undone = await session.get(Intent, original.id)
                 if undone is not None:
@@ -448,6 +596,14 @@ def _distinct(networks: Sequence[Network]) -> tuple[Network, ...]:
     return tuple(dict.fromkeys(plain(network) for network in networks))
 
 
+def _ends(row: Intent, result: Result, now: datetime) -> datetime | None:
+    """Return when the bot takes an act back by itself; a block ends on the mail server."""
+    lasting = Target.model_validate_json(row.target).lasting
+    if row.action != "disable" or lasting is None or not result.ok:
+        return None
+    return now + lasting
+
+
 def _may_disable(remedy: Remedy, target: Target, *, undoing: bool) -> bool:
     """Tell whether this can leave an account disabled: so can undoing what enabled it."""
     enables = remedy.name == "enable" or target.user_state is UserState.ACTIVE
@@ -456,6 +612,8 @@ def _may_disable(remedy: Remedy, target: Target, *, undoing: bool) -> bool:
 
 def _repeated(before: Intent | None) -> str:
     """Return the sentence for a button that was used, or whose act was done elsewhere."""
+    if before is not None and before.state is IntentState.WAITING:
+        return f"{before.asked_name} asked for this already; it waits for a second person."
     who = f" by {before.claimed_name}" if before and before.claimed_name else ""
     if before is not None and before.state in (IntentState.FAILED, IntentState.INTERRUPTED):
         return (

@@ -223,8 +223,9 @@ async def _disable(aim: Aim) -> Result:
         UserState.ACTIVE: "can send and receive again",
     }[state]
     already = " (it was so already)" if before is state else ""
+    lasting = f", for {span(aim.target.lasting)}" if aim.target.lasting else ""
     return Result(
-        f"{account} {what}{already}.",
+        f"{account} {what}{already}{lasting}.",
         undo=Undo(account=account, user_state=before),
         incident_state=(
             IncidentState.OPEN if state is UserState.ACTIVE else IncidentState.REMEDIED

@@ -193,6 +193,24 @@ class AccessSettings(_Table):
     viewers: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     admins: tuple[str, ...] = ()
+    remedies: dict[str, Literal["viewer", "operator", "admin"]] = Field(
+        default={}, description="the least role for a remedy, where it is to be another"
+    )
+
+
+class ApprovalSettings(_Table):
+    """When a second person must say yes first. The one who asked cannot be that person."""
+
+    remedies: tuple[str, ...] = Field(default=(), description="these always")
+    permanent_above: int = Field(
+        default=1000, ge=0, description="deleting more messages than this for good"
+    )
+    widest_v4: int = Field(default=24, ge=0, le=32, description="blocking wider networks")
+    widest_v6: int = Field(default=64, ge=0, le=128)
+    minutes: float = Field(default=60, gt=0, description="how long it can be approved")
+    same_person: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="user ids of one person in several chats"
+    )
 
 
 class DetectionSettings(_Table):
@@ -233,6 +251,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     detection: DetectionSettings = DetectionSettings()
     safety: SafetySettings = SafetySettings()
+    approval: ApprovalSettings = ApprovalSettings()
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":

@@ -75,6 +75,39 @@ class Upkeep:
             self._changed()
         return len(cut)
 
+    async def expire(self) -> int:
+        """Give up what nobody approved in time; return how many."""
+        now = self._clock.now()
+        async with self._store.session() as session:
+            over = (
+                await session.exec(
+                    select(Intent).where(
+                        Intent.state == IntentState.WAITING, col(Intent.expires_at) <= now
+                    )
+                )
+            ).all()
+            for intent in over:
+                intent.state, intent.finished_at = IntentState.FAILED, now
+                intent.summary = "Nobody approved it in time. Nothing was done."
+                session.add(intent)
+                await touch(session, intent)
+                await self._audit.append(
+                    session,
+                    Line(
+                        Phase.DECIDED,
+                        intent.action,
+                        BOT,
+                        intent.server,
+                        Target.model_validate_json(intent.target).subject,
+                        intent.incident_id,
+                        intent.id,
+                        {"approved": False, "expired": True, "asked_by": intent.asked_by},
+                    ),
+                )
+        if over:
+            self._changed()
+        return len(over)
+
     async def purge(self) -> int:
         """Delete for good what was deleted long enough ago; return how many messages.
 

@@ -79,6 +79,15 @@ class GuildHands:
         """Return the channel's incident cards, oldest first."""
         return _cards(self._client.state())
 
+    async def message(self, text: str) -> Shown:
+        """Return the first message of the channel, card or not, that holds ``text``."""
+
+        def holds(state: GuildState) -> Shown | None:
+            shown = (_shown(m) for m in state.in_channels() if not m.ephemeral)
+            return next((message for message in shown if text in message.text), None)
+
+        return await self.wait(holds)
+
     async def line(self, card: Shown, text: str, *, after: int = 0) -> Shown:
         """Return the first line past the first ``after`` of a card's thread that holds ``text``."""
         return await self.wait(
@@ -122,6 +131,16 @@ class GuildHands:
         """Press a button that answers privately; return that."""
         seen = self._seen()
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
+        return await self._private(seen)
+
+    async def press_privately_to_yes(self, shown: Shown, label: str) -> Shown:
+        """Press a button, say yes where that is asked, and return what is answered privately."""
+        asked = await self.press_privately(shown, label)
+        yes = next((b for b in asked.labels if b != "Cancel"), None)
+        if yes is None:
+            return asked
+        seen = self._seen()
+        _taken(await self._client.press(asked.raw, yes))
         return await self._private(seen)
 
     async def press_for_form(self, shown: Shown, label: str) -> Shown:

@@ -65,6 +65,14 @@ class WorkspaceHands:
         """Return the channel's incident cards, oldest first."""
         return [_shown(message) for message in _cards(self._client.state())]
 
+    async def message(self, text: str) -> Shown:
+        """Return the first message of the channel, card or not, that holds ``text``."""
+        return _shown(
+            await self.wait(
+                lambda state: next((m for m in state.messages if text in plain_text(m)), None)
+            )
+        )
+
     async def line(self, card: Shown, text: str, *, after: int = 0) -> Shown:
         """Return the first line past the first ``after`` of a card's thread that holds ``text``."""
         return _shown(
@@ -103,6 +111,10 @@ class WorkspaceHands:
         seen = self._client.state().ephemerals
         await self.press(shown, label)
         return await self._private(seen)
+
+    async def press_privately_to_yes(self, shown: Shown, label: str) -> Shown:
+        """Press a button, whose own question is answered with yes; return the private answer."""
+        return await self.press_privately(shown, label)
 
     async def press_for_form(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label, that opens a window; return that."""

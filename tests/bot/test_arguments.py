@@ -150,7 +150,7 @@ def test_an_ipv6_address_goes_with_and_without_its_name(address: str, name: str)
         ("search", "hello", "“hello”", "this takes sender:, to:, ip:, subject:"),
         ("search", "sendr:a@b.example", "“sendr:a@b.example”", "sender:"),
         ("incidents", "all", "“all”", "this takes nothing"),
-        ("disable", "recieve:no anna@example.com", "“recieve:no”", "account:, receive:, on:"),
+        ("disable", "recieve:no anna@example.com", "“recieve:no”", "account:, receive:, for:, on:"),
         ("disable", "sender:anna@example.com", "“sender:anna@example.com”", "account:"),
         ("disable", "anna@example.com bob@example.com", "“bob@example.com”", "account:"),
         ("help", "what:ever", "“what:ever”", "command:"),

@@ -169,6 +169,29 @@ async def unblock(play: Play) -> None:
 
 
 @row
+async def approve(play: Play) -> None:
+    form = await play.otto.type_for_form("block 203.0.112.0/20 for:1h")
+    assert "Asked for a second person" in await play.otto.choose(form)
+    asked = await play.otto.message("otto asks for blocking addresses: 203.0.112.0/20")
+    refused = await play.otto.press_privately_to_yes(asked, "Approve…")
+    assert "somebody else must approve" in refused.text
+    assert not await play.stage.server.blocks()
+    await play.ada.press(asked, "Approve…")
+    await play.otto.message("otto, approved by ada: SMTP from 203.0.112.0/20 is refused for 1 h")
+    (entry,) = await play.stage.server.blocks()
+    assert str(entry.network) == "203.0.112.0/20"
+
+
+@row
+async def decline(play: Play) -> None:
+    await play.otto.choose(await play.otto.type_for_form("block 203.0.112.0/20 for:1h"))
+    asked = await play.ada.message("otto asks for blocking addresses: 203.0.112.0/20")
+    await play.ada.press(asked, "Decline")
+    await play.otto.message("Declined by ada. Nothing was done.")
+    assert not await play.stage.server.blocks()
+
+
+@row
 async def acknowledge(play: Play) -> None:
     await play.spam()
     card = await play.otto.alert(ACCOUNT)

@@ -21,7 +21,7 @@ from services.models import Announcement, AuditEntry, Incident, Intent
 from services.people import Actor, Place
 from services.pipeline import Outcome, Pipeline, Proposal
 from services.rules import Rules
-from services.settings import AccessSettings, DetectionSettings, SafetySettings
+from services.settings import AccessSettings, ApprovalSettings, DetectionSettings, SafetySettings
 from services.store import Store
 from services.targets import Target
 from services.traffic import gather
@@ -53,6 +53,7 @@ class Bench:
         self.mail = mail
         self.clock: ManualClock = mail.clock
         self.safety = safety
+        self.approval = ApprovalSettings(permanent_above=2, minutes=30)
         self.changes = 0
         self.audit = AuditLog(store, self.clock)
         self.access = Access(ACCESS, {}, self.clock)
@@ -74,6 +75,7 @@ class Bench:
             rules=Rules(self.safety),
             clock=self.clock,
             safety=self.safety,
+            approval=self.approval,
             changed=self._changed,
         )
 

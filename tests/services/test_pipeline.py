@@ -693,6 +693,7 @@ async def test_a_server_that_is_gone_does_not_keep_the_others_from_being_purged(
             rules=Rules(bench.safety),
             clock=bench.clock,
             safety=bench.safety,
+            approval=bench.approval,
             changed=lambda: None,
         )
         proposal = await pipeline.propose(

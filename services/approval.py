@@ -1,0 +1,40 @@
+"""When a second person must approve, and who may not be that person."""
+
+from services.settings import ApprovalSettings
+from services.targets import Target, show_network
+from services.words import count
+
+
+class Approval:
+    """The rules, from the settings."""
+
+    def __init__(self, settings: ApprovalSettings) -> None:
+        self._settings = settings
+        self._persons = [frozenset(ids) for ids in settings.same_person]
+
+    def why(self, remedy: str, target: Target) -> str | None:
+        """Return why a second person is needed for this, None where one is enough."""
+        rules = self._settings
+        if remedy in rules.remedies:
+            return f"“{remedy.replace('_', ' ')}” always takes two (setting approval.remedies)"
+        if target.permanent and len(target.queue_ids) > rules.permanent_above:
+            return (
+                f"deleting more than {count(rules.permanent_above, 'message')} for good takes two "
+                "(setting approval.permanent_above)"
+            )
+        widest = {4: rules.widest_v4, 6: rules.widest_v6}
+        wide = [n for n in target.networks if n.prefixlen < widest[n.version]]
+        if remedy == "block" and wide:
+            version = wide[0].version
+            return (
+                f"{show_network(wide[0])} is wider than /{widest[version]}, which takes two "
+                f"(setting approval.widest_v{version})"
+            )
+        return None
+
+    def is_same(self, one: str, other: str) -> bool:
+        """Tell whether two Actor.keys are one person's, as far as the settings say."""
+        if one == other:
+            return True
+        ids = {key.partition(":")[2] for key in (one, other)}
+        return any(ids <= person for person in self._persons)
