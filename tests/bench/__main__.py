@@ -100,9 +100,11 @@ def _queue(folder: Path, messages: int) -> list[str]:
     try:
         subprocess.run(_ours("fill", root, messages), check=True, stdout=subprocess.DEVNULL)
         alone, jq, top = "`postqueue -j` alone", "`postqueue -j \\| jq`", "top senders"
+        first = "the first time, nothing known yet"
         read = Program("reading its log", _ours("ours", "read", root), ours=True, once=True)
+        runs = best([Program(first, _ours("ours", "first", root), ours=True)], _say)
         best([read], _say)
-        runs = best(
+        runs |= best(
             [
                 Program(alone, ["/bin/sh", "-c", to_nothing]),
                 Program(jq, ["/bin/sh", "-c", grouped]),
@@ -113,13 +115,15 @@ def _queue(folder: Path, messages: int) -> list[str]:
     finally:
         stop = ["postfix", "-c", str(root / "config"), "stop"]
         subprocess.run(stop, check=False, capture_output=True)
-    first = runs[top].told["top"]
+    if runs[first].told["top"] != runs[top].told["top"]:
+        sys.exit("The top senders differ by whether the log was read or the queue files.")
     title = f"Queue of a private Postfix, {messages:,} messages sent over SMTP with logins"
-    _say(f"  top senders: {', '.join(f'{sender} {number}' for sender, number in first[:3])}")
+    most = ", ".join(f"{sender} {number}" for sender, number in runs[top].told["top"][:3])
+    _say(f"  top senders: {most}")
     return [
         f"| **{title}** | | | |",
         _row(alone, runs[alone], ""),
-        *(_row(name, runs[name], _slower(runs[alone], runs[name])) for name in (jq, top)),
+        *(_row(name, runs[name], _slower(runs[alone], runs[name])) for name in (jq, top, first)),
     ]
 
 

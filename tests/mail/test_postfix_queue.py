@@ -1,15 +1,17 @@
 """What Postfix's programs print, read as hostile bytes, and queue ids."""
 
 import json
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from services.mail.postfix.contents import parse_envelopes
 from services.mail.postfix.ids import arrival, is_id
-from services.mail.postfix.queue import parse
+from services.mail.postfix.queue import decode, decode_leniently, parse
 
 ENTRY = {
     "queue_name": "deferred",
@@ -102,6 +104,40 @@ def test_a_line_that_is_none_is_left_out(broken: bytes) -> None:
 def test_no_bytes_break_the_reading_of_a_line(junk: bytes) -> None:
     assert parse(junk) is None
     parse(line(sender="SENDER").replace(b"SENDER", junk))
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> bytes:
+    """Draw a line of JSON with some bytes put in place of others, or no JSON at all."""
+    dumped = json.dumps(draw(_VALUES), ensure_ascii=draw(st.booleans()))
+    whole = draw(st.sampled_from([line(), dumped.encode("utf-8", "surrogatepass")]))
+    at = draw(st.integers(0, len(whole)))
+    return whole[:at] + draw(st.binary(max_size=6)) + whole[at + draw(st.integers(0, 6)) :]
+
+
+def outcome(way: Callable[[bytes], object], data: bytes) -> object:
+    try:
+        return repr(way(data))  # a NaN is not even equal to itself
+    except (ValueError, RecursionError):
+        return None
+
+
+@given(lines() | st.binary(max_size=200))
+@example(line(sender="SENDER").replace(b"SENDER", b"a\xff\xfe@b.test"))
+@example(b'{"sender": "\\ud800", "tab": "\t", "size": 1.5e3, "sender": ""}')
+@example(b"\xef\xbb\xbf{}")
+@example(b"\xc2\xa0{}\x0b")
+@example(b"[NaN, -Infinity, 1e999, -0]")
+@example(b"[" * 100_000)
+def test_the_fast_way_to_decode_a_line_and_the_slow_one_agree(data: bytes) -> None:
+    assume(not re.search(rb"[0-9]{19}", data))  # an integer of more than 64 bits
+    assert outcome(decode, data) == outcome(decode_leniently, data)
 
 
 @pytest.mark.parametrize("text", ["", "ALL", "-", "a b", "4jYy\n123", "4jYyPg1F5fzJ9Nt\n", "é" * 8])

@@ -17,9 +17,6 @@ from services.errors import ServerDown
 CHUNK = 256 * 1024
 MAX_ERRORS = 1024 * 1024
 _GRACE_SECONDS = 2.0
-# postqueue writes a few messages at a time, and to be woken for each costs more than to
-# read it. A pipe holds what comes in meanwhile.
-GATHER_SECONDS = 0.002
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
@@ -220,18 +217,6 @@ class _LocalRunning:
             if not chunk:
                 return
             yield chunk
-            await self._gather()
-
-    async def _gather(self) -> None:
-        transport = self._process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
-        # Whether it is reading, a transport tells in newer Pythons only: Debian 12 has 3.11.2.
-        if transport.is_closing() or self._process.stdout._paused:  # type: ignore[union-attr]
-            return  # it ended, or there is plenty to read already
-        transport.pause_reading()
-        try:
-            await asyncio.sleep(GATHER_SECONDS)
-        finally:
-            transport.resume_reading()
 
     async def finished(self) -> Finished:
         try:

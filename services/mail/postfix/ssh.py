@@ -23,7 +23,6 @@ from services.errors import ServerDown
 from services.mail.postfix.commands import (
     CHUNK,
     ENVIRONMENT,
-    GATHER_SECONDS,
     MAX_ERRORS,
     CutShort,
     Finished,
@@ -33,6 +32,8 @@ from services.mail.postfix.commands import (
 from services.mail.postfix.target import Target
 
 _CONNECT_SECONDS = 15.0
+# sshd sends a few messages at a time: more of them are there in a moment.
+_GATHER_SECONDS = 0.002
 _KEEPALIVE_SECONDS = 15
 _KEEPALIVE_TRIES = 3
 _MOST_SECONDS_BETWEEN = 60.0
@@ -326,8 +327,7 @@ class _SshRunning:
             if not chunk:
                 return
             yield chunk
-            # sshd sends a few messages at a time: more of them are there in a moment.
-            await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(_GATHER_SECONDS)
 
     async def finished(self) -> Finished:
         try:

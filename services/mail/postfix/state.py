@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.errors import ServerDown
 
@@ -32,8 +32,7 @@ CREATE TABLE IF NOT EXISTS note (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """Who sent a message. ``at`` is a second; ``subject`` None means not known yet."""
 
     queue_id: str
@@ -92,7 +91,7 @@ class State:
         )
         with self._reading() as connection:
             rows = connection.execute(statement, (json.dumps(queue_ids),)).fetchall()
-        return {row[0]: Seen(*row) for row in rows}
+        return {row[0]: Seen._make(row) for row in rows}
 
     def forget(self, now: int) -> None:
         """Drop what is too old to be in the queue still."""
