@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from bot import chats
 from bot.finding import Finding
+from bot.publisher import given_up
 from services.audit import AuditLog
 from services.clock import SystemClock
 from services.errors import SpoolwardenError
@@ -17,7 +18,8 @@ from services.store import Store
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
     """Look at everything that the settings name, one finding after the other."""
-    yield await _database(settings)
+    async for finding in _database(settings):
+        yield finding
     clock = SystemClock()
     for server_settings in settings.mail_server:
         try:
@@ -32,17 +34,26 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     yield _people(settings)
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
     try:
         store = Store(settings.database)
         await store.open()
         try:
             verdict = await AuditLog(store, SystemClock()).verify()
+            dead = await given_up(store)
         finally:
             await store.close()
     except SpoolwardenError as error:
-        return Finding(False, "database", error.sentence)
-    return Finding(verdict.broken_at is None, "database", verdict.sentence)
+        yield Finding(False, "database", error.sentence)
+        return
+    yield Finding(verdict.broken_at is None, "database", verdict.sentence)
+    for letter in dead:
+        yield Finding(
+            False,
+            "never shown",
+            f"{letter.kind} {letter.ref} in {letter.chat}: {letter.error} It is in the log all "
+            "the same: spoolwarden audit show.",
+        )
 
 
 async def _mail_server(server: HostedServer) -> AsyncIterator[Finding]:

@@ -8,7 +8,7 @@ leaves one message an incident.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sqlmodel import col, select
 
@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 _BATCH = 200
 _AFTER_FAILURE = 5.0  # seconds
 INCIDENT, LINE = "incident", "announcement"
+# Why something is not shown, where nobody misses it.
+NOTHING, GONE = "there is nothing to show", "somebody deleted it"
 
 
 class Publisher:
@@ -169,7 +171,7 @@ class Publisher:
         card = await draw(ref)
         try:
             if card is None:
-                posted.error = "there is nothing to show"
+                posted.error = NOTHING
             elif posted.message_id is not None:
                 await self._chat.update(posted.message_id, card)
             else:
@@ -190,13 +192,13 @@ class Publisher:
                 posted.tried_at = None  # it surely did not arrive
                 await self._save(posted)
             raise
-        except ChatGone as error:
+        except ChatGone:
             # An alert that was deleted comes back while it matters; a line does not.
             if kind == INCIDENT and await self._is_live(ref):
                 posted.message_id, posted.channel = None, self._chat.place.channel
                 await self._save(posted)
                 return
-            posted.error = error.sentence
+            posted.error = GONE
         except ChatRefused as error:
             _log.error("%s cannot be shown: %s", name, error.sentence)
             posted.error = error.sentence
@@ -280,6 +282,13 @@ class Publisher:
             return cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return cards.act_line(intent, acted.action, undo_id)
+
+
+async def given_up(store: Store, limit: int = 20) -> Sequence[Posted]:
+    """Return what a chat would never take, newest first: nobody was told of it there."""
+    async with store.reading() as session:
+        query = select(Posted).where(col(Posted.error).not_in((NOTHING, GONE)))
+        return (await session.exec(query.order_by(col(Posted.id).desc()).limit(limit))).all()
 
 
 def _aim(action: str, sender: str, server: MailServer | None) -> Target:

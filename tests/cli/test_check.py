@@ -1,7 +1,9 @@
 """spoolwarden check against a running workspace: what is well, and what to do where it isn't."""
 
+from bot.publisher import GONE, LINE, NOTHING
 from bot.workspace import ChannelSpec, Member, Workspace
 from bot.workspace.values import BOT_SCOPES
+from services.models import Posted
 from tests.end_to_end.playing import Play, command, config_file
 
 
@@ -49,6 +51,22 @@ async def test_a_missing_scope_and_a_channel_without_the_bot_are_named(play: Pla
         told = found["FIX  Slack scopes"]
         assert "missing: groups:history (the same in a private channel)" in told
         assert "reinstall the app" in told
+
+
+async def test_what_a_chat_would_never_take_is_listed_and_what_was_deleted_there_is_not(
+    play: Play,
+) -> None:
+    rows = [("It is too long.", 7), (GONE, 8), (NOTHING, 9), (None, 10)]
+    async with play.app.store.session() as session:
+        for error, ref in rows:
+            session.add(Posted(chat="slack", kind=LINE, ref=ref, channel="C1", error=error))
+    await play.app.stop()
+    code, found = await _findings(play)
+    assert code == 1
+    assert [told for name, told in found.items() if "never shown" in name] == [
+        "FIX  never shown: announcement 7 in slack: It is too long. It is in the log all the "
+        "same: spoolwarden audit show."
+    ]
 
 
 def _reach(workspace: Workspace) -> dict[str, str]:
