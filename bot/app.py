@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -12,7 +13,8 @@ from bot.dispatch import Dispatch
 from bot.jobs import Jobs
 from bot.publisher import Publisher
 from services.access import Access
-from services.audit import AuditLog
+from services.audit import AuditLog, keyring
+from services.audit.keeper import AuditKeeper
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
 from services.errors import ServerDown, SpoolwardenError
@@ -52,7 +54,7 @@ class App:
             else tuple(build(server, self.clock) for server in settings.mail_server)
         )
         self.store = Store(settings.database)
-        self.audit = AuditLog(self.store, self.clock)
+        self.audit = AuditLog(self.store, self.clock, keyring(settings.audit, os.environ))
         chats = Chats(settings)
         groups = {m.chat.place.chat: m.groups for m in chats.made if m.groups is not None}
         self.intents = Intents(self.store, self.clock)
@@ -81,6 +83,7 @@ class App:
             upkeep=self.upkeep,
             expiry=Expiry(self.store, self.intents, self.pipeline, self.clock),
             watch=Watch(self.store, self.audit, self.clock),
+            keeper=AuditKeeper(self.store, self.audit, self.clock, settings.audit, self._changed),
             ready=self._ready,
             poll_seconds=settings.detection.poll_seconds,
             changed=self._changed,
@@ -114,6 +117,7 @@ class App:
     async def start(self) -> None:
         """Open the database and the servers, mend what a crash left, then watch and answer."""
         await self.store.open()
+        await self.audit.use_key()
         for server in self.servers:
             await self._open(server)
         if cut := await self.upkeep.recover():

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from bot import chats
 from bot.finding import Finding
 from bot.publisher import given_up
-from services.audit import AuditLog
+from services.audit import AuditLog, keyring
 from services.clock import SystemClock
 from services.errors import SpoolwardenError
 from services.mail.build import HostedServer, build
@@ -39,7 +39,8 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         store = Store(settings.database)
         await store.open()
         try:
-            verdict = await AuditLog(store, SystemClock()).verify()
+            keys = keyring(settings.audit, os.environ)
+            verdict = await AuditLog(store, SystemClock(), keys).verify()
             dead = await given_up(store)
         finally:
             await store.close()

@@ -6,10 +6,12 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import webbrowser
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -22,7 +24,7 @@ from services.errors import ConfigError, SpoolwardenError
 
 # The commands import what they need when they run: help should not wait for a chat library.
 if TYPE_CHECKING:
-    from services.audit import AuditLog
+    from services.audit import AuditLog, Keyring
     from services.settings import Settings
 
 _T = TypeVar("_T")
@@ -226,12 +228,37 @@ def drill(
 
 
 @audit.command()
-def verify(config: _ConfigFile = None) -> None:
-    """Prove the log whole, or name its first bad entry."""
-    verdict = asyncio.run(_read_log(config, lambda log: log.verify()))
+def verify(
+    config: _ConfigFile = None,
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(help="NUMBER:HASH, or the pasted line from the channel: still held? Repeat."),
+    ] = None,
+    archive: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file of archived entries, checked together with the log. Repeat."),
+    ] = None,
+    key_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="A key that entries are sealed with, beside the configured. Repeat."),
+    ] = None,
+) -> None:
+    """Prove the log whole, or name its first bad entry.
+
+    The exit status is 0 if it is proved, 1 if it is not, and 3 if it is whole as far as
+    could be checked.
+    """
+    from services.audit import Anchor, keyring
+    from services.audit.keys import key_in
+
+    anchors = [noted for text in anchor or () for noted in Anchor.in_text(text)]
+    keys = keyring(_settings(config).audit, os.environ).adding(map(key_in, key_file or ()))
+    verdict = asyncio.run(_read_log(config, lambda log: log.verify(anchors, archive or ()), keys))
     typer.echo(verdict.sentence)
     if verdict.broken_at is not None:
         raise typer.Exit(1)
+    if verdict.unchecked:
+        raise typer.Exit(3)
 
 
 @audit.command()
@@ -254,31 +281,45 @@ def show(
 @audit.command()
 def export(
     config: _ConfigFile = None,
-    format: Annotated[Literal["jsonl", "csv"], typer.Option(help="jsonl or csv")] = "jsonl",
+    format: Annotated[
+        Literal["jsonl", "csv", "syslog"], typer.Option(help="jsonl, csv, or syslog (RFC 5424)")
+    ] = "jsonl",
 ) -> None:
     """Write every entry to standard output, hashes included."""
-    from services.audit import AuditLog, as_csv, as_jsonl
+    from services.audit import AuditLog, Record, as_csv, as_jsonl, as_syslog
+
+    formats: dict[str, Callable[[Record], str]] = {
+        "jsonl": as_jsonl,
+        "csv": as_csv,
+        "syslog": partial(as_syslog, hostname=socket.gethostname()),
+    }
+    write_line = formats[format]
 
     async def write(log: AuditLog) -> None:
         first = True
-        async for entry in log.entries():
-            if format == "csv" and first:
-                typer.echo(as_csv(entry, header=True))
-            typer.echo(as_csv(entry) if format == "csv" else as_jsonl(entry))
-            first = False
+        async for page in log.pages():
+            for entry in page:
+                if format == "csv" and first:
+                    typer.echo(as_csv(entry, header=True))
+                typer.echo(write_line(entry))
+                first = False
 
     asyncio.run(_read_log(config, write))
 
 
-async def _read_log(config: Path | None, read: "Callable[[AuditLog], Awaitable[_T]]") -> _T:
-    from services.audit import AuditLog
+async def _read_log(
+    config: Path | None,
+    read: "Callable[[AuditLog], Awaitable[_T]]",
+    keys: "Keyring | None" = None,
+) -> _T:
+    from services.audit import NO_KEYS, AuditLog
     from services.clock import SystemClock
     from services.store import Store
 
     store = Store(_settings(config).database)
     await store.open()
     try:
-        return await read(AuditLog(store, SystemClock()))
+        return await read(AuditLog(store, SystemClock(), keys or NO_KEYS))
     finally:
         await store.close()
 

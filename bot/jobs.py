@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from services.audit.keeper import AuditKeeper
 from services.detection.detector import Detector
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
@@ -38,6 +39,7 @@ class Jobs:
         upkeep: Upkeep,
         expiry: Expiry,
         watch: Watch,
+        keeper: AuditKeeper,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
@@ -46,6 +48,7 @@ class Jobs:
         self._upkeep = upkeep
         self._expiry = expiry
         self._watch = watch
+        self._keeper = keeper
         self._ready = ready
         self._changed = changed
         self._scheduler = AsyncIOScheduler(
@@ -101,9 +104,11 @@ class Jobs:
         await _try(self._expiry.run)
 
     async def upkeep(self) -> None:
-        """Purge what was deleted long ago, and forget what is too old to matter."""
+        """Purge what was deleted long ago, forget what is too old, and keep the audit log."""
         await _try(self._upkeep.purge)
         await _try(self._detector.prune)
+        await _try(self._keeper.anchor)
+        await _try(self._keeper.archive)
 
 
 async def _try(work: Callable[[], Awaitable[object]]) -> bool:

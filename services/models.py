@@ -191,11 +191,11 @@ class Posted(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """One line of the audit log. Never changed, never removed; see audit.py."""
+    """One line of the audit log. Never changed; removed only into an archive; see audit/."""
 
     seq: int | None = Field(default=None, primary_key=True)
     at: datetime = _when()
-    phase: str  # intent, result, refused, repeated, read, note
+    phase: str  # services.audit.Phase
     action: str
     actor: str
     actor_name: str
@@ -206,6 +206,8 @@ class AuditEntry(SQLModel, table=True):
     detail: str = _text()  # JSON
     prev_hash: str
     hash: str
+    key_id: str | None = None  # the key that the entry is sealed with
+    mac: str | None = None  # the seal
 
 
 class PollCursor(SQLModel, table=True):

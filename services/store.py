@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DDL, event
+from sqlalchemy import DDL, Connection, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -20,15 +20,20 @@ from services.sqlite import InUse, PromptConnection
 BUSY_SECONDS = 10.0
 
 # The log refuses to be rewritten even by our own code.
-for _verb in ("UPDATE", "DELETE"):
+_NO = {
+    verb: f"CREATE TRIGGER auditentry_no_{verb.lower()} BEFORE {verb} ON auditentry "
+    "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+    for verb in ("UPDATE", "DELETE")
+}
+for _trigger in _NO.values():
     event.listen(
         models.AuditEntry.__table__,  # type: ignore[attr-defined]
         "after_create",
-        DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER auditentry_no_{_verb.lower()} BEFORE {_verb} ON auditentry "
-            "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-        ).execute_if(dialect="sqlite"),
+        DDL(_trigger).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
     )
+
+# Columns that databases of older releases lack; each may be empty.
+_ADDED = {"auditentry": {"key_id": "VARCHAR", "mac": "VARCHAR"}}
 
 
 class Store:
@@ -64,7 +69,10 @@ class Store:
             event.listen(self._engine.sync_engine, "begin", _begin_immediate)
 
     async def open(self) -> None:
-        """Make what tables are missing. Raises StoreError if the database cannot be used."""
+        """Make what tables and columns are missing.
+
+        Raises StoreError if the database cannot be used.
+        """
         if self._sqlite and self.url.database:
             folder = Path(self.url.database).parent
             try:
@@ -80,6 +88,7 @@ class Store:
         with _as_sentences():
             async with self._engine.begin() as connection:
                 await connection.run_sync(SQLModel.metadata.create_all)
+                await connection.run_sync(_add_columns)
 
     async def close(self) -> None:
         """Close every connection, once the transactions under way have ended."""
@@ -119,6 +128,30 @@ def _must_be_writable(file: Path) -> None:
             f"The bot's database {file} could not be opened ({error.strerror}). Nothing was "
             "written; see that the bot's user may write it and its folder."
         ) from error
+
+
+@asynccontextmanager
+async def removing_from_log(session: AsyncSession) -> AsyncIterator[None]:
+    """Let audit entries be removed within the block, in this transaction only."""
+    connection = await session.connection()
+    sqlite = connection.dialect.name == "sqlite"
+    if sqlite:
+        await connection.exec_driver_sql("DROP TRIGGER auditentry_no_delete")
+    yield
+    # When the block raises, the transaction is undone, and with it this.
+    if sqlite:
+        await connection.exec_driver_sql(_NO["DELETE"])
+
+
+def _add_columns(connection: Connection) -> None:
+    # Another instance may be starting at the same moment. SQLite lets one at a time in.
+    unless = "" if connection.dialect.name == "sqlite" else "IF NOT EXISTS "
+    for table, columns in _ADDED.items():
+        there = {column["name"] for column in inspect(connection).get_columns(table)}
+        for name in columns.keys() - there:
+            connection.exec_driver_sql(
+                f"ALTER TABLE {table} ADD COLUMN {unless}{name} {columns[name]}"
+            )
 
 
 class _as_sentences:

@@ -49,6 +49,7 @@ _COLUMNS = (
     "intent_id",
     "subject",
     "detail",
+    "key_id",
 )
 
 

@@ -1,0 +1,188 @@
+"""Writes the log, reads it, and walks the whole chain."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, true
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.audit.archive import first_number, read
+from services.audit.chain import Anchor, Chain, Verdict, Wrong
+from services.audit.entries import Line, Record, following, key_change
+from services.audit.keys import NO_KEYS, Keyring
+from services.clock import Clock
+from services.errors import StoreError
+from services.models import Announcement, AuditEntry
+from services.store import Store
+
+_PAGE = 1000
+_COLUMNS = tuple(getattr(AuditEntry, name) for name in Record._fields)
+
+
+class AuditLog:
+    """Writes and reads the log."""
+
+    def __init__(self, store: Store, clock: Clock, keys: Keyring = NO_KEYS) -> None:
+        self._store = store
+        self._clock = clock
+        self._keys = keys
+
+    # -- writing ----------------------------------------------------------------
+
+    async def append(self, session: AsyncSession, line: Line) -> AuditEntry:
+        """Write one line in the caller's transaction, so both happen or neither."""
+        last = await head(session)
+        entries = following(last, line, self._clock.now(), self._keys)
+        await self._add(session, last, entries)
+        return entries[-1]
+
+    async def write(self, line: Line) -> None:
+        """Write one line in a transaction of its own."""
+        async with self._store.session() as session:
+            await self.append(session, line)
+
+    async def use_key(self) -> bool:
+        """Write down that another key seals the log, if so; return whether it was written."""
+        async with self._store.session() as session:
+            last = await head(session)
+            changed = () if last is None else key_change(last, self._clock.now(), self._keys)
+            await self._add(session, last, changed)
+        return bool(changed)
+
+    async def _add(
+        self, session: AsyncSession, last: AuditEntry | None, entries: Sequence[AuditEntry]
+    ) -> None:
+        session.add_all(entries)
+        if last is not None and last.key_id != self._keys.current_id:
+            # People see it, since it is also what somebody would do who made the log anew.
+            text = _key_changed(last.key_id, self._keys, entries[0].seq or 0)
+            session.add(Announcement(at=self._clock.now(), text=text))
+        await session.flush()
+
+    # -- proving ----------------------------------------------------------------
+
+    async def verify(
+        self, anchors: Iterable[Anchor] = (), archives: Iterable[Path] = ()
+    ) -> Verdict:
+        """Walk the whole chain, with the ``archives`` of older entries before it if given."""
+        chain = Chain(self._keys, anchors)
+        for file in sorted(archives, key=first_number):
+            chain.next_source()
+            for record in read(file):
+                if record is None:
+                    why = f"unreadable in the file {file.name}, or the file is cut off there"
+                    chain.stop(Wrong.UNREADABLE, why)
+                if record is None or not chain.feed(record):
+                    break
+        chain.next_source()
+        await self._walk(chain)
+        return chain.verdict()
+
+    async def _walk(self, chain: Chain) -> None:
+        """Feed the table, in one statement: what is archived meanwhile is still seen."""
+        last = None
+        try:
+            async for record in self._records():
+                if not chain.feed(record):
+                    return
+                last = record.seq
+        except (TypeError, ValueError, StoreError) as error:
+            _only_unreadable(error)
+        else:
+            return
+        # A page with an entry that cannot be read says nothing of the others in it.
+        try:
+            async for entry in self._one_by_one(last):
+                if not chain.feed(entry):
+                    return
+        except (TypeError, ValueError, StoreError) as error:
+            _only_unreadable(error)
+            chain.stop(Wrong.UNREADABLE, "it cannot be read")
+
+    async def _one_by_one(self, after: int | None) -> AsyncIterator[Record]:
+        while True:
+            async with self._store.reading() as session:
+                row = (await (await session.connection()).execute(_after(after).limit(1))).first()
+            if row is None:
+                return
+            record = Record._make(row)
+            yield record
+            after = record.seq
+
+    async def _records(self) -> AsyncIterator[Record]:
+        async for page in self.pages():
+            for record in page:
+                yield record
+
+    # -- reading ----------------------------------------------------------------
+
+    async def pages(self, last: int | None = None) -> AsyncIterator[list[Record]]:
+        """Yield every entry up to number ``last``, oldest first, as they stand now."""
+        # No lower bound: an entry slipped in before the first must be seen.
+        query = _after(None)
+        if last is not None:
+            query = query.where(col(AuditEntry.seq) <= last)
+        async with self._store.reading() as session:
+            rows = await (await session.connection()).stream(query)
+            async for page in rows.partitions(_PAGE):
+                yield list(map(Record._make, page))
+
+    async def entries(self, *, page: int = _PAGE) -> AsyncIterator[AuditEntry]:
+        """Yield every entry, oldest first; ``page`` of them are read at a time."""
+        query = select(AuditEntry).order_by(col(AuditEntry.seq)).limit(page)
+        rows: Sequence[AuditEntry] = ()
+        while True:
+            async with self._store.reading() as session:
+                after = col(AuditEntry.seq) > rows[-1].seq if rows else true()
+                rows = (await session.exec(query.where(after))).all()
+            for row in rows:
+                yield row
+            if len(rows) < page:
+                return
+
+    async def newest(
+        self, limit: int, *, incident_id: int | None = None, offset: int = 0
+    ) -> list[AuditEntry]:
+        """Return the newest entries, newest first."""
+        query = select(AuditEntry).order_by(col(AuditEntry.seq).desc()).offset(offset).limit(limit)
+        if incident_id is not None:
+            query = query.where(AuditEntry.incident_id == incident_id)
+        async with self._store.reading() as session:
+            return list((await session.exec(query)).all())
+
+
+async def head(session: AsyncSession) -> AuditEntry | None:
+    """Return the newest entry."""
+    query = select(AuditEntry).order_by(col(AuditEntry.seq).desc()).limit(1)
+    return (await session.exec(query)).first()
+
+
+def _after(seq: int | None) -> Select[*tuple[Any, ...]]:
+    query: Select[*tuple[Any, ...]] = Select(*_COLUMNS).order_by(col(AuditEntry.seq))
+    return query if seq is None else query.where(col(AuditEntry.seq) > seq)
+
+
+def _only_unreadable(error: Exception) -> None:
+    """Raise ``error`` again unless it comes from the values in the table."""
+    if isinstance(error, StoreError):
+        cause = error.__cause__
+        if not (isinstance(cause, OperationalError) and "decode" in str(cause.orig)):
+            raise error
+
+
+def _key_changed(before: str | None, keys: Keyring, seq: int) -> str:
+    now = keys.current_id
+    text = f"🔑 The audit log is sealed with key {now} from entry {seq} on"
+    if now is None:
+        text = f"⚠️ The audit log is no longer sealed with a key from entry {seq} on"
+    if before is None:
+        return f"{text}; before, it was not sealed."
+    if keys.get(before) is None:
+        return (
+            f"{text}; before, it was sealed with key {before}, which is not in old_key_files, "
+            "so the change itself is not proved. Was it you?"
+        )
+    return f"{text}; before, it was sealed with key {before}."
