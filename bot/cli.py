@@ -236,7 +236,10 @@ def verify(
     ] = None,
     archive: Annotated[
         list[Path] | None,
-        typer.Option(help="A file of archived entries, checked together with the log. Repeat."),
+        typer.Option(help="A file of archived entries, checked together with the log."),
+    ] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="More such files.", metavar="[FILE]...")
     ] = None,
     key_file: Annotated[
         list[Path] | None,
@@ -253,7 +256,8 @@ def verify(
 
     anchors = [noted for text in anchor or () for noted in Anchor.in_text(text)]
     keys = keyring(_settings(config).audit, os.environ).adding(map(key_in, key_file or ()))
-    verdict = asyncio.run(_read_log(config, lambda log: log.verify(anchors, archive or ()), keys))
+    archives = [*(archive or ()), *(files or ())]
+    verdict = asyncio.run(_read_log(config, lambda log: log.verify(anchors, archives), keys))
     typer.echo(verdict.sentence)
     if verdict.broken_at is not None:
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import secrets
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -27,7 +28,8 @@ class ArchiveWriter:
         self.file = folder / f"{_prefix(first)}{last:012}.jsonl.gz"
         self._left = [f for f in folder.glob(f"{_prefix(first)}*") if f != self.file]
         folder.mkdir(parents=True, exist_ok=True)
-        self._part = self.file.with_name(f".{self.file.name}.{os.getpid()}")
+        # Another instance may be doing the same at this moment.
+        self._part = self.file.with_name(f".{self.file.name}.{secrets.token_hex(4)}")
         self._raw = open(self._part, "wb", opener=_private)  # noqa: SIM115 - __exit__ closes it
         self._packed = gzip.GzipFile("", "wb", 6, self._raw, mtime=0)
 
@@ -40,9 +42,11 @@ class ArchiveWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._packed.close()
-        self._raw.close()
-        self._part.unlink(missing_ok=True)
+        try:
+            self._packed.close()
+        finally:
+            self._raw.close()
+            self._part.unlink(missing_ok=True)
 
     def add(self, records: Iterable[Record]) -> None:
         """Write these next."""
@@ -60,7 +64,13 @@ class ArchiveWriter:
             os.fsync(folder)
         finally:
             os.close(folder)
-        # Those begin at the same entry: left by a stop before the entries were removed.
+
+    def clean(self) -> None:
+        """Remove files that begin at the same entry: a stop left them, its entries still there.
+
+        Only once this one's entries are out of the log: until then another instance's file
+        may be the one that counts.
+        """
         for file in self._left:
             file.unlink(missing_ok=True)
 

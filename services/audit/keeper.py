@@ -126,6 +126,9 @@ class AuditKeeper:
                 async for page in self._audit.pages(last):
                     archive.add(page)
                     number, hash = number + len(page), page[-1].hash
+                if number != last - first + 1:
+                    # Another instance has moved them meanwhile; its file must not be touched.
+                    raise StoreError("The audit log was not archived: it changed meanwhile.")
                 archive.finish()
         except OSError as error:
             raise StoreError(
@@ -145,10 +148,9 @@ class AuditKeeper:
             )
             async with removing_from_log(session):
                 removed = await session.exec(delete(AuditEntry).where(seq <= last))
-            if not removed.rowcount == number == last - first + 1:
-                raise StoreError(
-                    "The audit log was not archived: it changed meanwhile. Nothing was removed."
-                )
+            if removed.rowcount != number:
+                raise StoreError("The audit log was not archived: it changed meanwhile.")
+        archive.clean()
         return number
 
     async def _tell(self, text: str) -> None:

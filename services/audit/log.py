@@ -69,7 +69,7 @@ class AuditLog:
     ) -> Verdict:
         """Walk the whole chain, with the ``archives`` of older entries before it if given."""
         chain = Chain(self._keys, anchors)
-        for file in sorted(archives, key=first_number):
+        for file in sorted(archives, key=lambda file: (first_number(file), file.name)):
             chain.next_source()
             for record in read(file):
                 if record is None:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 - every statement is made of this file's own constants
 
+import asyncio
 import gzip
 import json
 import os
@@ -305,6 +306,20 @@ async def test_a_file_left_by_a_stop_before_the_entries_were_removed_is_replaced
     stage.pass_time(days=28)
     assert await stage.keeper.archive() == 3
     assert [file.name for file in stage.files] == ["audit-000000000001-000000000003.jsonl.gz"]
+
+
+async def test_of_two_instances_that_archive_at_once_one_does_and_nothing_is_lost(
+    stage: Stage,
+) -> None:
+    await stage.write(6, days=1)
+    stage.pass_time(days=28)
+    other = AuditKeeper(stage.store, stage.audit, stage.clock, stage.settings, lambda: None)
+    done = await asyncio.gather(stage.keeper.archive(), other.archive(), return_exceptions=True)
+    assert all(isinstance(one, StoreError) or one in (0, 3) for one in done), done
+    assert 3 in done
+    assert [phase for _, phase in await stage.phases()] == ["intent"] * 3 + ["checkpoint"]
+    verdict = await stage.audit.verify(archives=stage.files)
+    assert (verdict.entries, verdict.broken_at, len(stage.files)) == (7, None, 1)
 
 
 async def test_the_database_refuses_removal_again_after_archiving(stage: Stage) -> None:
