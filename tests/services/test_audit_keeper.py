@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from services.audit import (
+    GENESIS,
     NO_KEYS,
     Anchor,
     AuditLog,
@@ -25,9 +26,11 @@ from services.audit import (
     Keyring,
     Line,
     Phase,
+    Record,
     Verdict,
     Wrong,
     as_jsonl,
+    entry_hash,
     keyring,
 )
 from services.audit.keeper import AuditKeeper
@@ -263,6 +266,23 @@ async def test_a_checkpoint_that_was_changed_or_is_not_sealed_vouches_for_nothin
     assert (await stage.audit.verify()).broken_at == 1
 
 
+async def test_a_checkpoint_made_without_the_key_vouches_for_nothing(stage: Stage) -> None:
+    await stage.write(6, days=1)
+    stage.pass_time(days=28)
+    await stage.keeper.archive()
+    entries = [entry async for entry in stage.audit.entries()]
+    cut, checkpoint = entries[0], entries[-1]
+    detail = {"first": 1, "last": 4, "count": 4, "hash": cut.hash}
+    checkpoint.detail = json.dumps(detail)
+    await stage.behind_its_back("DELETE FROM auditentry WHERE seq = 4")
+    await stage.behind_its_back(
+        f"UPDATE auditentry SET detail = '{checkpoint.detail}', "
+        f"hash = '{entry_hash(checkpoint)}' WHERE seq = 7"
+    )
+    verdict = await stage.audit.verify()
+    assert (verdict.broken_at, verdict.wrong) == (1, Wrong.MISSING)
+
+
 async def test_a_changed_entry_after_the_checkpoint_is_named_as_itself(stage: Stage) -> None:
     await stage.write(6, days=1)
     stage.pass_time(days=28)
@@ -374,6 +394,27 @@ async def test_an_export_that_overlaps_with_the_log_is_proved_together_with_it(
     lines = _lines(archived) + [as_jsonl(e) async for e in archived.audit.entries()][:2]
     verdict = await _with_lines(archived, lines)
     assert (verdict.entries, verdict.broken_at) == (7, None)
+
+
+async def test_a_second_file_whose_whole_chain_was_made_anew_differs_from_the_first(
+    tmp_path: Path,
+) -> None:
+    async with staged(tmp_path, NO_KEYS) as stage:
+        await stage.write(6, days=1)
+        stage.pass_time(days=28)
+        await stage.keeper.archive()
+        before, forged = GENESIS, list[str]()
+        for line in _lines(stage):
+            entry = json.loads(line) | {"subject": "x", "prev_hash": before}
+            at = datetime.fromisoformat(entry["at"])
+            before = entry_hash(Record(**entry | {"key_id": None, "mac": None, "at": at}))
+            forged.append(json.dumps(entry | {"hash": before}))
+        second = stage.folder / "second.jsonl"
+        second.write_text("\n".join(forged))
+        assert (await stage.audit.verify(archives=stage.files[:1])).broken_at is None
+        verdict = await stage.audit.verify(archives=[*stage.files[:1], second])
+        assert (verdict.broken_at, verdict.wrong) == (1, Wrong.CHANGED)
+        assert "there are two of it that differ" in verdict.sentence
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
