@@ -231,6 +231,9 @@ async def mirrored(scene: Attack, feature: Feature) -> None:
     feature.asked = feature.done = True
     here, *others = scene.everywhere
     for other in others:
+        for one, another in ((here, other), (other, here)):
+            while len(one.cards()) < len(another.cards()):
+                await one.new_card({card.id for card in one.cards()})
         for mine, theirs in zip(here.cards(), other.cards(), strict=True):
             # A line comes to each chat by itself, so the last may still be under way.
             await _told_too(here, mine, other, theirs)

@@ -35,6 +35,8 @@ class GuildHands:
         self._client = client
         self._group = group
         self.user = client.user
+        # Questions that were answered by the way: what becomes of them answers nothing else.
+        self._answered: set[str] = set()
 
     async def wait(self, predicate: Callable[[GuildState], _T | None]) -> _T:
         """Return the predicate's first value, as the channel changes."""
@@ -125,6 +127,7 @@ class GuildHands:
             asked = await self._private(seen)
             yes = next((b for b in asked.labels if b != "Cancel"), None)
             if yes is not None:  # a refusal has nothing to press
+                self._answered.add(asked.id)
                 _taken(await self._client.press(asked.raw, yes))
 
     async def press_privately(self, shown: Shown, label: str) -> Shown:
@@ -212,7 +215,7 @@ class GuildHands:
 
     async def _private(self, seen: Mapping[str, ShownMessage]) -> Shown:
         """Return the private message that is new, or was changed, once it holds an answer."""
-        return await self.wait(lambda state: _answer(state, seen))
+        return await self.wait(lambda state: _answer(state, seen, self._answered))
 
     async def _asking(self, seen: Mapping[str, ShownMessage]) -> Shown:
         """Return the modal that opened, or the private message that asks."""
@@ -221,7 +224,7 @@ class GuildHands:
             modal = state.modal
             if modal is not None:
                 return Shown(modal.id, _read_text(modal), _labels(modal), None, modal)
-            return _answer(state, seen)
+            return _answer(state, seen, self._answered)
 
         return await self.wait(asks)
 
@@ -229,9 +232,11 @@ class GuildHands:
 _INTEGER = 4  # "Application Command Option Type"
 
 
-def _answer(state: GuildState, seen: Mapping[str, ShownMessage]) -> Shown | None:
+def _answer(
+    state: GuildState, seen: Mapping[str, ShownMessage], others: Collection[str]
+) -> Shown | None:
     for message in reversed(state.ephemerals):
-        if message != seen.get(message.id) and not message.thinking:
+        if message.id not in others and message != seen.get(message.id) and not message.thinking:
             shown = _shown(message)
             if "Working on it" not in shown.text:
                 return shown

@@ -162,9 +162,16 @@ class WorkspaceHands:
         await self.wait(lambda s: s.view is None)
 
     async def _private(self, seen: tuple[ShownMessage, ...]) -> Shown:
-        return _shown(
-            await self.wait(lambda s: next((m for m in s.ephemerals if m not in seen), None))
-        )
+        """Return what is answered privately: in a window, where it took long."""
+
+        def answer(state: MemberState) -> ShownMessage | ShownView | None:
+            return next((m for m in state.ephemerals if m not in seen), None) or _window(state)
+
+        said = await self.wait(answer)
+        if isinstance(said, ShownMessage):
+            return _shown(said)
+        await self._close(said)
+        return _window_shown(said)
 
 
 def _shown(message: ShownMessage) -> Shown:

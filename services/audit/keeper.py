@@ -22,7 +22,7 @@ from services.store import Store, removing_from_log
 #: Entries in one file: nobody who acts waits longer than removing these takes.
 _AT_ONCE = 50_000
 #: Archived once the oldest entry is this much too old, so that a file is not one entry.
-_SLACK = timedelta(days=1)
+_LEEWAY = timedelta(days=1)
 
 
 class AuditKeeper:
@@ -97,7 +97,7 @@ class AuditKeeper:
             oldest = (
                 await session.exec(select(AuditEntry.at).order_by(col(AuditEntry.seq)).limit(1))
             ).first()
-        if oldest is None or oldest > before - _SLACK:
+        if oldest is None or oldest > before - _LEEWAY:
             return 0
         # A checkpoint says that what it stands for was whole; so that must be so.
         verdict = await self._audit.verify()

@@ -9,10 +9,10 @@ import pytest
 from bot.commands import COMMANDS
 from bot.rooms import ROOMS
 from services.audit import Phase
-from services.mail.port import UserState
+from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
 
-from .playing import ACCOUNT, Play, playing
+from .playing import ACCOUNT, Play, playing, until
 
 Scenario = Callable[[Play], Awaitable[None]]
 ADDRESS = "192.0.2.77"
@@ -58,6 +58,7 @@ async def dashboard(play: Play) -> None:
 async def search(play: Play) -> None:
     await play.spam()
     await play.otto.alert(ACCOUNT)
+    await until(lambda: _all_deferred(play))
     listed = await play.vera.type(f"search sender:{ACCOUNT} queue:deferred")
     assert "60 messages match" in listed.text
     assert "page 1 of 12" in listed.text
@@ -260,6 +261,11 @@ async def help(play: Play) -> None:
         if command.slash and name != "dashboard":
             assert f"/spool {name}" in shown
     assert "the sending account" in (await play.vera.type("help search")).text
+
+
+async def _all_deferred(play: Play) -> bool:
+    query = SpoolQuery(sender=ACCOUNT, queues=(Queue.DEFERRED,))
+    return (await play.stage.server.search(query, limit=1)).total == 60
 
 
 async def _state(play: Play) -> UserState | None:
