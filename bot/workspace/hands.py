@@ -167,7 +167,7 @@ class WorkspaceHands:
         def answer(state: MemberState) -> ShownMessage | ShownView | None:
             return next((m for m in state.ephemerals if m not in seen), None) or _window(state)
 
-        said = await self.wait(answer)
+        said: ShownMessage | ShownView = await self.wait(answer)
         if isinstance(said, ShownMessage):
             return _shown(said)
         await self._close(said)
