@@ -1,0 +1,354 @@
+"""What is kept of one sender: its last day in buckets and letters, and its habit.
+
+Everything is bounded, is updated in constant time by each event, and packs into a few
+hundred bytes. Nothing of a day is learnt before the day is over, and nothing at all of
+one on which the sender alarmed: an attack must not become a habit.
+"""
+
+from array import array
+from base64 import b64decode, b64encode
+from collections import deque
+from math import log
+from typing import Any
+from zlib import crc32
+
+import orjson
+
+from services.detection.engine import tuning
+from services.detection.engine.subjects import largest_group, size_sketch, sketch_of
+
+HOUR, DAY = 3600, 86400
+# 1970-01-01 was a Thursday: hours of the week are counted from Monday.
+_MONDAY = 72
+_WEEK = 168
+
+#: time, network, young?, subject, size, hashes of those it went to, strangers among them
+Letter = tuple[float, str, bool, str, int, tuple[int, ...], int]
+
+
+class Population:
+    """What all senders together are used to: what a sender's own habit is mixed with."""
+
+    __slots__ = ("bad", "days", "reports", "runs", "sent", "strange", "young")
+
+    def __init__(self) -> None:
+        self.days = 0.0
+        self.young = 0.0
+        self.runs = 0.0
+        self.sent = 0.0
+        self.strange = 0.0
+        self.bad = 0.0
+        self.reports = 0  # bad outcomes ever told: with none, no outcome says anything
+
+    def learn(self, young: int, run: bool, sent: int, strange: int, bad: int) -> None:
+        """Take in one sender's day. A bulk sender's counts as one of many, by its letters' part."""
+        self.days += 1
+        self.young += young
+        self.runs += run
+        part = min(1.0, 50.0 / sent) if sent else 0.0
+        self.sent += sent * part
+        self.strange += strange * part
+        self.bad += bad * part
+        if self.days > 100_000:  # so that a change of everybody's ways is followed
+            for name in ("days", "young", "runs", "sent", "strange", "bad"):
+                setattr(self, name, getattr(self, name) / 2)
+
+    def rate(self, total: float, of: float, before: float, weight: float) -> float:
+        """Return a rate, from ``before`` (worth ``weight``) towards what was seen, within bounds."""
+        found = (total + before * weight) / (of + weight)
+        bound = tuning.POPULATION_BOUND
+        return min(max(found, before / bound), before * bound)
+
+
+class Sender:
+    """One sender's state. Times are seconds since 1970; ``hour`` and ``day`` count from there."""
+
+    __slots__ = (
+        "active_days", "bad_today", "bad_total", "before", "bits", "block", "cleared", "cusum",
+        "day", "failures", "fresh", "habit", "hot", "hot_hour", "hour", "hour_counts",
+        "hour_stamps", "in_block", "in_hour", "judged_at", "known", "last", "letters",
+        "minute_counts", "minute_stamps", "name", "networks", "news", "records", "run_days",
+        "sent_today", "sent_total", "strange_today", "strange_total", "strangers", "taught",
+        "taught_at", "today_block", "today_hour", "week", "weeks", "young", "young_letters",
+        "young_total",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.last = 0.0  # the newest event
+        self.cleared = 0.0  # letters until then have been dealt with
+        # the last hours
+        self.minute_stamps = [0] * 60
+        self.minute_counts = [0] * 60
+        self.hour_stamps = [0] * 24
+        self.hour_counts = [0] * 24
+        self.hour = -1
+        self.in_hour = 0
+        self.before = 0  # in the 23 hours before this one
+        self.block = -1  # five minutes
+        self.in_block = 0
+        self.letters: deque[Letter] = deque(maxlen=tuning.LETTERS)
+        self.news: deque[float] = deque(maxlen=tuning.LETTERS)  # when an outcome was bad
+        self.failures: deque[tuple[float, int]] = deque(maxlen=16)
+        self.fresh = 0  # letters since it was last judged
+        self.judged_at = 0.0
+        # today
+        self.day = -1
+        self.sent_today = 0
+        self.today_block = 0
+        self.today_hour = 0
+        self.young: set[str] = set()
+        self.young_letters = 0
+        self.strange_today = 0
+        self.bad_today = 0
+        self.hot = 0.0  # today's highest score
+        self.hot_hour = 0.0
+        # the habit
+        self.habit = array("f", bytes(4 * _WEEK))
+        self.week = -1
+        self.weeks = 0.0  # active weeks behind the habit, older ones less
+        self.active_days = 0.0
+        self.young_total = 0.0
+        self.run_days = 0.0
+        self.sent_total = 0.0
+        self.strange_total = 0.0
+        self.strangers = 0  # letters to strangers not yet counted in strange_total
+        self.bad_total = 0.0
+        self.records: list[list[list[int]]] = [[], [], []]  # block, hour, day: [number, day]
+        self.cusum = 0.0
+        self.networks: dict[str, list[int]] = {}  # the last day it was used, on how many days
+        self.bits = tuning.FIRST_BITS
+        self.known = bytearray(self.bits // 8)
+        self.taught = 0
+        self.taught_at = 0.0
+
+    # -- taking in ---------------------------------------------------------------------
+
+    def turn_hour(self, hour: int, everybody: Population) -> None:
+        """Go on to another hour, and learn of the hour and the day that ended with it."""
+        if self.hour >= 0:
+            if self.in_hour and self.hot_hour < tuning.OPENS_AT:
+                self._learn_hour()
+            if self.in_hour > self.today_hour:
+                self.today_hour = self.in_hour
+            if self.cusum:
+                empty = hour - self.hour - 1
+                self.cusum = max(0.0, self.cusum - empty * tuning.CUSUM_STEP)
+        day = hour // 24
+        if day != self.day:
+            if self.day >= 0:
+                self._learn_day(everybody)
+            self.day = day
+        self.hour, self.hot_hour = hour, 0.0
+        oldest = hour - 24
+        stamps, counts = self.hour_stamps, self.hour_counts
+        place = hour % 24
+        if stamps[place] != hour:
+            stamps[place], counts[place] = hour, 0
+        self.in_hour = counts[place]
+        self.before = (
+            sum([n for stamp, n in zip(stamps, counts, strict=True) if oldest < stamp < hour])
+            if any(counts)
+            else 0
+        )
+
+    def _learn_hour(self) -> None:
+        hour, habit = self.hour, self.habit
+        week = (hour + _MONDAY) // _WEEK
+        if week != self.week:
+            # Weeks without a letter are holidays and clocks that jumped: they teach nothing.
+            if self.weeks:
+                keeps = tuning.WEEK_KEEPS
+                self.habit = habit = array("f", [n * keeps for n in habit])
+            self.week = week
+            self.weeks = self.weeks * tuning.WEEK_KEEPS + 1
+        number = self.in_hour
+        if number > 1 or self.cusum:
+            self._sum_up(number, self.expected(hour))
+        habit[(hour + _MONDAY) % _WEEK] += number
+
+    def _sum_up(self, number: int, expected: float) -> None:
+        usual = expected + tuning.CUSUM_SLACK
+        more = tuning.CUSUM_TIMES * usual + tuning.CUSUM_MORE
+        step = min(tuning.CUSUM_STEP, number * log(more / usual) - (more - usual))
+        self.cusum = max(0.0, self.cusum + step)
+
+    def _learn_day(self, everybody: Population) -> None:
+        keeps = tuning.DAY_KEEPS
+        if self.hot < tuning.OPENS_AT:
+            run = self._had_run()
+            # On its first days every network is a new one, which says nothing of later ones.
+            young = len(self.young) if self.active_days > tuning.KNOWN_AFTER_DAYS else 0
+            if self.active_days > tuning.SETTLED_DAYS:
+                everybody.learn(
+                    young, run, self.sent_today, self.strange_today, self.bad_today
+                )
+            self.active_days = self.active_days * keeps + 1
+            self.young_total = self.young_total * keeps + young
+            self.run_days = self.run_days * keeps + run
+            self.sent_total = self.sent_total * keeps + self.sent_today
+            self.strange_total = self.strange_total * keeps + self.strange_today
+            self.bad_total = self.bad_total * keeps + self.bad_today
+            day = self.day
+            reached = (self.today_block, self.today_hour, self.sent_today)
+            for kept, number in zip(self.records, reached, strict=True):
+                if len(kept) < tuning.RECORDS or number > kept[-1][0]:
+                    kept.append([number, day])
+                kept[:] = [r for r in kept if day - r[1] < tuning.RECORD_DAYS]
+                kept.sort(reverse=True)
+                del kept[tuning.RECORDS :]
+        else:
+            for network in self.young:
+                self.networks.pop(network, None)
+        self.sent_today = self.today_block = self.today_hour = 0
+        self.young_letters = self.strange_today = self.bad_today = 0
+        self.young = set()
+        self.hot = 0.0
+        if len(self.networks) > tuning.NETWORKS:
+            newest = sorted(self.networks.items(), key=lambda item: item[1], reverse=True)
+            self.networks = dict(newest[: tuning.NETWORKS * 3 // 4])
+
+    def _had_run(self) -> bool:
+        """Whether today's letters hold a run of near-identical ones within an hour or so."""
+        if self.sent_today <= tuning.ALIKE_FROM:
+            return False
+        begin = self.day * DAY
+        letters = [letter for letter in self.letters if letter[0] >= begin]
+        if len(letters) <= tuning.ALIKE_FROM:
+            return False
+        sketches = [sketch_of(one[3]) if one[3] else size_sketch(one[4]) for one in letters]
+        number, _ = largest_group([letter[5] for letter in letters], sketches)
+        return number > tuning.ALIKE_FROM + 2
+
+    def knows(self, key: int) -> bool:
+        """Whether the sketch has this recipient; remembers it."""
+        place = key % self.bits
+        byte, bit = place >> 3, 1 << (place & 7)
+        if self.known[byte] & bit:
+            return True
+        self.known[byte] |= bit
+        self.strangers += 1
+        if self.strangers * 4 > self.bits and self.bits < tuning.MOST_BITS:
+            # Each bit stands for its place modulo the size, so both halves are right.
+            self.known = self.known + self.known
+            self.bits *= 2
+            self.strangers *= 2
+        return False
+
+    @property
+    def filled(self) -> float:
+        """Return how much of the sketch is set: the chance to take a stranger for known."""
+        return min(1.0, self.strangers / self.bits)
+
+    # -- asking ------------------------------------------------------------------------
+
+    def expected(self, hour: int) -> float:
+        """Return how many letters are usual in an hour: the hour of the week, smoothed.
+
+        The hours beside it count, too, which is what daylight saving shifts.
+        """
+        if not self.weeks:
+            return 0.0
+        habit, place = self.habit, (hour + _MONDAY) % _WEEK
+        own = (habit[place - 1] + 2 * habit[place] + habit[(place + 1) % _WEEK]) / 4
+        at, begin, days = place % 24, 0, 5
+        if place >= 120:
+            begin, days = 120, 2
+        alike_hours = 0.0
+        for first in range(begin, begin + days * 24, 24):
+            here = first + at
+            alike_hours += (habit[here - 1] + 2 * habit[here] + habit[(here + 1) % _WEEK]) / 4
+        prior = tuning.HOUR_PRIOR_WEEKS
+        return (own + prior * alike_hours / days / self.weeks) / (self.weeks + prior)
+
+    def record(self, window: int) -> int:
+        """Return the most it ever sent in a window of this many seconds, when nothing was wrong."""
+        place = 0 if window <= 300 else 1 if window <= HOUR else 2
+        kept = self.records[place]
+        return kept[0][0] if kept else 0
+
+    def sent(self, window: int, now: float) -> int:
+        """Return how many letters it sent in the window that ends now."""
+        if window <= HOUR:
+            newest = int(now // 60)
+            oldest = newest - window // 60
+            pairs = zip(self.minute_stamps, self.minute_counts, strict=True)
+            return sum([n for stamp, n in pairs if oldest < stamp <= newest])
+        newest = int(now // HOUR)
+        oldest = newest - window // HOUR
+        pairs = zip(self.hour_stamps, self.hour_counts, strict=True)
+        return sum([n for stamp, n in pairs if oldest < stamp <= newest])
+
+    def clear(self, until: float) -> None:
+        """Count nothing until then any more: an incident about it is over."""
+        if until <= self.cleared:
+            return
+        self.cleared = until
+        later = [letter for letter in self.letters if letter[0] > until]
+        self.letters = deque(later, maxlen=tuning.LETTERS)
+        self.news = deque([t for t in self.news if t > until], maxlen=tuning.LETTERS)
+        self.minute_counts = [0] * 60
+        self.hour_counts = [0] * 24
+        for letter in later:
+            at = letter[0]
+            place = int(at // 60) % 60
+            if self.minute_stamps[place] == at // 60:
+                self.minute_counts[place] += 1
+            place = int(at // HOUR) % 24
+            if self.hour_stamps[place] == at // HOUR:
+                self.hour_counts[place] += 1
+        place = self.hour % 24
+        self.in_hour = self.hour_counts[place] if self.hour_stamps[place] == self.hour else 0
+        self.before = sum(self.hour_counts) - self.in_hour
+        self.in_block = len([1 for letter in later if letter[0] // 300 == self.block])
+        self.young_letters = len([1 for letter in later if letter[2]])
+        self.cusum = 0.0
+
+    def teach(self, messages: int, at: float) -> None:
+        """Take a false alarm in: so many in a window are ordinary, and so was all of that day."""
+        if at <= self.taught_at:
+            return
+        self.taught, self.taught_at = messages, at
+        self.hot = self.hot_hour = 0.0
+        for network in self.young:
+            self.networks[network] = [self.day, tuning.KNOWN_AFTER_DAYS + 1]
+        self.young = set()
+        self.young_letters = 0
+        self.run_days += 2
+
+    # -- keeping -----------------------------------------------------------------------
+
+    def pack(self) -> bytes:
+        """Return everything as bytes, from which :meth:`unpack` makes the very same."""
+        state: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("letters", "news", "failures"):
+            state[name] = list(state[name])
+        state["young"] = sorted(self.young)
+        state["habit"] = b64encode(self.habit.tobytes()).decode()
+        state["known"] = b64encode(bytes(self.known)).decode()
+        return orjson.dumps(state)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Sender":
+        """Make a sender of what :meth:`pack` returned; things it lacks are as in a new one."""
+        state: dict[str, Any] = orjson.loads(packed)
+        sender = cls(state.pop("name"))
+        state["habit"] = array("f", b64decode(state["habit"]))
+        state["known"] = bytearray(b64decode(state["known"]))
+        state["young"] = set(state["young"])
+        state["letters"] = deque(
+            ((t, net, young, subject, size, tuple(to), strange)
+             for t, net, young, subject, size, to, strange in state["letters"]),
+            maxlen=tuning.LETTERS,
+        )  # fmt: skip
+        state["news"] = deque(state["news"], maxlen=tuning.LETTERS)
+        state["failures"] = deque(map(tuple, state["failures"]), maxlen=16)
+        for name, value in state.items():
+            if name in cls.__slots__:
+                setattr(sender, name, value)
+        return sender
+
+
+def key_of(recipient: str) -> int:
+    """Return a recipient as a number that is the same in every run."""
+    return crc32(recipient.casefold().encode("utf-8", "surrogatepass"))
