@@ -15,7 +15,7 @@ import orjson
 
 from services.detection.engine import tuning
 from services.detection.engine.event import BAD, Event
-from services.detection.engine.score import Company, Floors, Verdict, score
+from services.detection.engine.score import Company, Floors, Verdict, allow, score
 from services.detection.engine.sender import DAY, HOUR, Population, Sender, key_of
 from services.detection.engine.subjects import sketch_of
 from services.mail.port import Network
@@ -161,16 +161,26 @@ class Engine:
             # -- worth a look? What is older than a day is history: learnt, and no news.
             if at < news:
                 sender.fresh = 0
-            elif sender.young_letters >= least_new or sender.in_hour + sender.before >= least or (
-                young and network in self._meetings and len(self._meetings[network]) >= least_new
+                continue
+            if sender.young_letters < least_new and not (
+                young and len(self._meetings.get(network, ())) >= least_new
             ):
-                pending[name] = sender
+                if sender.in_hour + sender.before < least:
+                    continue
+                if sender.allowed_at != hour:
+                    allow(sender)
                 if (
-                    at - sender.judged_at >= again
-                    if fresh < 4
-                    else fresh * 4 > sender.in_hour + 12 or at - sender.judged_at >= again
+                    sender.in_hour <= sender.allowed
+                    and sender.in_block <= sender.allowed_block
+                    and sender.cusum < tuning.CUSUM_FROM
                 ):
-                    self._judge(sender)
+                    continue
+            if fresh < sender.wait:
+                continue
+            if at - sender.judged_at >= again or fresh * 4 > sender.in_hour + 12:
+                self._judge(sender)
+            else:
+                pending[name] = sender
 
     def _news(self, sender: Sender, at: float, outcome: str, failures: int) -> None:
         if outcome in BAD:
@@ -274,6 +284,8 @@ class Engine:
         company = self._company(sender) if sender.young else Company()
         verdict = score(sender, self._everybody, self._floors, company)
         sender.fresh, sender.judged_at = 0, sender.last
+        # Who is far from an alarm is not there with the next letter.
+        sender.wait = 1 if verdict.score >= 25 else 2 if verdict.score >= 15 else 3
         if verdict.score > sender.hot:
             sender.hot = verdict.score
         if verdict.score > sender.hot_hour:

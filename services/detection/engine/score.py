@@ -46,7 +46,7 @@ class Floors:
     """Fewer messages than this never alarm: in general, and from new or many networks."""
 
     known: int = 40
-    spread: int = 8
+    spread: int = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +193,22 @@ def band(sender: Sender, window: int, least: float) -> tuple[float, float]:
         mean = sum(sender.expected(newest - back) for back in range(window // HOUR))
     high = mean + tuning.BAND * sqrt(mean + mean * mean / tuning.SHAPES[window])
     return mean, max(high, least)
+
+
+def allow(sender: Sender) -> None:
+    """Work out how much it may send in this hour before it is worth judging by volume."""
+    settled = sender.active_days >= tuning.SETTLED_DAYS
+    highs = [
+        max(band(sender, window, least)[1], sender.record(window) / 3)
+        for window, least in (tuning.WINDOWS if settled else tuning.NEW_WINDOWS)
+    ]
+    hour = sender.hour
+    stamps, counts = sender.hour_stamps, sender.hour_counts
+    three = sum(counts[h % 24] for h in range(hour - 3, hour) if stamps[h % 24] == h)
+    # The windows slide, and these stretches stand: half of each may be in the one before.
+    sender.allowed = min(highs[1] / 2, highs[2] - three, highs[3] - sender.before)
+    sender.allowed_block = highs[0] / 2
+    sender.allowed_at = hour
 
 
 def _volume(

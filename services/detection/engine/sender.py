@@ -64,12 +64,13 @@ class Sender:
     """One sender's state. Times are seconds since 1970; ``hour`` and ``day`` count from there."""
 
     __slots__ = (
-        "active_days", "bad_today", "bad_total", "before", "bits", "block", "cleared", "cusum",
-        "day", "failures", "fresh", "habit", "hot", "hot_hour", "hour", "hour_counts",
-        "hour_stamps", "in_block", "in_hour", "judged_at", "known", "last", "letters",
-        "minute_counts", "minute_stamps", "name", "networks", "news", "records", "run_days",
-        "sent_today", "sent_total", "strange_today", "strange_total", "strangers", "taught",
-        "taught_at", "today_block", "today_hour", "week", "weeks", "young", "young_letters",
+        "active_days", "allowed", "allowed_at", "allowed_block", "bad_today", "bad_total",
+        "before", "bits", "block", "cleared", "curve", "cusum", "day", "failures", "fresh",
+        "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
+        "in_block", "in_hour", "judged_at", "known", "last", "letters", "minute_counts",
+        "minute_stamps", "name", "networks", "news", "records", "run_days", "sent_today",
+        "sent_total", "strange_today", "strange_total", "strangers", "taught", "taught_at",
+        "today_block", "today_hour", "wait", "week", "weeks", "young", "young_letters",
         "young_total",
     )  # fmt: skip
 
@@ -91,6 +92,11 @@ class Sender:
         self.news: deque[float] = deque(maxlen=tuning.LETTERS)  # when an outcome was bad
         self.failures: deque[tuple[float, int]] = deque(maxlen=16)
         self.fresh = 0  # letters since it was last judged
+        self.wait = 1  # so many are worth another look
+        # What it may send in this hour, and in five minutes, before it is worth one.
+        self.allowed_at = -1
+        self.allowed = 0.0
+        self.allowed_block = 0.0
         self.judged_at = 0.0
         # today
         self.day = -1
@@ -103,8 +109,10 @@ class Sender:
         self.bad_today = 0
         self.hot = 0.0  # today's highest score
         self.hot_hour = 0.0
+        self.hours_today: list[list[int]] = []  # [hour, letters], to be learnt
         # the habit
         self.habit = array("f", bytes(4 * _WEEK))
+        self.curve: list[float] | None = None  # of the habit, smoothed: made when asked for
         self.week = -1
         self.weeks = 0.0  # active weeks behind the habit, older ones less
         self.active_days = 0.0
@@ -128,7 +136,9 @@ class Sender:
         """Go on to another hour, and learn of the hour and the day that ended with it."""
         if self.hour >= 0:
             if self.in_hour and self.hot_hour < tuning.OPENS_AT:
-                self._learn_hour()
+                self.hours_today.append([self.hour, self.in_hour])
+                if self.in_hour > 1 or self.cusum:
+                    self._sum_up(self.in_hour, self.expected(self.hour))
             if self.in_hour > self.today_hour:
                 self.today_hour = self.in_hour
             if self.cusum:
@@ -152,20 +162,19 @@ class Sender:
             else 0
         )
 
-    def _learn_hour(self) -> None:
-        hour, habit = self.hour, self.habit
-        week = (hour + _MONDAY) // _WEEK
+    def _learn_hours(self) -> None:
+        week = (self.day * 24 + _MONDAY) // _WEEK
         if week != self.week:
             # Weeks without a letter are holidays and clocks that jumped: they teach nothing.
             if self.weeks:
                 keeps = tuning.WEEK_KEEPS
-                self.habit = habit = array("f", [n * keeps for n in habit])
+                self.habit = array("f", [n * keeps for n in self.habit])
             self.week = week
             self.weeks = self.weeks * tuning.WEEK_KEEPS + 1
-        number = self.in_hour
-        if number > 1 or self.cusum:
-            self._sum_up(number, self.expected(hour))
-        habit[(hour + _MONDAY) % _WEEK] += number
+        for hour, number in self.hours_today:
+            self.habit[(hour + _MONDAY) % _WEEK] += number
+        self.hours_today = []
+        self.curve = None
 
     def _sum_up(self, number: int, expected: float) -> None:
         usual = expected + tuning.CUSUM_SLACK
@@ -175,6 +184,8 @@ class Sender:
 
     def _learn_day(self, everybody: Population) -> None:
         keeps = tuning.DAY_KEEPS
+        if self.hours_today:
+            self._learn_hours()
         if self.hot < tuning.OPENS_AT:
             run = self._had_run()
             # On its first days every network is a new one, which says nothing of later ones.
@@ -249,17 +260,23 @@ class Sender:
         """
         if not self.weeks:
             return 0.0
-        habit, place = self.habit, (hour + _MONDAY) % _WEEK
-        own = (habit[place - 1] + 2 * habit[place] + habit[(place + 1) % _WEEK]) / 4
-        at, begin, days = place % 24, 0, 5
-        if place >= 120:
-            begin, days = 120, 2
-        alike_hours = 0.0
-        for first in range(begin, begin + days * 24, 24):
-            here = first + at
-            alike_hours += (habit[here - 1] + 2 * habit[here] + habit[(here + 1) % _WEEK]) / 4
+        curve = self.curve
+        if curve is None:
+            self.curve = curve = self._smoothed()
+        return curve[(hour + _MONDAY) % _WEEK]
+
+    def _smoothed(self) -> list[float]:
+        habit = self.habit.tolist()
+        before, after = habit[-1:] + habit[:-1], habit[1:] + habit[:1]
+        own = [
+            (a + b + b + c) / 4 for a, b, c in zip(before, habit, after, strict=True)
+        ]
         prior = tuning.HOUR_PRIOR_WEEKS
-        return (own + prior * alike_hours / days / self.weeks) / (self.weeks + prior)
+        share, weight = prior / self.weeks, self.weeks + prior
+        working = [sum(own[at:120:24]) * share / 5 for at in range(24)]
+        off = [sum(own[120 + at :: 24]) * share / 2 for at in range(24)]
+        alike_hours = working * 5 + off * 2
+        return [(a + b) / weight for a, b in zip(own, alike_hours, strict=True)]
 
     def record(self, window: int) -> int:
         """Return the most it ever sent in a window of this many seconds, when nothing was wrong."""
@@ -326,6 +343,7 @@ class Sender:
         state["young"] = sorted(self.young)
         state["habit"] = b64encode(self.habit.tobytes()).decode()
         state["known"] = b64encode(bytes(self.known)).decode()
+        state["curve"] = None
         return orjson.dumps(state)
 
     @classmethod

@@ -10,7 +10,7 @@ OPENS_AT = 60.0
 #: Points for each factor of ten by which a thing is less likely for this sender than usual.
 #: Four such factors, 1 in 10,000 days, make an alarm: reasons overlap, so that fewer would
 #: alarm too often, and more would wait for evidence that a slow drip never gives.
-DECADE = 15.0
+DECADE = 18.0
 
 # -- volume -----------------------------------------------------------------------------------
 #: Points for each doubling over the most that is usual. A doubling is what people see as more.
@@ -25,7 +25,7 @@ FEW_PEOPLE = 5
 FEW_PEOPLE_CAP = 30.0
 #: The windows, in seconds, with the most in each that surprises of nobody. They bound the
 #: habit from below, as somebody who never wrote at this hour may well write ten letters now.
-WINDOWS = ((300, 8.0), (3600, 10.0), (4 * 3600, 18.0), (24 * 3600, 40.0))
+WINDOWS = ((300, 7.0), (3600, 7.0), (4 * 3600, 14.0), (24 * 3600, 35.0))
 #: The same for a sender with no history yet: a new colleague's first day is a busy one.
 NEW_WINDOWS = ((300, 10.0), (3600, 25.0), (4 * 3600, 50.0), (24 * 3600, 80.0))
 #: Days on which a sender was active before its habit counts as one.
@@ -73,7 +73,7 @@ POPULATION_BOUND = 4.0
 # -- repetition -------------------------------------------------------------------------------
 REPETITION_CAP = 30.0
 #: From this many near-identical letters it counts, and with the second number fully.
-ALIKE_FROM, ALIKE_FULL = 3, 10
+ALIKE_FROM, ALIKE_FULL = 3, 8
 #: So large a part of the letters must be alike for it to count fully.
 ALIKE_SHARE = 0.7
 #: Everybody's habit before there is one: one day in fifty has a run of alike letters.
