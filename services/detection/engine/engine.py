@@ -16,7 +16,7 @@ import orjson
 from services.detection.engine import tuning
 from services.detection.engine.event import BAD, Event
 from services.detection.engine.score import Company, Floors, Verdict, allow, score
-from services.detection.engine.sender import DAY, HOUR, Population, Sender, key_of
+from services.detection.engine.sender import DAY, HOUR, Population, Sender
 from services.detection.engine.subjects import sketch_of
 from services.mail.port import Network
 
@@ -64,6 +64,7 @@ class Engine:
         ids, older = self._ids, self._older_ids
         dirty, everybody = self._dirty, self._everybody
         known_after = tuning.KNOWN_AFTER_DAYS
+        most_read = tuning.RECIPIENTS_READ
         least_new, least = self._floors.spread, min(self._floors.known, 40)
         again, news = tuning.LOOK_AGAIN, now - DAY
         for at, user, ip, recipients, subject, size, to, outcome, failures, ident in events:
@@ -150,10 +151,16 @@ class Engine:
             keys: tuple[int, ...] = ()
             strange = 0
             if to:
-                keys = tuple([key_of(one) for one in to[: tuning.RECIPIENTS_READ]])
+                if len(to) > most_read:
+                    to = to[:most_read]
+                keys = tuple([crc32(one.casefold().encode("utf-8", "replace")) for one in to])
+                known, bits = sender.known, sender.bits
                 for key in keys:
-                    if not sender.knows(key):
+                    spot = key % bits
+                    if not known[spot >> 3] >> (spot & 7) & 1:
                         strange += 1
+                        sender.meet(key)
+                        known, bits = sender.known, sender.bits
                 if strange * 2 >= len(keys):
                     sender.strange_today += 1
             sender.letters.append((at, network, young, subject[:120], size, keys, strange))
@@ -298,10 +305,13 @@ class Engine:
 
     def judge(self, now: float) -> list[Verdict]:
         """Return who alarmed since the last call, worst first; older than a day is no news."""
-        for sender in list(self._pending.values()):
-            if sender.fresh:
-                self._judge(sender)
-        self._pending.clear()
+        if self._pending:
+            for sender in list(self._pending.values()):
+                if sender.fresh:
+                    self._judge(sender)
+            self._pending.clear()
+        if not self._alarms:
+            return []
         alarms = [v for v in self._alarms.values() if v.at > now - DAY]
         self._alarms = {}
         return sorted(alarms, key=lambda verdict: (-verdict.score, verdict.user))

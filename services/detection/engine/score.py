@@ -190,7 +190,7 @@ def band(sender: Sender, window: int, least: float) -> tuple[float, float]:
     if window <= HOUR:
         mean = sender.expected(newest) * window / HOUR
     else:
-        mean = sum(sender.expected(newest - back) for back in range(window // HOUR))
+        mean = sender.expected_in(window // HOUR, newest)
     high = mean + tuning.BAND * sqrt(mean + mean * mean / tuning.SHAPES[window])
     return mean, max(high, least)
 

@@ -7,10 +7,9 @@ one on which the sender alarmed: an attack must not become a habit.
 
 from array import array
 from base64 import b64decode, b64encode
-from collections import deque
+from collections import Counter, deque
 from math import log
 from typing import Any
-from zlib import crc32
 
 import orjson
 
@@ -69,7 +68,7 @@ class Sender:
         "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
         "in_block", "in_hour", "judged_at", "known", "last", "letters", "minute_counts",
         "minute_stamps", "name", "networks", "news", "records", "run_days", "sent_today",
-        "sent_total", "strange_today", "strange_total", "strangers", "taught", "taught_at",
+        "sent_total", "sent_yesterday", "strange_today", "strange_total", "strangers", "taught", "taught_at",
         "today_block", "today_hour", "wait", "week", "weeks", "young", "young_letters",
         "young_total",
     )  # fmt: skip
@@ -101,6 +100,7 @@ class Sender:
         # today
         self.day = -1
         self.sent_today = 0
+        self.sent_yesterday = 0
         self.today_block = 0
         self.today_hour = 0
         self.young: set[str] = set()
@@ -137,7 +137,7 @@ class Sender:
         if self.hour >= 0:
             if self.in_hour and self.hot_hour < tuning.OPENS_AT:
                 self.hours_today.append([self.hour, self.in_hour])
-                if self.in_hour > 1 or self.cusum:
+                if self.in_hour > 2 or self.cusum:
                     self._sum_up(self.in_hour, self.expected(self.hour))
             if self.in_hour > self.today_hour:
                 self.today_hour = self.in_hour
@@ -156,11 +156,12 @@ class Sender:
         if stamps[place] != hour:
             stamps[place], counts[place] = hour, 0
         self.in_hour = counts[place]
-        self.before = (
-            sum([n for stamp, n in zip(stamps, counts, strict=True) if oldest < stamp < hour])
-            if any(counts)
-            else 0
-        )
+        self.before = 0
+        # Adding up is not worth it for the many who sent next to nothing in two days.
+        if self.sent_today + self.sent_yesterday > 8:
+            self.before = sum(
+                [n for stamp, n in zip(stamps, counts, strict=True) if oldest < stamp < hour]
+            )
 
     def _learn_hours(self) -> None:
         week = (self.day * 24 + _MONDAY) // _WEEK
@@ -202,18 +203,21 @@ class Sender:
             self.bad_total = self.bad_total * keeps + self.bad_today
             day = self.day
             reached = (self.today_block, self.today_hour, self.sent_today)
-            for kept, number in zip(self.records, reached, strict=True):
+            for place in (0, 1, 2):
+                kept, number = self.records[place], reached[place]
                 if len(kept) < tuning.RECORDS or number > kept[-1][0]:
+                    kept = [r for r in kept if day - r[1] < tuning.RECORD_DAYS]
                     kept.append([number, day])
-                kept[:] = [r for r in kept if day - r[1] < tuning.RECORD_DAYS]
-                kept.sort(reverse=True)
-                del kept[tuning.RECORDS :]
+                    kept.sort(reverse=True)
+                    self.records[place] = kept[: tuning.RECORDS]
         else:
             for network in self.young:
                 self.networks.pop(network, None)
+        self.sent_yesterday = self.sent_today
         self.sent_today = self.today_block = self.today_hour = 0
         self.young_letters = self.strange_today = self.bad_today = 0
-        self.young = set()
+        if self.young:
+            self.young = set()
         self.hot = 0.0
         if len(self.networks) > tuning.NETWORKS:
             newest = sorted(self.networks.items(), key=lambda item: item[1], reverse=True)
@@ -221,30 +225,31 @@ class Sender:
 
     def _had_run(self) -> bool:
         """Whether today's letters hold a run of near-identical ones within an hour or so."""
-        if self.sent_today <= tuning.ALIKE_FROM:
+        if self.sent_today <= tuning.ALIKE_FROM + 2:
             return False
         begin = self.day * DAY
         letters = [letter for letter in self.letters if letter[0] >= begin]
-        if len(letters) <= tuning.ALIKE_FROM:
+        if len(letters) <= tuning.ALIKE_FROM + 2:
+            return False
+        # Most days have none, as the first words and the sizes show at once.
+        heads = Counter([one[3][:4] or one[4] for one in letters])
+        tails = Counter([one[3][-4:] or one[4] for one in letters])
+        if max(*heads.values(), *tails.values()) <= tuning.ALIKE_FROM + 2:
             return False
         sketches = [sketch_of(one[3]) if one[3] else size_sketch(one[4]) for one in letters]
         number, _ = largest_group([letter[5] for letter in letters], sketches)
         return number > tuning.ALIKE_FROM + 2
 
-    def knows(self, key: int) -> bool:
-        """Whether the sketch has this recipient; remembers it."""
+    def meet(self, key: int) -> None:
+        """Put a recipient, as a number, into the sketch of known ones."""
         place = key % self.bits
-        byte, bit = place >> 3, 1 << (place & 7)
-        if self.known[byte] & bit:
-            return True
-        self.known[byte] |= bit
+        self.known[place >> 3] |= 1 << (place & 7)
         self.strangers += 1
         if self.strangers * 4 > self.bits and self.bits < tuning.MOST_BITS:
             # Each bit stands for its place modulo the size, so both halves are right.
             self.known = self.known + self.known
             self.bits *= 2
             self.strangers *= 2
-        return False
 
     @property
     def filled(self) -> float:
@@ -260,10 +265,14 @@ class Sender:
         """
         if not self.weeks:
             return 0.0
-        curve = self.curve
-        if curve is None:
-            self.curve = curve = self._smoothed()
-        return curve[(hour + _MONDAY) % _WEEK]
+        return (self.curve or self._smoothed())[_WEEK + (hour + _MONDAY) % _WEEK]
+
+    def expected_in(self, hours: int, until: int) -> float:
+        """Return how many letters are usual in so many hours, the last of them ``until``."""
+        if not self.weeks:
+            return 0.0
+        end = _WEEK + (until + _MONDAY) % _WEEK + 1
+        return sum((self.curve or self._smoothed())[end - hours : end])
 
     def _smoothed(self) -> list[float]:
         habit = self.habit.tolist()
@@ -276,13 +285,16 @@ class Sender:
         working = [sum(own[at:120:24]) * share / 5 for at in range(24)]
         off = [sum(own[120 + at :: 24]) * share / 2 for at in range(24)]
         alike_hours = working * 5 + off * 2
-        return [(a + b) / weight for a, b in zip(own, alike_hours, strict=True)]
+        week = [(a + b) / weight for a, b in zip(own, alike_hours, strict=True)]
+        # Twice, so that the last hours of a week and the first of the next are beside each other.
+        self.curve = curve = week + week
+        return curve
 
     def record(self, window: int) -> int:
         """Return the most it ever sent in a window of this many seconds, when nothing was wrong."""
         place = 0 if window <= 300 else 1 if window <= HOUR else 2
-        kept = self.records[place]
-        return kept[0][0] if kept else 0
+        oldest = self.day - tuning.RECORD_DAYS
+        return next((number for number, day in self.records[place] if day > oldest), 0)
 
     def sent(self, window: int, now: float) -> int:
         """Return how many letters it sent in the window that ends now."""
@@ -365,8 +377,3 @@ class Sender:
             if name in cls.__slots__:
                 setattr(sender, name, value)
         return sender
-
-
-def key_of(recipient: str) -> int:
-    """Return a recipient as a number that is the same in every run."""
-    return crc32(recipient.casefold().encode("utf-8", "surrogatepass"))

@@ -29,13 +29,18 @@ def words_of(subject: str) -> list[str]:
     return ["#" if _NOISE.search(w) or len(w) > _LONG else w for w in _WORD.findall(folded)]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def sketch_of(subject: str) -> Sketch:
     """Return a subject's sketch; one without any word has that of its whole text."""
     words = set(words_of(subject)) or {subject[:_READ]}
     hashes = [crc32(word.encode("utf-8", "surrogatepass")) for word in words]
-    a, b, c, d = (min((h ^ (h >> 15)) * salt & _MASK for h in hashes) for salt in _SALTS)
-    return a, b, c, d
+    a, b, c, d = _SALTS
+    return (
+        min([h * a & _MASK for h in hashes]),
+        min([h * b & _MASK for h in hashes]),
+        min([h * c & _MASK for h in hashes]),
+        min([h * d & _MASK for h in hashes]),
+    )
 
 
 def size_sketch(size: int) -> Sketch:
