@@ -21,6 +21,7 @@ from services.detection.engine.subjects import sketch_of
 from services.mail.port import Network
 
 _CACHE = 65_536
+_OCTETS = frozenset(str(number) for number in range(256))
 #: New networks watched for company, and the letters kept of each.
 _MEETINGS, _MET = 4096, 64
 
@@ -30,7 +31,7 @@ class Engine:
 
     ``senders`` are kept exactly. Past that, the ones with little history that were quiet
     longest are let go first, so that a flood of new names costs no old one its habit; who
-    is let go is handed to :meth:`evicted`, packed, for the caller to keep and bring back.
+    is let go is handed out by :meth:`changed`, for the caller to keep and bring back.
     """
 
     def __init__(
@@ -357,6 +358,14 @@ class Engine:
         self._dirty = set()
         return packed
 
+    def not_kept(self, packed: Mapping[str, bytes]) -> None:
+        """Take back what :meth:`changed` returned, as it could not be kept."""
+        for name, state in packed.items():
+            if self.knows(name):
+                self._dirty.add(name)
+            else:
+                self._evicted.setdefault(name, state)
+
     def common(self) -> bytes:
         """Return what is kept beside the senders, packed."""
         everybody = self._everybody
@@ -399,7 +408,7 @@ def network_of(address: str) -> str:
     """Return the /24 or /48 that a client IP is in; the text itself if it is no address."""
     # The usual IPv4 address is cut by hand: this is a tenth of the time.
     parts = address.split(".")
-    if len(parts) == 4 and all(part.isdecimal() and len(part) <= 3 for part in parts):
+    if len(parts) == 4 and all(part in _OCTETS for part in parts):
         return f"{parts[0]}.{parts[1]}.{parts[2]}.0/24"
     try:
         length = 24 if ip_address(address).version == 4 else 48

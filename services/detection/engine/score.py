@@ -8,7 +8,7 @@ hours and a day are judged each by itself, and the worst is the verdict.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log10, log2, sqrt
+from math import log2, log10, sqrt
 
 from services.detection.engine import tuning
 from services.detection.engine.sender import DAY, HOUR, Letter, Population, Sender
@@ -102,9 +102,7 @@ def score(
     letters = [letter for letter in sender.letters if letter[0] > now - DAY]
     # They are kept in the order they came, which is that of their times but for stragglers.
     letters.sort(key=_time_of, reverse=True)
-    sketches = [
-        sketch_of(letter[3]) if letter[3] else size_sketch(letter[4]) for letter in letters
-    ]
+    sketches = [sketch_of(letter[3]) if letter[3] else size_sketch(letter[4]) for letter in letters]
     place, best, seen = -1, None, None
     for window, least in tuning.WINDOWS if settled else tuning.NEW_WINDOWS:
         begin = now - window
@@ -309,9 +307,7 @@ def _repetition(sender: Sender, everybody: Population, seen: _Seen) -> Reason:
     return Reason(text, round(points, 1))
 
 
-def _recipients(
-    sender: Sender, everybody: Population, seen: _Seen, *, settled: bool
-) -> Reason:
+def _recipients(sender: Sender, everybody: Population, seen: _Seen, *, settled: bool) -> Reason:
     if seen.with_people < tuning.ALIKE_FROM:
         return Reason("", 0.0)
     usual = everybody.rate(everybody.strange, everybody.sent, tuning.STRANGERS, 200)
@@ -330,9 +326,7 @@ def _recipients(
     return Reason(text, round(points, 1))
 
 
-def _outcomes(
-    sender: Sender, everybody: Population, seen: _Seen, window: int, sent: int
-) -> Reason:
+def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, sent: int) -> Reason:
     begin = sender.last - window
     bad = sum(1 for at in sender.news if at > begin)
     usual = everybody.rate(everybody.bad, everybody.sent, tuning.REFUSED, 500)
@@ -374,5 +368,7 @@ def _company(company: Company) -> Reason:
 
 def explained(reasons: Mapping[str, float] | tuple[Reason, ...]) -> str:
     """Return reasons as one line of text, for tables and tests."""
-    pairs = reasons.items() if isinstance(reasons, Mapping) else [(r.text, r.points) for r in reasons]
+    pairs = (
+        reasons.items() if isinstance(reasons, Mapping) else [(r.text, r.points) for r in reasons]
+    )
     return "; ".join(f"{text} (+{points:.0f})" for text, points in pairs)

@@ -192,9 +192,7 @@ class Sender:
             # On its first days every network is a new one, which says nothing of later ones.
             young = len(self.young) if self.active_days > tuning.KNOWN_AFTER_DAYS else 0
             if self.active_days > tuning.SETTLED_DAYS:
-                everybody.learn(
-                    young, run, self.sent_today, self.strange_today, self.bad_today
-                )
+                everybody.learn(young, run, self.sent_today, self.strange_today, self.bad_today)
             self.active_days = self.active_days * keeps + 1
             self.young_total = self.young_total * keeps + young
             self.run_days = self.run_days * keeps + run
@@ -277,9 +275,7 @@ class Sender:
     def _smoothed(self) -> list[float]:
         habit = self.habit.tolist()
         before, after = habit[-1:] + habit[:-1], habit[1:] + habit[:1]
-        own = [
-            (a + b + b + c) / 4 for a, b, c in zip(before, habit, after, strict=True)
-        ]
+        own = [(a + b + b + c) / 4 for a, b, c in zip(before, habit, after, strict=True)]
         prior = tuning.HOUR_PRIOR_WEEKS
         share, weight = prior / self.weeks, self.weeks + prior
         working = [sum(own[at:120:24]) * share / 5 for at in range(24)]

@@ -8,13 +8,24 @@ from services.detection.engine import Event
 from services.detection.evaluate.people import Person, around, letter, subject
 from services.detection.evaluate.traffic_file import Labelled
 
-_TEXTS = (
-    "Your parcel {n} is waiting|Final notice: parcel {n}|Invoice {n} is overdue|"
-    "{who}, your mailbox is full|Payment {n} could not be made|Confirm your account {who}|"
-    "Voice message {n} for {who}|Shared document: {w} {w2}|Your refund of {n} EUR|"
-    "Cheap pills {r}|Re: payment {r}|{who} sent you a file|Urgent request {w}|"
-    "You have won {n} EUR, {who}!|Password of {who} expires today|Wire transfer {n} {w}"
-).split("|")
+_TEXTS = [
+    "Your parcel {n} is waiting",
+    "Final notice: parcel {n}",
+    "Invoice {n} is overdue",
+    "{who}, your mailbox is full",
+    "Payment {n} could not be made",
+    "Confirm your account {who}",
+    "Voice message {n} for {who}",
+    "Shared document: {w} {w2}",
+    "Your refund of {n} EUR",
+    "Cheap pills {r}",
+    "Re: payment {r}",
+    "{who} sent you a file",
+    "Urgent request {w}",
+    "You have won {n} EUR, {who}!",
+    "Password of {who} expires today",
+    "Wire transfer {n} {w}",
+]
 _HOSTS = tuple(f"list{n}.example" for n in range(400)) + ("bigmail.example",) * 250
 
 
@@ -67,9 +78,7 @@ def attack(
             f"user{chance.randrange(10_000_000)}@{chance.choice(_HOSTS)}" for _ in range(run.each)
         )
         size = int(run.size * chance.uniform(0.98, 1.02))
-        yield from letter(
-            chance, who, at, ip, text, to, refused=run.refused, abuse=True, size=size
-        )
+        yield from letter(chance, who, at, ip, text, to, refused=run.refused, abuse=True, size=size)
 
 
 def guesses(chance: Random, who: Person, begin: float, number: int) -> Iterator[Labelled]:

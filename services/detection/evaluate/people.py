@@ -17,30 +17,145 @@ DAY = 86400
 #: Monday, 5 January 2026, 00:00 UTC.
 BEGIN = 1_767_571_200
 
-_NAMES = (
-    "anna ben carla david elif farid greta henrik ines jonas kamila liam mara nils olga paul "
-    "quinn rosa sami tom uma viktor wanda xenia yusuf zoe"
-).split()
-_NOUNS = (
-    "meeting minutes contract offer invoice delivery workshop photos report draft budget plan "
-    "holiday lunch order ticket server printer training lease survey agenda interview roster "
-    "paint shelves heating tax audit brochure logo website samples claim repair keys parking "
-    "conference flight hotel timetable exam choir tender permit drawing cable battery recipe"
-).split()
-_OPENERS = (
-    "question about the|about|draft of the|your|our|new|next week's|final|changes to the|"
-    "thanks for the|missing|updated|comments on the|please sign the|feedback on|urgent:|date for"
-).split("|")
-_TAILS = (
-    "|| on Tuesday| for March| (second version)| with Mrs Petersen| in Lyon|, again| no. {n}"
-    "| for room {d}| and the rest| until Friday| in blue| Q{d}| from yesterday"
-).split("|")
+_NAMES = [
+    "anna",
+    "ben",
+    "carla",
+    "david",
+    "elif",
+    "farid",
+    "greta",
+    "henrik",
+    "ines",
+    "jonas",
+    "kamila",
+    "liam",
+    "mara",
+    "nils",
+    "olga",
+    "paul",
+    "quinn",
+    "rosa",
+    "sami",
+    "tom",
+    "uma",
+    "viktor",
+    "wanda",
+    "xenia",
+    "yusuf",
+    "zoe",
+]
+_NOUNS = [
+    "meeting",
+    "minutes",
+    "contract",
+    "offer",
+    "invoice",
+    "delivery",
+    "workshop",
+    "photos",
+    "report",
+    "draft",
+    "budget",
+    "plan",
+    "holiday",
+    "lunch",
+    "order",
+    "ticket",
+    "server",
+    "printer",
+    "training",
+    "lease",
+    "survey",
+    "agenda",
+    "interview",
+    "roster",
+    "paint",
+    "shelves",
+    "heating",
+    "tax",
+    "audit",
+    "brochure",
+    "logo",
+    "website",
+    "samples",
+    "claim",
+    "repair",
+    "keys",
+    "parking",
+    "conference",
+    "flight",
+    "hotel",
+    "timetable",
+    "exam",
+    "choir",
+    "tender",
+    "permit",
+    "drawing",
+    "cable",
+    "battery",
+    "recipe",
+]
+_OPENERS = [
+    "question about the",
+    "about",
+    "draft of the",
+    "your",
+    "our",
+    "new",
+    "next week's",
+    "final",
+    "changes to the",
+    "thanks for the",
+    "missing",
+    "updated",
+    "comments on the",
+    "please sign the",
+    "feedback on",
+    "urgent:",
+    "date for",
+]
+_TAILS = [
+    "",
+    "",
+    " on Tuesday",
+    " for March",
+    " (second version)",
+    " with Mrs Petersen",
+    " in Lyon",
+    ", again",
+    " no. {n}",
+    " for room {d}",
+    " and the rest",
+    " until Friday",
+    " in blue",
+    " Q{d}",
+    " from yesterday",
+]
 _ELSEWHERE = tuple(
     f"{name}.example"
-    for name in (
-        "shop bank clinic school mail post town press garage museum law travel parts studio farm "
-        "bakery union library harbour theatre"
-    ).split()
+    for name in [
+        "shop",
+        "bank",
+        "clinic",
+        "school",
+        "mail",
+        "post",
+        "town",
+        "press",
+        "garage",
+        "museum",
+        "law",
+        "travel",
+        "parts",
+        "studio",
+        "farm",
+        "bakery",
+        "union",
+        "library",
+        "harbour",
+        "theatre",
+    ]
 )
 
 
@@ -69,7 +184,9 @@ def around(chance: Random, base: int) -> str:
 def network(base: int) -> str:
     """Return the first three numbers of one of about 66,000 networks."""
     base %= 66_000
-    return f"198.{18 + base // 256}.{base % 256}" if base < 512 else f"10.{base // 256}.{base % 256}"
+    return (
+        f"198.{18 + base // 256}.{base % 256}" if base < 512 else f"10.{base // 256}.{base % 256}"
+    )
 
 
 @dataclass(slots=True)
@@ -272,7 +389,9 @@ def bulk(
     who.address = f"{name}{number}@company{domain}.example"
     who.refused = chance.uniform(0.005, 0.03)
     readers = [f"reader{n}-{number}@{chance.choice(_ELSEWHERE)}" for n in range(letters)]
-    about = chance.choice(("Our news no. {n}", "Status of {n}", "Your invoice {n}", "Daily figures"))
+    about = chance.choice(
+        ("Our news no. {n}", "Status of {n}", "Your invoice {n}", "Daily figures")
+    )
     pace = chance.choice((0.5, 2, 5))
     return Bulk(who, days, chance.uniform(5, 16), letters, pace, about, readers)
 

@@ -244,9 +244,7 @@ def _clocks(town: Town) -> int:
         if who.address in away:
             places = (35_000 + town.chance.randrange(3000), 39_000)
             who.trip = (LEARN, LEARN + 6, places)
-    town.moved = lambda who, day: (
-        (-7.0 if who.address in away else -1.0) if day >= LEARN else 0.0
-    )
+    town.moved = lambda who, day: (-7.0 if who.address in away else -1.0) if day >= LEARN else 0.0
     return LEARN + 7
 
 
@@ -290,9 +288,7 @@ def generate(name: str, seed: int) -> Scenario:
     """Return a shipped scenario. Raises BadArgument if there is none of that name."""
     kind = KINDS.get(name)
     if kind is None:
-        raise BadArgument(
-            f"There is no scenario {name[:60]!r}. There are: {', '.join(KINDS)}."
-        )
+        raise BadArgument(f"There is no scenario {name[:60]!r}. There are: {', '.join(KINDS)}.")
     return Scenario(name, seed, kind.learn, _events(name, kind, seed))
 
 
