@@ -114,13 +114,14 @@ class Detector:
             for name in names:
                 incident = await self._find(session, server.name, name)
                 alarm = alarms.get(name)
+                standing = memory.standing(name) or _nothing(name, now)
+                verdict = standing if alarm is None or standing.alarming else alarm
                 # What came late is shown as it was when it alarmed.
-                late = incident is None and alarm is not None and now.timestamp() - alarm.at > 60
-                at = datetime.fromtimestamp(alarm.at, UTC) if alarm and late else now
+                late = incident is None and now.timestamp() - verdict.at > 60
+                at = datetime.fromtimestamp(verdict.at, UTC) if late else now
                 evidence = await self._evidence(
                     session, server.name, name, queues[name], counts, at
                 )
-                verdict = alarm or memory.standing(name) or _nothing(name, now)
                 evidence = _explained(evidence, verdict)
                 if incident is not None:
                     changed |= await self._update(session, incident, evidence, verdict)

@@ -70,7 +70,7 @@ class Ingest:
             for server, place in learnt.items():
                 await session.exec(
                     delete(RecentSubmission).where(
-                        RecentSubmission.server == server,
+                        col(RecentSubmission.server) == server,
                         col(RecentSubmission.at) < now - _RECENT,
                         col(RecentSubmission.id) <= place,
                         col(RecentSubmission.id) < newest,

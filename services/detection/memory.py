@@ -185,7 +185,7 @@ class Memory:
                     col(SenderState.sender).in_(ordered[begin : begin + _NAMES]),
                 )
             )
-            found.update({sender: state for sender, state in rows.all()})
+            found.update(rows.all())
         return found
 
     async def _save(self) -> None:

@@ -17,7 +17,7 @@ from services.detection.engine import tuning
 from services.detection.engine.event import BAD, Event
 from services.detection.engine.score import Company, Floors, Verdict, allow, score
 from services.detection.engine.sender import DAY, HOUR, Population, Sender
-from services.detection.engine.subjects import sketch_of
+from services.detection.engine.subjects import Sketch, sketch_of
 from services.mail.port import Network
 
 _CACHE = 65_536
@@ -164,7 +164,9 @@ class Engine:
                         known, bits = sender.known, sender.bits
                 if strange * 2 >= len(keys):
                     sender.strange_today += 1
-            sender.letters.append((at, network, young, subject[:120], size, keys, strange))
+            sender.letters.append(
+                (at, network, young, subject[:120], size, keys, strange, ip, recipients)
+            )
             sender.fresh = fresh = sender.fresh + 1
             # -- worth a look? What is older than a day is history: learnt, and no news.
             if at < news:
@@ -274,11 +276,11 @@ class Engine:
             if meeting is None or len(meeting) < tuning.COMPANY_SENDERS:
                 continue
             since = sender.last - DAY
-            of_each: dict[tuple[int, ...], set[str]] = {}
-            tops: dict[tuple[int, ...], int] = {}
+            of_each: dict[Sketch, set[str]] = {}
+            tops: dict[Sketch, int] = {}
             for at, name, subject in meeting:
                 if at > since and subject:
-                    key = sketch_of(subject)[:2]
+                    key = sketch_of(subject)
                     of_each.setdefault(key, set()).add(name)
                     tops[key] = tops.get(key, 0) + 1
             for key, names in of_each.items():
@@ -380,7 +382,7 @@ class Engine:
         )
 
     def restore(self, common: bytes | None, senders: Mapping[str, bytes]) -> None:
-        """Bring back what :meth:`common` and :meth:`changed` returned; a later call adds senders."""
+        """Bring back what :meth:`common` and :meth:`changed` gave; a later call adds senders."""
         state: dict[str, Any] = orjson.loads(common) if common else {}
         for name, value in state.get("everybody", {}).items():
             if name in Population.__slots__:

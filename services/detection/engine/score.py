@@ -6,7 +6,6 @@ for each doubling over the most that is usual. The windows of five minutes, an h
 hours and a day are judged each by itself, and the worst is the verdict.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2, log10, sqrt
 
@@ -64,14 +63,16 @@ _SPANS = {300: "5 min", 3600: "1 h", 4 * 3600: "4 h", 24 * 3600: "24 h"}
 class _Seen:
     """What was seen in the letters of a window."""
 
-    __slots__ = ("alike", "letters", "networks", "old", "people", "strange", "subject",
-                 "with_people", "young", "young_networks")  # fmt: skip
+    __slots__ = ("addresses", "alike", "letters", "networks", "old", "people", "recipients",
+                 "strange", "subject", "with_people", "young", "young_networks")  # fmt: skip
 
     def __init__(self, letters: list[Letter], sketches: list[Sketch], now: float) -> None:
         self.letters = len(letters)
         # Old enough to have an outcome.
         self.old = len([1 for letter in letters if now - letter[0] > tuning.OUTCOME_AFTER])
-        self.networks = {letter[1] for letter in letters}
+        self.networks = {letter[1] for letter in letters if letter[1]}
+        self.addresses = {letter[7] for letter in letters if letter[7]}
+        self.recipients = sum([letter[8] for letter in letters])
         young = [letter[1] for letter in letters if letter[2]]
         self.young = len(young)
         self.young_networks = set(young)
@@ -147,6 +148,7 @@ def _judged(
     if not ordinary:
         reasons.append(_repetition(sender, everybody, seen))
     reasons.append(_recipients(sender, everybody, seen, settled=settled))
+    reasons.append(_fan_out(seen, sent))
     if everybody.reports:
         reasons.append(_outcomes(sender, everybody, seen, window, sent))
     if networks.points > 0:
@@ -230,6 +232,12 @@ def _volume(
             text += f" (but it once sent {sender.record(window):,})"
     elif seen.with_people and len(seen.people) < tuning.FEW_PEOPLE:
         cap = tuning.FEW_PEOPLE_CAP
+    elif (
+        seen.with_people >= tuning.RECIPIENTS_MANY
+        and seen.strange <= seen.with_people * tuning.ACQUAINTED
+        and sender.filled < tuning.SKETCH_FULL
+    ):
+        cap = tuning.ACQUAINTED_CAP
     points = min(points, cap)
     if settled and window >= HOUR and sender.cusum >= tuning.CUSUM_FROM:
         slow = min(tuning.CUSUM_CAP, tuning.CUSUM_POINTS * sender.cusum, cap)
@@ -259,7 +267,11 @@ def _networks(
     sender: Sender, everybody: Population, seen: _Seen, window: int, *, settled: bool
 ) -> Reason:
     distinct = len(seen.networks)
-    addresses = f"from {count(distinct, 'network')}"
+    if not distinct:
+        return Reason("", 0.0)
+    addresses = (
+        f"from {count(len(seen.addresses), 'address', 'addresses')} in {count(distinct, 'network')}"
+    )
     points, young = 0.0, len(seen.young_networks)
     if settled and young:
         usual = everybody.rate(everybody.young, everybody.days, tuning.YOUNG_A_DAY, 100)
@@ -326,6 +338,15 @@ def _recipients(sender: Sender, everybody: Population, seen: _Seen, *, settled: 
     return Reason(text, round(points, 1))
 
 
+def _fan_out(seen: _Seen, sent: int) -> Reason:
+    if seen.recipients <= seen.letters:
+        return Reason("", 0.0)
+    each = seen.recipients / seen.letters
+    about = "" if sent == seen.letters else "about "
+    points = tuning.FAN_OUT_POINTS if each >= tuning.FAN_OUT and sent >= 5 else 0.0
+    return Reason(f"to {about}{count(round(each * sent), 'recipient')}", points)
+
+
 def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, sent: int) -> Reason:
     begin = sender.last - window
     bad = sum(1 for at in sender.news if at > begin)
@@ -366,9 +387,7 @@ def _company(company: Company) -> Reason:
     )
 
 
-def explained(reasons: Mapping[str, float] | tuple[Reason, ...]) -> str:
-    """Return reasons as one line of text, for tables and tests."""
-    pairs = (
-        reasons.items() if isinstance(reasons, Mapping) else [(r.text, r.points) for r in reasons]
-    )
-    return "; ".join(f"{text} (+{points:.0f})" for text, points in pairs)
+def explained(verdict: Verdict) -> str:
+    """Return a verdict's reasons as one line of text."""
+    said = [f"{one.text} ({one.points:+.0f})" for one in verdict.reasons if one.text]
+    return "; ".join(said)

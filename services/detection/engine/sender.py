@@ -21,8 +21,9 @@ HOUR, DAY = 3600, 86400
 _MONDAY = 72
 _WEEK = 168
 
-#: time, network, young?, subject, size, hashes of those it went to, strangers among them
-Letter = tuple[float, str, bool, str, int, tuple[int, ...], int]
+#: time, network, young?, subject, size, hashes of those it went to, strangers among them,
+#: address, recipients
+Letter = tuple[float, str, bool, str, int, tuple[int, ...], int, str, int]
 
 
 class Population:
@@ -53,7 +54,7 @@ class Population:
                 setattr(self, name, getattr(self, name) / 2)
 
     def rate(self, total: float, of: float, before: float, weight: float) -> float:
-        """Return a rate, from ``before`` (worth ``weight``) towards what was seen, within bounds."""
+        """Return a rate between ``before`` (worth ``weight``) and what was seen, in bounds."""
         found = (total + before * weight) / (of + weight)
         bound = tuning.POPULATION_BOUND
         return min(max(found, before / bound), before * bound)
@@ -68,9 +69,9 @@ class Sender:
         "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
         "in_block", "in_hour", "judged_at", "known", "last", "letters", "minute_counts",
         "minute_stamps", "name", "networks", "news", "records", "run_days", "sent_today",
-        "sent_total", "sent_yesterday", "strange_today", "strange_total", "strangers", "taught", "taught_at",
-        "today_block", "today_hour", "wait", "week", "weeks", "young", "young_letters",
-        "young_total",
+        "sent_total", "sent_yesterday", "strange_today", "strange_total", "strangers",
+        "taught", "taught_at", "today_block", "today_hour", "wait", "week", "weeks", "young",
+        "young_letters", "young_total",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -363,8 +364,8 @@ class Sender:
         state["known"] = bytearray(b64decode(state["known"]))
         state["young"] = set(state["young"])
         state["letters"] = deque(
-            ((t, net, young, subject, size, tuple(to), strange)
-             for t, net, young, subject, size, to, strange in state["letters"]),
+            ((t, net, young, subject, size, tuple(to), strange, ip, number)
+             for t, net, young, subject, size, to, strange, ip, number in state["letters"]),
             maxlen=tuning.LETTERS,
         )  # fmt: skip
         state["news"] = deque(state["news"], maxlen=tuning.LETTERS)

@@ -15,14 +15,19 @@ DECADE = 18.0
 # -- volume -----------------------------------------------------------------------------------
 #: Points for each doubling over the most that is usual. A doubling is what people see as more.
 DOUBLING = 15.0
-#: Volume alone never alarms: a newsletter on another day is ten doublings over its habit.
-VOLUME_CAP = 50.0
+#: Volume alone alarms at four doublings: sixteen times the most that was ever usual.
+VOLUME_CAP = 65.0
 #: As much as it has sent before, within half as much again: learnt bulk stays far from an alarm.
 SEEN_BEFORE = 1.5
 SEEN_BEFORE_CAP = 20.0
 #: Many messages to very few people are a loop, not spam: nobody sends spam to three people.
 FEW_PEOPLE = 5
 FEW_PEOPLE_CAP = 30.0
+#: Many messages nearly all to people it wrote to before are a mailing not yet learnt; only
+#: with something else to it (alike as never before, refused, a new network) do they alarm.
+ACQUAINTED, ACQUAINTED_CAP = 0.05, 45.0
+#: Past this part of its bits the sketch of known recipients says too little for that.
+SKETCH_FULL = 0.4
 #: The windows, in seconds, with the most in each that surprises of nobody. They bound the
 #: habit from below, as somebody who never wrote at this hour may well write ten letters now.
 WINDOWS = ((300, 7.0), (3600, 7.0), (4 * 3600, 14.0), (24 * 3600, 35.0))
@@ -88,6 +93,9 @@ PRIOR_LETTERS = 60.0
 RECIPIENTS_CAP, RECIPIENTS_FLOOR = 20.0, -10.0
 #: In so many letters strangers are no accident any more, for a sender with a history.
 RECIPIENTS_MANY, RECIPIENTS_MANY_CAP = 20, 30.0
+
+#: So many recipients a letter are more than people write to, and what that adds.
+FAN_OUT, FAN_OUT_POINTS = 10.0, 8.0
 
 # -- outcomes ---------------------------------------------------------------------------------
 #: Refused or put off by the other side: of anybody's letters, and of spam at least.

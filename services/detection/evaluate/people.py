@@ -300,10 +300,8 @@ def letters(
     if week_day < 5 and chance.random() < who.runs:
         yield from _run(chance, who, day, moved)
     if chance.random() < 0.02:
-        yield Labelled(
-            Event(BEGIN + (day + chance.random()) * DAY, who.address, around(chance, chance.randrange(9000)),
-                  0, failures=chance.randint(1, 6))
-        )  # fmt: skip
+        at, ip = BEGIN + (day + chance.random()) * DAY, around(chance, chance.randrange(9000))
+        yield Labelled(Event(at, who.address, ip, 0, failures=chance.randint(1, 6)))
 
 
 def _next(chance: Random, who: Person) -> tuple[str, tuple[str, ...]]:

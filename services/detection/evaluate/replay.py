@@ -6,7 +6,7 @@ which the account sent nothing, as the bot's are; each opening counts.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -40,10 +40,9 @@ class Outcome:
     sender_days: int = 0
 
     def add(self, other: "Outcome", prefix: str) -> None:
-        """Add another run's."""
+        """Add another run's accounts and alarms; days are the caller's to add."""
         self.caught |= {f"{prefix}/{user}": one for user, one in other.caught.items()}
         self.false_alarms += other.false_alarms
-        self.sender_days += other.sender_days
 
     @property
     def found(self) -> list[Caught]:
@@ -174,7 +173,7 @@ def replay(scenario: Scenario, *, plain: bool = False, with_limits: bool = True)
         engine.take(events, now + 2 * DAY if learning else now)
         counts = learn_until is not None and now >= learn_until
         for verdict in engine.judge(now):
-            why = f"{verdict.user} {verdict.score:.0f}: {explained(verdict.reasons)}"
+            why = f"{verdict.user} {verdict.score:.0f}: {explained(verdict)}"
             judge.alarm(verdict.user, now, abused.get(verdict.user), why, counts)
         for user, most in busy.items():
             for limit in LIMITS:
@@ -193,11 +192,11 @@ def replay(scenario: Scenario, *, plain: bool = False, with_limits: bool = True)
     )
 
 
-def _polls(events: "object") -> Iterator[tuple[float, list[Labelled]]]:
+def _polls(events: Iterable[Labelled]) -> Iterator[tuple[float, list[Labelled]]]:
     """Yield what came in each ten seconds, with the moment of asking."""
     items: list[Labelled] = []
     place: int | None = None
-    for item in events:  # type: ignore[attr-defined]
+    for item in events:
         here = int(item[0][0] // POLL)
         if place is None:
             place = here

@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from services.detection.engine import Event
 from services.detection.evaluate.attacks import attack, campaign, guesses
 from services.detection.evaluate.people import (
     BEGIN,
     DAY,
     Bulk,
     Person,
-    around,
     bulk,
     in_order,
     letter,
@@ -214,7 +212,7 @@ def _viral(town: Town) -> int:
         one = bulk(chance, 40_000 + number, 0, days=(0, 1, 2, 3, 4), letters=60, name="list")
         one.pace = 1.0
         town.bulks.append(one)
-        at = BEGIN + LEARN * DAY + 9 * 3600
+        at = float(BEGIN + LEARN * DAY + 9 * 3600)
         for _ in range(60):  # sixty answers to all in one day
             at += chance.expovariate(1 / 400)
             here = at
@@ -284,6 +282,12 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
+#: The engine's constants were set on even seeds; what is reported is of odd ones.
+TUNING_SEEDS, HELD_OUT_SEEDS = (0, 2, 4, 6), (1, 3, 5, 7)
+#: So large that one seed is enough.
+ONE_SEED = ("ordinary-month",)
+
+
 def generate(name: str, seed: int) -> Scenario:
     """Return a shipped scenario. Raises BadArgument if there is none of that name."""
     kind = KINDS.get(name)
@@ -296,6 +300,3 @@ def _events(name: str, kind: Kind, seed: int) -> Iterator[Labelled]:
     # Where a seed is used again for another scenario its people differ.
     town = Town(Random(f"{name}/{seed}"), kind.size)  # noqa: S311 - traffic must repeat
     return town.days(kind.make(town))
-
-
-__all__ = ["KINDS", "Event", "Kind", "around", "generate"]
