@@ -138,10 +138,9 @@ class Engine:
             if network:
                 entry = sender.networks.get(network)
                 if entry is None:
-                    sender.networks[network] = entry = [day, 1]
+                    sender.networks[network] = entry = (day, 1)
                 elif entry[0] != day:
-                    entry[0] = day
-                    entry[1] += 1
+                    sender.networks[network] = entry = (day, entry[1] + 1)
                 if entry[1] <= known_after:
                     young = True
                     sender.young.add(network)
@@ -194,23 +193,22 @@ class Engine:
 
     def _news(self, sender: Sender, at: float, outcome: str, failures: int) -> None:
         if outcome in BAD:
-            sender.news.append(at)
+            sender.news = (*sender.news[1 - tuning.LETTERS :], at)
             sender.bad_today += 1
             self._everybody.reports += 1
             if sender.judged_at and at > sender.judged_at - DAY:
                 sender.fresh += 1
                 self._pending[sender.name] = sender
         if failures:
-            sender.failures.append((at, failures))
+            sender.failures = (*sender.failures[-15:], (at, failures))
 
     def _clock_went_back(self, sender: Sender, now: float) -> None:
         """Let go of windows that lie in what is now the future; the habit stays."""
         sender.last = min(sender.last, now)
         sender.hour = sender.day = sender.block = -1
-        sender.minute_stamps, sender.minute_counts = [0] * 60, [0] * 60
-        sender.hour_stamps, sender.hour_counts = [0] * 24, [0] * 24
+        sender.forget_windows()
         sender.letters.clear()
-        sender.news.clear()
+        sender.news = ()
         sender.cleared = min(sender.cleared, now)
         sender.judged_at = 0.0
 
@@ -225,7 +223,7 @@ class Engine:
             self._senders[name] = sender
             return sender
         newcomers[name] = sender
-        if len(newcomers) > max(100, self._most // 4):
+        if len(newcomers) > max(100, self._most // 2):
             first = next(iter(newcomers))
             self._let_go(newcomers.pop(first))
         return sender

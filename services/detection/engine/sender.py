@@ -21,6 +21,11 @@ HOUR, DAY = 3600, 86400
 _MONDAY = 72
 _WEEK = 168
 
+#: The most it sent, and on which day; the most first.
+Record = tuple[tuple[int, int], ...]
+
+_ARRAYS = ("minute_stamps", "minute_counts", "hour_stamps", "hour_counts")
+
 #: time, network, young?, subject, size, hashes of those it went to, strangers among them,
 #: address, recipients
 Letter = tuple[float, str, bool, str, int, tuple[int, ...], int, str, int]
@@ -60,6 +65,19 @@ class Population:
         return min(max(found, before / bound), before * bound)
 
 
+def _record(kept: Record, number: int, day: int) -> Record:
+    """Return a record with a day's number in it, if it is one, and without those too old."""
+    if len(kept) >= tuning.RECORDS and number <= kept[-1][0]:
+        return kept
+    young = [one for one in kept if day - one[1] < tuning.RECORD_DAYS]
+    return tuple(sorted([*young, (number, day)], reverse=True)[: tuning.RECORDS])
+
+
+def _zeros(number: int) -> "array[int]":
+    # Arrays and not lists: the garbage collector need not look into them.
+    return array("q", bytes(8 * number))
+
+
 class Sender:
     """One sender's state. Times are seconds since 1970; ``hour`` and ``day`` count from there."""
 
@@ -79,18 +97,19 @@ class Sender:
         self.last = 0.0  # the newest event
         self.cleared = 0.0  # letters until then have been dealt with
         # the last hours
-        self.minute_stamps = [0] * 60
-        self.minute_counts = [0] * 60
-        self.hour_stamps = [0] * 24
-        self.hour_counts = [0] * 24
+        self.minute_stamps = _zeros(60)
+        self.minute_counts = _zeros(60)
+        self.hour_stamps = _zeros(24)
+        self.hour_counts = _zeros(24)
         self.hour = -1
         self.in_hour = 0
         self.before = 0  # in the 23 hours before this one
         self.block = -1  # five minutes
         self.in_block = 0
         self.letters: deque[Letter] = deque(maxlen=tuning.LETTERS)
-        self.news: deque[float] = deque(maxlen=tuning.LETTERS)  # when an outcome was bad
-        self.failures: deque[tuple[float, int]] = deque(maxlen=16)
+        # Most senders have none of these, and then they take no room.
+        self.news: tuple[float, ...] = ()  # when an outcome was bad
+        self.failures: tuple[tuple[float, int], ...] = ()
         self.fresh = 0  # letters since it was last judged
         self.wait = 1  # so many are worth another look
         # What it may send in this hour, and in five minutes, before it is worth one.
@@ -110,10 +129,10 @@ class Sender:
         self.bad_today = 0
         self.hot = 0.0  # today's highest score
         self.hot_hour = 0.0
-        self.hours_today: list[list[int]] = []  # [hour, letters], to be learnt
+        self.hours_today: tuple[tuple[int, int], ...] = ()  # hour, letters: to be learnt
         # the habit
         self.habit = array("f", bytes(4 * _WEEK))
-        self.curve: list[float] | None = None  # of the habit, smoothed: made when asked for
+        self.curve: "array[float] | None" = None  # of the habit, smoothed: made when asked for
         self.week = -1
         self.weeks = 0.0  # active weeks behind the habit, older ones less
         self.active_days = 0.0
@@ -123,9 +142,9 @@ class Sender:
         self.strange_total = 0.0
         self.strangers = 0  # letters to strangers not yet counted in strange_total
         self.bad_total = 0.0
-        self.records: list[list[list[int]]] = [[], [], []]  # block, hour, day: [number, day]
+        self.records: tuple[Record, Record, Record] = ((), (), ())  # of five minutes, hour, day
         self.cusum = 0.0
-        self.networks: dict[str, list[int]] = {}  # the last day it was used, on how many days
+        self.networks: dict[str, tuple[int, int]] = {}  # the last day it was used, on how many days
         self.bits = tuning.FIRST_BITS
         self.known = bytearray(self.bits // 8)
         self.taught = 0
@@ -137,7 +156,7 @@ class Sender:
         """Go on to another hour, and learn of the hour and the day that ended with it."""
         if self.hour >= 0:
             if self.in_hour and self.hot_hour < tuning.OPENS_AT:
-                self.hours_today.append([self.hour, self.in_hour])
+                self.hours_today = (*self.hours_today, (self.hour, self.in_hour))
                 if self.in_hour > 2 or self.cusum:
                     self._sum_up(self.in_hour, self.expected(self.hour))
             if self.in_hour > self.today_hour:
@@ -175,7 +194,7 @@ class Sender:
             self.weeks = self.weeks * tuning.WEEK_KEEPS + 1
         for hour, number in self.hours_today:
             self.habit[(hour + _MONDAY) % _WEEK] += number
-        self.hours_today = []
+        self.hours_today = ()
         self.curve = None
 
     def _sum_up(self, number: int, expected: float) -> None:
@@ -201,14 +220,12 @@ class Sender:
             self.strange_total = self.strange_total * keeps + self.strange_today
             self.bad_total = self.bad_total * keeps + self.bad_today
             day = self.day
-            reached = (self.today_block, self.today_hour, self.sent_today)
-            for place in (0, 1, 2):
-                kept, number = self.records[place], reached[place]
-                if len(kept) < tuning.RECORDS or number > kept[-1][0]:
-                    kept = [r for r in kept if day - r[1] < tuning.RECORD_DAYS]
-                    kept.append([number, day])
-                    kept.sort(reverse=True)
-                    self.records[place] = kept[: tuning.RECORDS]
+            a, b, c = self.records
+            self.records = (
+                _record(a, self.today_block, day),
+                _record(b, self.today_hour, day),
+                _record(c, self.sent_today, day),
+            )
         else:
             for network in self.young:
                 self.networks.pop(network, None)
@@ -273,7 +290,7 @@ class Sender:
         end = _WEEK + (until + _MONDAY) % _WEEK + 1
         return sum((self.curve or self._smoothed())[end - hours : end])
 
-    def _smoothed(self) -> list[float]:
+    def _smoothed(self) -> "array[float]":
         habit = self.habit.tolist()
         before, after = habit[-1:] + habit[:-1], habit[1:] + habit[:1]
         own = [(a + b + b + c) / 4 for a, b, c in zip(before, habit, after, strict=True)]
@@ -284,7 +301,7 @@ class Sender:
         alike_hours = working * 5 + off * 2
         week = [(a + b) / weight for a, b in zip(own, alike_hours, strict=True)]
         # Twice, so that the last hours of a week and the first of the next are beside each other.
-        self.curve = curve = week + week
+        self.curve = curve = array("d", week + week)
         return curve
 
     def record(self, window: int) -> int:
@@ -305,6 +322,11 @@ class Sender:
         pairs = zip(self.hour_stamps, self.hour_counts, strict=True)
         return sum([n for stamp, n in pairs if oldest < stamp <= newest])
 
+    def forget_windows(self) -> None:
+        """Empty the counters of the last hours."""
+        self.minute_stamps, self.minute_counts = _zeros(60), _zeros(60)
+        self.hour_stamps, self.hour_counts = _zeros(24), _zeros(24)
+
     def clear(self, until: float) -> None:
         """Count nothing until then any more: an incident about it is over."""
         if until <= self.cleared:
@@ -312,9 +334,9 @@ class Sender:
         self.cleared = until
         later = [letter for letter in self.letters if letter[0] > until]
         self.letters = deque(later, maxlen=tuning.LETTERS)
-        self.news = deque([t for t in self.news if t > until], maxlen=tuning.LETTERS)
-        self.minute_counts = [0] * 60
-        self.hour_counts = [0] * 24
+        self.news = tuple(t for t in self.news if t > until)
+        self.minute_counts = _zeros(60)
+        self.hour_counts = _zeros(24)
         for letter in later:
             at = letter[0]
             place = int(at // 60) % 60
@@ -337,7 +359,7 @@ class Sender:
         self.taught, self.taught_at = messages, at
         self.hot = self.hot_hour = 0.0
         for network in self.young:
-            self.networks[network] = [self.day, tuning.KNOWN_AFTER_DAYS + 1]
+            self.networks[network] = (self.day, tuning.KNOWN_AFTER_DAYS + 1)
         self.young = set()
         self.young_letters = 0
         self.run_days += 2
@@ -347,7 +369,7 @@ class Sender:
     def pack(self) -> bytes:
         """Return everything as bytes, from which :meth:`unpack` makes the very same."""
         state: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("letters", "news", "failures"):
+        for name in ("letters", *_ARRAYS):
             state[name] = list(state[name])
         state["young"] = sorted(self.young)
         state["habit"] = b64encode(self.habit.tobytes()).decode()
@@ -363,13 +385,18 @@ class Sender:
         state["habit"] = array("f", b64decode(state["habit"]))
         state["known"] = bytearray(b64decode(state["known"]))
         state["young"] = set(state["young"])
+        for name in _ARRAYS:
+            state[name] = array("q", state[name])
         state["letters"] = deque(
             ((t, net, young, subject, size, tuple(to), strange, ip, number)
              for t, net, young, subject, size, to, strange, ip, number in state["letters"]),
             maxlen=tuning.LETTERS,
         )  # fmt: skip
-        state["news"] = deque(state["news"], maxlen=tuning.LETTERS)
-        state["failures"] = deque(map(tuple, state["failures"]), maxlen=16)
+        state["networks"] = {name: (day, days) for name, (day, days) in state["networks"].items()}
+        state["news"] = tuple(state["news"])
+        for name in ("failures", "hours_today"):
+            state[name] = tuple((a, b) for a, b in state[name])
+        state["records"] = tuple(tuple((n, day) for n, day in one) for one in state["records"])
         for name, value in state.items():
             if name in cls.__slots__:
                 setattr(sender, name, value)

@@ -98,16 +98,16 @@ class _Judge:
         self.open: dict[str, float] = {}  # who, and when they last sent
 
     def alarm(self, user: str, now: float, abused: float | None, why: str, counts: bool) -> None:
-        if user in self.open:
-            return
-        self.open[user] = now
-        if abused is None or now - abused > DAY:
-            if counts:
-                self.outcome.false_alarms.append(why)
-            return
-        caught = self.outcome.caught[user]
-        if caught.at is None:
-            caught.at = now
+        is_new = user not in self.open
+        if is_new:
+            self.open[user] = now
+        if abused is not None and now - abused <= DAY:
+            # Whose incident is open for another reason is found as well.
+            caught = self.outcome.caught[user]
+            if caught.at is None:
+                caught.at = now
+        elif is_new and counts:
+            self.outcome.false_alarms.append(why)
 
     def sent(self, user: str, at: float) -> float | None:
         """Note that somebody sent; return when their incident was closed before that, if it was."""
