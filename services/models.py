@@ -246,6 +246,7 @@ class SenderState(SQLModel, table=True):
 
     server: str = Field(primary_key=True)
     sender: str = Field(primary_key=True)
+    place: int  # the submission that it has read up to
     state: bytes = Field(sa_type=LargeBinary)
 
 

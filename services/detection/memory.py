@@ -49,6 +49,8 @@ class Memory:
         self._engine: Engine | None = None
         self._place = 0
         self._unsaved = 0
+        # Senders whose kept state another bot has read further than we have.
+        self._ahead: dict[str, int] = {}
         self._alarms: dict[str, Verdict] = {}
         self._over: dict[str, float] = {}
         # Two polls at once must not feed one engine the same rows.
@@ -141,9 +143,10 @@ class Memory:
             ).all()
             await self._bring_back(session, engine, {row.sender for row in rows})
             if rows:
-                engine.take(_events(rows), now.timestamp())
+                engine.take(_events(rows, self._ahead), now.timestamp())
                 self._place = rows[-1].id or self._place
                 self._unsaved += len(rows)
+                self._ahead = {n: at for n, at in self._ahead.items() if at > self._place}
             for user, until in self._over.items():
                 engine.clear(user, until)
             for user, lesson in lessons.items():
@@ -180,12 +183,15 @@ class Memory:
         ordered = sorted(names)
         for begin in range(0, len(ordered), _NAMES):
             rows = await session.exec(
-                select(SenderState.sender, SenderState.state).where(
+                select(SenderState).where(
                     SenderState.server == self._server,
                     col(SenderState.sender).in_(ordered[begin : begin + _NAMES]),
                 )
             )
-            found.update(rows.all())
+            for row in rows.all():
+                found[row.sender] = row.state
+                if row.place > self._place:
+                    self._ahead[row.sender] = row.place
         return found
 
     async def _save(self) -> None:
@@ -198,7 +204,7 @@ class Memory:
             async with self._store.session() as session:
                 kept = await session.get(EngineState, self._server, with_for_update=True)
                 if kept is None or kept.place <= place:
-                    await _write(session, self._server, changed)
+                    await _write(session, self._server, changed, place)
                     await session.merge(
                         EngineState(server=self._server, place=place, common=common)
                     )
@@ -208,17 +214,20 @@ class Memory:
         self._unsaved = 0
 
 
-async def _write(session: AsyncSession, server: str, states: dict[str, bytes]) -> None:
+async def _write(
+    session: AsyncSession, server: str, states: dict[str, bytes], place: int
+) -> None:
     if not states:
         return
     dialect = session.get_bind().dialect.name
     upsert = (postgresql if dialect == "postgresql" else sqlite).insert(SenderState)
     await session.exec(
         upsert.on_conflict_do_update(
-            index_elements=["server", "sender"], set_={"state": upsert.excluded.state}
+            index_elements=["server", "sender"],
+            set_={"state": upsert.excluded.state, "place": upsert.excluded.place},
         ),
         params=[
-            {"server": server, "sender": sender, "state": state} for sender, state in states.items()
+            {"server": server, "sender": sender, "place": place, "state": state} for sender, state in states.items()
         ],
     )
 
@@ -237,8 +246,10 @@ def facts_of(item: Submission) -> str:
     return orjson.dumps(facts).decode() if facts else ""
 
 
-def _events(rows: Sequence[RecentSubmission]) -> Iterator[Event]:
+def _events(rows: Sequence[RecentSubmission], ahead: dict[str, int]) -> Iterator[Event]:
     for row in rows:
+        if row.sender in ahead and (row.id or 0) <= ahead[row.sender]:
+            continue  # its state has this one already
         facts: dict[str, Any] = orjson.loads(row.facts) if row.facts else {}
         at, ip = row.at.timestamp(), row.client_ip or ""
         failures = int(facts.get("failures", 0))

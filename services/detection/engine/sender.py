@@ -198,7 +198,7 @@ class Sender:
         self.curve = None
 
     def _sum_up(self, number: int, expected: float) -> None:
-        usual = expected + tuning.CUSUM_SLACK
+        usual = expected + tuning.CUSUM_LEAST
         more = tuning.CUSUM_TIMES * usual + tuning.CUSUM_MORE
         step = min(tuning.CUSUM_STEP, number * log(more / usual) - (more - usual))
         self.cusum = max(0.0, self.cusum + step)

@@ -51,7 +51,7 @@ HOUR_PRIOR_WEEKS = 2.0
 #: The cumulative sum tests for three times the habit and one more an hour; one hour adds at
 #: most one nat and an empty one takes one off, so that it takes more than a working day of
 #: them and never one busy hour.
-CUSUM_TIMES, CUSUM_MORE, CUSUM_SLACK, CUSUM_STEP = 3.0, 1.0, 0.3, 1.0
+CUSUM_TIMES, CUSUM_MORE, CUSUM_LEAST, CUSUM_STEP = 3.0, 1.0, 0.3, 1.0
 #: Points a nat, and the most; under these nats it says nothing.
 CUSUM_POINTS, CUSUM_CAP, CUSUM_FROM = 2.5, 40.0, 6.0
 
