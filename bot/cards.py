@@ -73,7 +73,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
     live = incident.state in LIVE
     stopped = done.get("stop") or done.get("disable")
     sections: list[Section] = [Paragraph(_status(incident, done))]
-    sections.append(Points(tuple(say(reason) for reason in evidence.reasons)))
+    sections.append(Points(_reasons(evidence)))
     sections.append(
         Paragraph(
             say(
@@ -121,6 +121,14 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )
+
+
+def _reasons(evidence: Evidence) -> tuple[Text, ...]:
+    """Return the reasons, each with the points that it adds to the score."""
+    if len(evidence.points) != len(evidence.reasons):  # from before they were kept
+        return tuple(say(reason) for reason in evidence.reasons)
+    pairs = zip(evidence.reasons, evidence.points, strict=True)
+    return tuple(say(f"{reason} ({points:+.0f})" if points else reason) for reason, points in pairs)
 
 
 def _of_spool(evidence: Evidence) -> str:

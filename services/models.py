@@ -10,6 +10,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     Text,
     TypeDecorator,
     UniqueConstraint,
@@ -235,6 +236,7 @@ class RecentSubmission(SQLModel, table=True):
     size: int
     subject_key: str  # the subject, digits folded, so that numbered copies count as one
     subject: str
+    facts: str = _text(default="")  # what else the server told, as JSON; see detection/memory.py
 
 
 class SenderHabit(SQLModel, table=True):
@@ -245,6 +247,23 @@ class SenderHabit(SQLModel, table=True):
     start: datetime = _when(primary_key=True)
     messages: int = Field(sa_type=Integer)
     recipients: int
+
+
+class SenderState(SQLModel, table=True):
+    """What the detector knows of one sender: engine.sender.Sender, packed."""
+
+    server: str = Field(primary_key=True)
+    sender: str = Field(primary_key=True)
+    place: int  # the submission that it has read up to
+    state: bytes = Field(sa_type=LargeBinary)
+
+
+class EngineState(SQLModel, table=True):
+    """What the detector knows of all senders, and the submission it has read up to."""
+
+    server: str = Field(primary_key=True)
+    place: int
+    common: bytes = Field(sa_type=LargeBinary)
 
 
 class Lesson(SQLModel, table=True):

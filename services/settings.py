@@ -217,11 +217,14 @@ class DetectionSettings(_Table):
     """When the channel is told."""
 
     poll_seconds: float = Field(default=10, gt=0, le=20)
-    min_messages: int = Field(
-        default=40, ge=1, description="fewer than this in a window never alert"
-    )
+    min_messages: int = Field(default=40, ge=1, description="fewer than this in a day never alert")
     min_messages_spread: int = Field(
-        default=20, ge=1, description="the same, when sent from three or more networks"
+        default=6,
+        ge=1,
+        description="the same, when sent from networks new to the sender, or three or more",
+    )
+    tracked_senders: int = Field(
+        default=20_000, ge=100, description="senders kept in memory; others wait in the database"
     )
     habit_days: int = Field(default=28, ge=1)
     quiet_minutes: float = Field(default=30, gt=0, description="close an incident after this")

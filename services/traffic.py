@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.detection.engine import network_of
 from services.detection.evidence import Evidence, Habit, Share
 from services.models import RecentSubmission
 
@@ -51,6 +51,45 @@ async def addresses_of(
         .limit(limit)
     )
     return [Share(name=name or "", messages=n) for name, n in (await session.exec(query)).all()]
+
+
+async def top_domains(
+    session: AsyncSession, server: str, since: datetime, limit: int
+) -> list[Share]:
+    """Return the domains whose accounts sent most since then, most first."""
+    totals: Counter[str] = Counter()
+    for share in await top_senders(session, server, since, 100_000):
+        totals[share.name.rpartition("@")[2]] += share.messages
+    ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    return [Share(name=name, messages=n) for name, n in ordered[:limit]]
+
+
+class Use(NamedTuple):
+    """One account's use of a client IP."""
+
+    sender: str
+    messages: int
+    first_at: datetime
+    last_at: datetime
+
+
+async def users_of(
+    session: AsyncSession, server: str, client_ip: str, since: datetime, limit: int
+) -> list[Use]:
+    """Return which accounts sent from a client IP since then, and when, most first."""
+    at, number = col(RecentSubmission.at), func.count()
+    query = (
+        select(RecentSubmission.sender, number, func.min(at), func.max(at))
+        .where(
+            RecentSubmission.server == server,
+            RecentSubmission.client_ip == client_ip,
+            at >= since,
+        )
+        .group_by(col(RecentSubmission.sender))
+        .order_by(number.desc(), col(RecentSubmission.sender))
+        .limit(limit)
+    )
+    return [Use(*row) for row in (await session.exec(query)).all()]
 
 
 async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:
@@ -112,15 +151,6 @@ async def gather(
         total=total,
         habit=habit,
     )
-
-
-def network_of(address: str) -> str:
-    """Return the /24 or /48 that a client IP is in; the text itself if it is no address."""
-    try:
-        length = 24 if ip_address(address).version == 4 else 48
-        return str(ip_network(f"{address}/{length}", strict=False))
-    except ValueError:
-        return address
 
 
 async def _burst(

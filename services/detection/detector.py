@@ -1,17 +1,26 @@
 """One poll of one mail server: take in, look, and keep the incidents true."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
+from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
 from services.detection.ingest import Ingest, habit_of
-from services.detection.scoring import Verdict, judge
-from services.mail.port import DELIVERING, MailServer, Queue, SpoolCounts, SpoolQuery
+from services.detection.memory import Memory
+from services.mail.port import (
+    DELIVERING,
+    MailServer,
+    Network,
+    Queue,
+    SpoolCounts,
+    SpoolQuery,
+)
 from services.models import LIVE, Announcement, Incident, IncidentState
 from services.people import BOT
 from services.settings import DetectionSettings
@@ -45,49 +54,81 @@ class Detector:
     """Finds the abused accounts of a mail server."""
 
     def __init__(
-        self, store: Store, audit: AuditLog, clock: Clock, settings: DetectionSettings
+        self,
+        store: Store,
+        audit: AuditLog,
+        clock: Clock,
+        settings: DetectionSettings,
+        *,
+        trusted: Sequence[Network] = (),
     ) -> None:
+        """``trusted`` networks hold our own hosts: they count without a login, by address."""
         self._store = store
         self._audit = audit
         self._clock = clock
         self._settings = settings
-        self._ingest = Ingest(store, clock, habit_days=settings.habit_days)
+        self._trusted = tuple(trusted)
+        self._ingest = Ingest(store, clock, habit_days=settings.habit_days, trusted=self._trusted)
+        self._memories: dict[str, Memory] = {}
 
     async def prune(self) -> None:
-        """Forget submissions and habits that are too old to matter."""
-        await self._ingest.prune()
+        """Keep what was learnt, and forget submissions and habits that are too old to matter."""
+        for memory in self._memories.values():
+            await memory.save()
+        learnt = {name: memory.place for name, memory in self._memories.items()}
+        await self._ingest.prune(learnt)
+
+    async def why(self, server: str, sender: str) -> tuple[Evidence, Verdict] | None:
+        """Return a sender's evidence now, incident or not; None if it never sent anything.
+
+        The queue figures are left 0: they are the mail server's to tell.
+        """
+        now = self._clock.now()
+        verdict = await self._memory(server).why(sender, now)
+        if verdict is None:
+            return None
+        async with self._store.reading() as session:
+            habit = await habit_of(session, server, sender, now)
+            evidence = await gather(session, server, sender, now, habit)
+        return _explained(evidence, verdict), verdict
+
+    def _memory(self, server: str) -> Memory:
+        if server not in self._memories:
+            self._memories[server] = Memory(self._store, server, self._settings, self._trusted)
+        return self._memories[server]
 
     async def poll(self, server: MailServer) -> Poll:
         """Look once. Raises ServerDown or StoreError, with nothing lost for the next poll."""
         taken = await self._ingest.take_in(server)
         counts = await server.counts()
         now = self._clock.now()
+        memory = self._memory(server.name)
+        alarms = await memory.look(now)
         async with self._store.reading() as session:
             live = await self._live(session, server.name)
-            suspects = await top_senders(
-                session,
-                server.name,
-                now - WINDOW,
-                200,
-                at_least=min(self._settings.min_messages_spread, self._settings.min_messages),
-            )
-        names = list(dict.fromkeys([*(i.sender for i in live), *(s.name for s in suspects)]))
+        names = list(dict.fromkeys([*(i.sender for i in live), *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
         queues = {name: await self._queues(server, name) for name in names}
         opened, changed = 0, False
         async with self._store.session() as session:
-            for incident_sender in names:
+            for name in names:
+                incident = await self._find(session, server.name, name)
+                alarm = alarms.get(name)
+                standing = memory.standing(name) or _nothing(name, now)
+                verdict = standing if alarm is None or standing.alarming else alarm
+                # What came late is shown as it was when it alarmed.
+                late = incident is None and now.timestamp() - verdict.at > 60
+                at = datetime.fromtimestamp(verdict.at, UTC) if late else now
                 evidence = await self._evidence(
-                    session, server.name, incident_sender, queues[incident_sender], counts
+                    session, server.name, name, queues[name], counts, at
                 )
-                verdict = judge(evidence, self._settings)
-                evidence = evidence.model_copy(update={"reasons": verdict.reasons})
-                incident = await self._find(session, server.name, incident_sender)
+                evidence = _explained(evidence, verdict)
                 if incident is not None:
                     changed |= await self._update(session, incident, evidence, verdict)
                 elif verdict.alarming:
-                    await self._open(session, server.name, incident_sender, evidence, verdict)
+                    await self._open(session, server.name, name, evidence, verdict)
                     opened, changed = opened + 1, True
+        memory.handled(alarms)
         return Poll(taken, opened, changed)
 
     async def refresh(self, server: MailServer, incident_id: int) -> None:
@@ -135,8 +176,8 @@ class Detector:
         sender: str,
         queues: _Queues,
         counts: SpoolCounts,
+        now: datetime,
     ) -> Evidence:
-        now = self._clock.now()
         habit = await habit_of(session, server, sender, now)
         evidence = await gather(session, server, sender, now, habit)
         since = now - WINDOW
@@ -175,7 +216,7 @@ class Detector:
                 server,
                 sender,
                 incident.id,
-                detail={"score": verdict.score, "reasons": list(verdict.reasons)},
+                detail={"score": verdict.score, "reasons": list(evidence.reasons)},
             ),
         )
 
@@ -203,9 +244,12 @@ class Detector:
                 }
             )
             if not verdict.alarming:
-                evidence = evidence.model_copy(update={"reasons": before.reasons})
+                evidence = evidence.model_copy(
+                    update={"reasons": before.reasons, "points": before.points}
+                )
         changed = _shown(before) != _shown(evidence)
-        if verdict.alarming:
+        # A day's evidence stands for a day; it is quiet once nothing is sent any more.
+        if verdict.alarming and evidence.messages:
             incident.score = verdict.score
             incident.quiet_since = None
         elif incident.quiet_since is None:
@@ -258,4 +302,19 @@ def open_key(server: str, sender: str) -> str:
 def _shown(evidence: Evidence) -> object:
     """Return what the card shows of it, to tell whether it must be drawn anew."""
     tables = {"top_senders", "top_addresses", "spool_waiting", "all_messages"}
-    return evidence.model_dump(exclude=tables | {"taken_at", "reasons"})
+    return evidence.model_dump(exclude=tables | {"taken_at", "reasons", "points"})
+
+
+def _explained(evidence: Evidence, verdict: Verdict) -> Evidence:
+    """Return the evidence with the verdict's reasons and their points."""
+    said = [reason for reason in verdict.reasons if reason.text]
+    return evidence.model_copy(
+        update={
+            "reasons": tuple(reason.text for reason in said),
+            "points": tuple(reason.points for reason in said),
+        }
+    )
+
+
+def _nothing(user: str, now: datetime) -> Verdict:
+    return Verdict(user, now.timestamp(), 0.0, ())

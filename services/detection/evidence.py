@@ -60,3 +60,4 @@ class Evidence(BaseModel):
     top_addresses: tuple[Share, ...] = ()
     all_messages: int = 0  # of the whole server, in the window
     reasons: tuple[str, ...] = ()
+    points: tuple[float, ...] = ()  # of each reason, in the same order

@@ -6,8 +6,10 @@ so a crash at any point neither loses a submission nor counts one twice.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from sqlalchemy import func, insert
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,7 +18,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.clock import Clock
 from services.detection.evidence import Habit
-from services.mail.port import MailServer, Submission
+from services.detection.memory import facts_of, newest_row
+from services.mail.port import MailServer, Network, Submission
 from services.models import Incident, IncidentState, Lesson, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
 from services.store import Store
@@ -32,9 +35,12 @@ _DIGITS = re.compile(r"\d+")
 class Ingest:
     """Reads submissions into the bot's own tables."""
 
-    def __init__(self, store: Store, clock: Clock, *, habit_days: int) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, *, habit_days: int, trusted: Sequence[Network] = ()
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._trusted = tuple(trusted)
         self._kept = timedelta(days=habit_days)
 
     async def take_in(self, server: MailServer) -> int:
@@ -53,21 +59,35 @@ class Ingest:
             if len(batch) < _BATCH:
                 return taken
 
-    async def prune(self) -> None:
-        """Forget what is too old to matter."""
+    async def prune(self, learnt: Mapping[str, int]) -> None:
+        """Forget what is too old to matter, and of submissions only what was learnt from.
+
+        ``learnt`` is up to which row that is, by mail server.
+        """
         now = self._clock.now()
         async with self._store.session() as session:
-            await session.exec(
-                delete(RecentSubmission).where(col(RecentSubmission.at) < now - _RECENT)
-            )
+            newest = await newest_row(session)
+            for server, place in learnt.items():
+                await session.exec(
+                    delete(RecentSubmission).where(
+                        col(RecentSubmission.server) == server,
+                        col(RecentSubmission.at) < now - _RECENT,
+                        col(RecentSubmission.id) <= place,
+                        col(RecentSubmission.id) < newest,
+                    )
+                )
             await session.exec(delete(HabitRow).where(col(HabitRow.start) < now - self._kept))
 
     async def _write(self, session: AsyncSession, server: str, batch: Sequence[Submission]) -> None:
         cursor = batch[-1]
         # Anybody outside can write any envelope sender on a letter to here, so only who
         # logged in has sent something: nobody's account is stopped for another's forgery.
-        batch = [item for item in batch if item.authenticated]
-        since = self._clock.now() - _RECENT
+        # A host of our own is trusted not to forge, and counts by its address.
+        batch = [
+            item if item.authenticated else replace(item, sender=f"[{item.client_ip}]")
+            for item in batch
+            if item.authenticated or self._ours(item.client_ip)
+        ]
         recent = [
             {
                 "server": server,
@@ -78,9 +98,9 @@ class Ingest:
                 "size": item.size,
                 "subject_key": subject_key(item.subject),
                 "subject": item.subject[:200],
+                "facts": facts_of(item),
             }
             for item in batch
-            if item.at > since
         ]
         if recent:
             await session.exec(insert(RecentSubmission), params=recent)
@@ -114,6 +134,15 @@ class Ingest:
                 params=rows,
             )
         await session.merge(PollCursor(server=server, cursor=cursor.cursor, last_at=cursor.at))
+
+    def _ours(self, client_ip: str | None) -> bool:
+        if not self._trusted or not client_ip:
+            return False
+        try:
+            address = ip_address(client_ip)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
 
 
 async def _cursor(session: AsyncSession, server: str) -> str | None:

@@ -69,7 +69,8 @@ class Message:
 class Submission:
     """One message that the server accepted, as its log tells it: the detector's food.
 
-    ``cursor`` is opaque and marks the place just after this submission.
+    ``cursor`` is opaque and marks the place just after this submission. What follows
+    ``subject`` is left empty by a server whose log does not tell it, and used where it is.
     """
 
     cursor: str
@@ -80,6 +81,10 @@ class Submission:
     recipients: int
     size: int
     subject: str
+    addressees: tuple[str, ...] = ()  # the recipients, or "@domain" where no more is known
+    outcome: str = ""  # "rejected" or "deferred" by the other side, when known by now
+    login_failures: int = 0  # of this account, just before
+    message: str = ""  # an id that tells a repeated submission from a new one
 
 
 @dataclass(frozen=True, slots=True)

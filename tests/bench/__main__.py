@@ -1,6 +1,8 @@
 # ruff: noqa: S603, T201 - running programs and printing a table is what this is for
 """``make bench``: the Postfix module beside Postfix's own programs, as one table.
 
+``python -m tests.bench detector`` measures the detector alone, and needs no Postfix.
+
 Each program runs in a process of its own, in turns, and its best run counts.
 """
 
@@ -18,6 +20,7 @@ from tests.bench.measure import ROUNDS, Program, Run, best, own_mib
 
 _QUEUE = 100_000
 _LINES = 1_000_000
+_EVENTS = 1_000_000
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PACKAGES = {"postqueue": "postfix", "saslpasswd2": "sasl2-bin", "jq": "jq"}
 _PACKAGES |= {"pflogsumm": "pflogsumm"}
@@ -26,7 +29,10 @@ _GROUP = "[inputs.sender] | group_by(.) | map([length, .[0]]) | sort | reverse |
 
 def main() -> None:
     os.environ["PATH"] = _PATH
-    scale = _scale()
+    what, scale = _asked()
+    if what == "detector":
+        _print(_detector(scale))
+        return
     absent = sorted({_PACKAGES[name] for name in _PACKAGES if shutil.which(name) is None})
     if absent:
         sys.exit(f"Nothing was measured, for want of Debian packages: {' '.join(absent)}.")
@@ -37,8 +43,8 @@ def main() -> None:
         path = Path(folder)
         path.chmod(0o755)  # Postfix's own user goes through it
         rows = _logs(path, int(_LINES * scale)) + _queue(path, int(_QUEUE * scale))
-    print("\n| | seconds | ratio | peak memory |\n|---|--:|--:|--:|")
-    print("\n".join(rows))
+    rows += _detector(scale)
+    _print(rows)
     print(
         f"\nBest of {ROUNDS} runs, in turns, on {os.cpu_count()} cores; "
         f"{time.monotonic() - begin:.0f} s in all. Memory is the resident set of the largest of a "
@@ -48,13 +54,42 @@ def main() -> None:
     )
 
 
-def _scale() -> float:
+def _asked() -> tuple[str, float]:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("all", "detector"), default="all")
     parser.add_argument("--scale", type=float, default=1.0, help="a part of the full size")
-    scale: float = parser.parse_args().scale
-    if not 0.001 <= scale <= 10:
+    asked = parser.parse_args()
+    if not 0.001 <= asked.scale <= 10:
         parser.error("--scale is from 0.001 to 10")
-    return scale
+    return asked.what, asked.scale
+
+
+def _print(rows: list[str]) -> None:
+    print("\n| | seconds | ratio | peak memory |\n|---|--:|--:|--:|")
+    print("\n".join(rows))
+
+
+def _detector(scale: float) -> list[str]:
+    events = int(_EVENTS * scale)
+    _say(f"The detector is fed {events:,} submissions of 10,000 senders ...")
+    counter, engine, twice = "a counter with one fixed limit", "the detector", "twice as many"
+    runs = best(
+        [
+            Program(counter, _ours("detector", "counter", events), ours=True),
+            Program(engine, _ours("detector", "engine", events), ours=True),
+            Program(twice, _ours("detector", "engine", events * 2), ours=True, once=True),
+        ],
+        _say,
+    )
+    poll = min(runs[engine].told["polls"][1:])
+    return [
+        f"| **Detector, {events:,} submissions of 10,000 senders in ten days** | | | |",
+        _row(counter, runs[counter], ""),
+        _row(engine, runs[engine], _slower(runs[counter], runs[engine])),
+        _row(twice, runs[twice], _slower(runs[engine], runs[twice])),
+        f"| a poll in which 10,000 senders sent | {poll:.3f} | "
+        f"(the first of an hour: {runs[engine].told['polls'][0]:.2f}) | |",
+    ]
 
 
 def _roomy() -> str | None:

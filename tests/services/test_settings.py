@@ -46,7 +46,7 @@ def test_a_minimal_file_has_every_default(tmp_path: Path) -> None:
     assert settings.slack is None
     assert [server.name for server in settings.mail_server] == ["mail"]
     assert settings.access.admins == ()
-    assert (settings.detection.min_messages, settings.detection.min_messages_spread) == (40, 20)
+    assert (settings.detection.min_messages, settings.detection.min_messages_spread) == (40, 6)
     assert settings.safety.deleted_kept_days == 7
 
 

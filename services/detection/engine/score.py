@@ -1,0 +1,393 @@
+"""From a sender's state to a verdict: a sum of points, each with its reason in words. Pure.
+
+Each reason asks how much less likely a thing is for this sender than what is usual for
+it, and gives fifteen points for each factor of ten (see tuning). Volume gives fifteen
+for each doubling over the most that is usual. The windows of five minutes, an hour, four
+hours and a day are judged each by itself, and the worst is the verdict.
+"""
+
+from dataclasses import dataclass
+from math import log2, log10, sqrt
+
+from services.detection.engine import tuning
+from services.detection.engine.sender import DAY, HOUR, Letter, Population, Sender
+from services.detection.engine.subjects import Sketch, largest_group, size_sketch, sketch_of
+from services.words import count, short
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that speaks for abuse (or, with negative points, against it)."""
+
+    text: str
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How suspicious a sender is at ``at``, and why, in words, the strongest reason first."""
+
+    user: str
+    at: float
+    score: float
+    reasons: tuple[Reason, ...]
+    window: int = 0  # seconds: of the window that was the worst
+    messages: int = 0  # in that window
+
+    @property
+    def alarming(self) -> bool:
+        """Whether an incident is opened for this."""
+        return self.score >= tuning.OPENS_AT
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """Fewer messages than this never alarm: in general, and from new or many networks."""
+
+    known: int = 40
+    spread: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Other accounts that lately began to use the same networks, and send the same things."""
+
+    senders: int = 0
+    alike: int = 0  # of their letters, near-identical
+
+
+_ALONE = Company()
+_SPANS = {300: "5 min", 3600: "1 h", 4 * 3600: "4 h", 24 * 3600: "24 h"}
+
+
+class _Seen:
+    """What was seen in the letters of a window."""
+
+    __slots__ = ("addresses", "alike", "letters", "networks", "old", "people", "recipients",
+                 "strange", "subject", "with_people", "young", "young_networks")  # fmt: skip
+
+    def __init__(self, letters: list[Letter], sketches: list[Sketch], now: float) -> None:
+        self.letters = len(letters)
+        # Old enough to have an outcome.
+        self.old = len([1 for letter in letters if now - letter[0] > tuning.OUTCOME_AFTER])
+        self.networks = {letter[1] for letter in letters if letter[1]}
+        self.addresses = {letter[7] for letter in letters if letter[7]}
+        self.recipients = sum([letter[8] for letter in letters])
+        young = [letter[1] for letter in letters if letter[2]]
+        self.young = len(young)
+        self.young_networks = set(young)
+        to = [letter for letter in letters if letter[5]]
+        self.with_people = len(to)
+        self.people = {key for letter in to for key in letter[5]}
+        self.strange = len([1 for letter in to if letter[6] * 2 >= len(letter[5])])
+        self.alike = 0
+        self.subject = ""
+        if len(letters) >= tuning.ALIKE_FROM:
+            self.alike, first = largest_group([letter[5] for letter in letters], sketches)
+            self.subject = next(
+                letter[3]
+                for letter, sketch in zip(letters, sketches, strict=True)
+                if sketch[0] == first
+            )
+
+
+def score(
+    sender: Sender,
+    everybody: Population,
+    floors: Floors,
+    company: Company = _ALONE,
+) -> Verdict:
+    """Judge a sender at the moment of its newest event."""
+    now = sender.last
+    settled = sender.active_days >= tuning.SETTLED_DAYS
+    letters = [letter for letter in sender.letters if letter[0] > now - DAY]
+    # They are kept in the order they came, which is that of their times but for stragglers.
+    letters.sort(key=_time_of, reverse=True)
+    sketches = [sketch_of(letter[3]) if letter[3] else size_sketch(letter[4]) for letter in letters]
+    place, best, seen = -1, None, None
+    for window, least in tuning.WINDOWS if settled else tuning.NEW_WINDOWS:
+        begin = now - window
+        until = len([1 for letter in letters if letter[0] > begin])
+        if seen is None or until != place:
+            seen, place = _Seen(letters[:until], sketches[:until], now), until
+        sent = max(sender.sent(window, now), seen.letters)
+        if not sent or not seen.letters:
+            continue
+        verdict = _judged(
+            sender, everybody, floors, company, seen, window, least, sent, settled=settled
+        )
+        if best is None or verdict.score > best.score:
+            best = verdict
+    return best or Verdict(sender.name, now, 0.0, ())
+
+
+def _time_of(letter: Letter) -> float:
+    return letter[0]
+
+
+def _judged(
+    sender: Sender,
+    everybody: Population,
+    floors: Floors,
+    company: Company,
+    seen: _Seen,
+    window: int,
+    least: float,
+    sent: int,
+    *,
+    settled: bool,
+) -> Verdict:
+    reasons = [_volume(sender, seen, window, least, sent, settled=settled)]
+    taught = sender.taught * (1 if window <= HOUR else 3)
+    # Of what a false alarm taught only somebody new at the account is still told.
+    ordinary = sent <= taught
+    if ordinary:
+        reasons = [Reason(f"{_said(sent, window)}; taught as ordinary: up to {taught:,}", 0.0)]
+    networks = _networks(sender, everybody, seen, window, settled=settled)
+    reasons.append(networks)
+    if not ordinary:
+        reasons.append(_repetition(sender, everybody, seen))
+    reasons.append(_recipients(sender, everybody, seen, settled=settled))
+    reasons.append(_fan_out(seen, sent))
+    if everybody.reports:
+        reasons.append(_outcomes(sender, everybody, seen, window, sent))
+    if networks.points > 0:
+        reasons.append(_logins(sender))
+    if _together(company) and seen.young:
+        reasons.append(_company(company))
+    total = sum(reason.points for reason in reasons)
+    spread = (
+        seen.young * 2 >= seen.letters or len(seen.networks) >= tuning.MANY_NETWORKS
+        if settled
+        else len(seen.networks) >= tuning.MANY_NETWORKS
+    )
+    floor = floors.spread if spread else floors.known
+    if sent < floor and not _together(company):
+        total = min(total, tuning.OPENS_AT - 1)
+    first, *others = reasons
+    others = sorted((r for r in others if r.text), key=lambda r: -abs(r.points))
+    return Verdict(
+        sender.name,
+        sender.last,
+        round(max(0.0, total), 1),
+        (first, *others),
+        window,
+        sent,
+    )
+
+
+def _together(company: Company) -> bool:
+    return company.senders >= tuning.COMPANY_SENDERS and company.alike >= tuning.COMPANY_ALIKE
+
+
+def _said(sent: int, window: int) -> str:
+    return f"{count(sent, 'message')} in {_SPANS[window]}"
+
+
+def band(sender: Sender, window: int, least: float) -> tuple[float, float]:
+    """Return what is usual in the window that ends now, and the most that surprises nobody."""
+    newest = int(sender.last // HOUR)
+    if window <= HOUR:
+        mean = sender.expected(newest) * window / HOUR
+    else:
+        mean = sender.expected_in(window // HOUR, newest)
+    high = mean + tuning.BAND * sqrt(mean + mean * mean / tuning.SHAPES[window])
+    return mean, max(high, least)
+
+
+def allow(sender: Sender) -> None:
+    """Work out how much it may send in this hour before it is worth judging by volume."""
+    settled = sender.active_days >= tuning.SETTLED_DAYS
+    highs = [
+        max(band(sender, window, least)[1], sender.record(window) / 3)
+        for window, least in (tuning.WINDOWS if settled else tuning.NEW_WINDOWS)
+    ]
+    hour = sender.hour
+    stamps, counts = sender.hour_stamps, sender.hour_counts
+    three = sum(counts[h % 24] for h in range(hour - 3, hour) if stamps[h % 24] == h)
+    # The windows slide, and these stretches stand: half of each may be in the one before.
+    sender.allowed = min(highs[1] / 2, highs[2] - three, highs[3] - sender.before)
+    sender.allowed_block = highs[0] / 2
+    sender.allowed_at = hour
+
+
+def _volume(
+    sender: Sender, seen: _Seen, window: int, least: float, sent: int, *, settled: bool
+) -> Reason:
+    mean, high = band(sender, window, least)
+    # A busy day of its own is a third of the way to being usual at any hour.
+    high = max(high, sender.record(window) / 3)
+    text = f"{_said(sent, window)}; " + (
+        f"usual at this hour: {mean:,.0f}, at most {high:,.0f}"
+        if settled
+        else f"a sender this new: at most {high:,.0f}"
+        if sender.active_days
+        else "never seen sending before"
+    )
+    points = tuning.DOUBLING * log2(sent / high) if sent > high else 0.0
+    cap = tuning.VOLUME_CAP
+    if sent <= sender.record(window) * tuning.SEEN_BEFORE:
+        cap = tuning.SEEN_BEFORE_CAP
+        if points > cap:
+            text += f" (but it once sent {sender.record(window):,})"
+    elif seen.with_people and len(seen.people) < tuning.FEW_PEOPLE:
+        cap = tuning.FEW_PEOPLE_CAP
+    elif (
+        seen.with_people >= tuning.RECIPIENTS_MANY
+        and seen.strange <= seen.with_people * tuning.ACQUAINTED
+        and sender.filled < tuning.SKETCH_FULL
+    ):
+        cap = tuning.ACQUAINTED_CAP
+    points = min(points, cap)
+    if settled and window >= HOUR and sender.cusum >= tuning.CUSUM_FROM:
+        slow = min(tuning.CUSUM_CAP, tuning.CUSUM_POINTS * sender.cusum, cap)
+        if slow > points:
+            points = slow
+            text += ", and more than usual for hours on end"
+    return Reason(text, round(points, 1))
+
+
+def _tail(k: int, mean: float, shape: float) -> float:
+    """Return log10 of the chance that a negative binomial is at least ``k``."""
+    if k <= 0:
+        return 0.0
+    ratio = mean / (mean + shape)
+    term = (shape / (mean + shape)) ** shape
+    for n in range(1, min(k, 60) + 1):
+        term *= ratio * (shape + n - 1) / n
+    total, n = 0.0, min(k, 60)
+    while term > total * 1e-6 and n < 400:
+        total += term
+        n += 1
+        term *= ratio * (shape + n - 1) / n
+    return log10(max(total, 1e-12))
+
+
+def _networks(
+    sender: Sender, everybody: Population, seen: _Seen, window: int, *, settled: bool
+) -> Reason:
+    distinct = len(seen.networks)
+    if not distinct:
+        return Reason("", 0.0)
+    addresses = (
+        f"from {count(len(seen.addresses), 'address', 'addresses')} in {count(distinct, 'network')}"
+    )
+    points, young = 0.0, len(seen.young_networks)
+    if settled and young:
+        usual = everybody.rate(everybody.young, everybody.days, tuning.YOUNG_A_DAY, 100)
+        prior = tuning.PRIOR_DAYS
+        # A system that always sends from one place shows it in its letters, not its days.
+        days = sender.active_days + sender.sent_total / tuning.LETTERS_A_DAY
+        mean = (sender.young_total + usual * prior) / (days + prior)
+        points = -tuning.DECADE * _tail(young, mean, tuning.NETWORK_SHAPE)
+        points *= min(1.0, 2 * seen.young / seen.letters)
+        of = "none of them" if young == distinct else f"{young} of them never"
+        known = "not used before" if distinct == 1 else f"{of} used before"
+        if young != distinct:
+            known = f"{young} of them not used before"
+        addresses += f", {known}"
+        if mean >= 1:
+            addresses += f" (usual on a day: {mean:.0f} new)"
+    elif not settled and distinct >= tuning.MANY_NETWORKS:
+        points = -tuning.DECADE * _tail(
+            distinct - 1,
+            tuning.SPARE_NETWORKS if window <= HOUR else tuning.SPARE_NETWORKS_A_DAY,
+            tuning.NETWORK_SHAPE,
+        )
+    return Reason(addresses, round(min(points, tuning.NETWORK_CAP), 1))
+
+
+def _repetition(sender: Sender, everybody: Population, seen: _Seen) -> Reason:
+    same = seen.alike
+    if same < tuning.ALIKE_FROM:
+        return Reason("", 0.0)
+    share = same / seen.letters
+    text = f"{share:.0%} near-identical" + (
+        f" subjects: “{short(seen.subject, 80)}”" if seen.subject else " in size"
+    )
+    if seen.with_people and len(seen.people) < tuning.FEW_PEOPLE:
+        return Reason(f"{text}, to {count(len(seen.people), 'recipient')} only", 0.0)
+    usual = everybody.rate(everybody.runs, everybody.days, tuning.RUNS_A_DAY, 100)
+    prior = tuning.PRIOR_DAYS
+    rate = (sender.run_days + usual * prior) / (sender.active_days + prior)
+    points = min(tuning.REPETITION_CAP, -tuning.DECADE * log10(min(1.0, rate)))
+    full = log2(tuning.ALIKE_FULL / tuning.ALIKE_FROM)
+    points *= min(1.0, log2(same / tuning.ALIKE_FROM) / full)
+    points *= min(1.0, share / tuning.ALIKE_SHARE)
+    if rate >= 0.2:
+        text += f" (so on {min(rate, 1.0):.0%} of its days)"
+    return Reason(text, round(points, 1))
+
+
+def _recipients(sender: Sender, everybody: Population, seen: _Seen, *, settled: bool) -> Reason:
+    if seen.with_people < tuning.ALIKE_FROM:
+        return Reason("", 0.0)
+    usual = everybody.rate(everybody.strange, everybody.sent, tuning.STRANGERS, 200)
+    prior = tuning.PRIOR_LETTERS
+    own = (sender.strange_total + usual * prior) / (sender.sent_total + prior)
+    spam = tuning.SPAM_STRANGERS * (1 - sender.filled)
+    own = min(max(own, 0.02), 0.95)
+    spam = max(spam, own)
+    known = seen.with_people - seen.strange
+    ratio = seen.strange * log10(spam / own) + known * log10((1 - spam) / (1 - own))
+    many = settled and seen.with_people >= tuning.RECIPIENTS_MANY
+    cap = tuning.RECIPIENTS_MANY_CAP if many else tuning.RECIPIENTS_CAP
+    points = min(max(ratio * tuning.DECADE / 2, tuning.RECIPIENTS_FLOOR), cap)
+    share = seen.strange / seen.with_people
+    text = f"{share:.0%} to people it never wrote to; usual: {own:.0%}"
+    return Reason(text, round(points, 1))
+
+
+def _fan_out(seen: _Seen, sent: int) -> Reason:
+    if seen.recipients <= seen.letters:
+        return Reason("", 0.0)
+    each = seen.recipients / seen.letters
+    about = "" if sent == seen.letters else "about "
+    points = tuning.FAN_OUT_POINTS if each >= tuning.FAN_OUT and sent >= 5 else 0.0
+    return Reason(f"to {about}{count(round(each * sent), 'recipient')}", points)
+
+
+def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, sent: int) -> Reason:
+    begin = sender.last - window
+    bad = sum(1 for at in sender.news if at > begin)
+    usual = everybody.rate(everybody.bad, everybody.sent, tuning.REFUSED, 500)
+    prior = tuning.PRIOR_OUTCOMES
+    own = (sender.bad_total + usual * prior) / (sender.sent_total + prior)
+    own = min(max(own, 0.005), 0.5)
+    spam = max(tuning.SPAM_REFUSED, min(0.9, 4 * own))
+    ratio = bad * log10(spam / own) + max(0, sent - bad) * log10((1 - spam) / (1 - own))
+    if ratio < 0:
+        # No bad news is good news only of letters that had the time to be refused.
+        good = min(max(0, seen.old - bad), max(0, sent - sender.sent(120, sender.last) - bad))
+        ratio = min(0.0, bad * log10(spam / own) + good * log10((1 - spam) / (1 - own)))
+    cap = tuning.OUTCOME_CAP if bad >= tuning.OUTCOMES_FULL else tuning.OUTCOME_FEW_CAP
+    points = min(max(ratio * tuning.DECADE, tuning.OUTCOME_FLOOR), cap)
+    if not bad and points > tuning.OUTCOME_FLOOR:
+        return Reason("", round(points, 1))
+    text = f"{bad:,} of {sent:,} refused or put off by the other side; usual: {own:.0%}"
+    return Reason(text, round(points, 1))
+
+
+def _logins(sender: Sender) -> Reason:
+    begin = sender.last - 7 * 86400
+    failed = sum(n for at, n in sender.failures if at > begin)
+    if failed <= tuning.FAILURES_USUAL:
+        return Reason("", 0.0)
+    points = min(tuning.LOGIN_CAP, 5 * log2(failed / tuning.FAILURES_USUAL))
+    return Reason(f"{count(failed, 'failed login')} in the week before", round(points, 1))
+
+
+def _company(company: Company) -> Reason:
+    points = tuning.COMPANY_FIRST + tuning.COMPANY_DOUBLING * log2(
+        company.senders / tuning.COMPANY_SENDERS
+    )
+    return Reason(
+        f"{count(company.senders, 'account')} began to send the same from the same network",
+        round(min(points, tuning.COMPANY_CAP), 1),
+    )
+
+
+def explained(verdict: Verdict) -> str:
+    """Return a verdict's reasons as one line of text."""
+    said = [f"{one.text} ({one.points:+.0f})" for one in verdict.reasons if one.text]
+    return "; ".join(said)

@@ -1,0 +1,403 @@
+"""What is kept of one sender: its last day in buckets and letters, and its habit.
+
+Everything is bounded, is updated in constant time by each event, and packs into a few
+hundred bytes. Nothing of a day is learnt before the day is over, and nothing at all of
+one on which the sender alarmed: an attack must not become a habit.
+"""
+
+from array import array
+from base64 import b64decode, b64encode
+from collections import Counter, deque
+from math import log
+from typing import Any
+
+import orjson
+
+from services.detection.engine import tuning
+from services.detection.engine.subjects import largest_group, size_sketch, sketch_of
+
+HOUR, DAY = 3600, 86400
+# 1970-01-01 was a Thursday: hours of the week are counted from Monday.
+_MONDAY = 72
+_WEEK = 168
+
+#: The most it sent, and on which day; the most first.
+Record = tuple[tuple[int, int], ...]
+
+_ARRAYS = ("minute_stamps", "minute_counts", "hour_stamps", "hour_counts")
+
+#: time, network, young?, subject, size, hashes of those it went to, strangers among them,
+#: address, recipients
+Letter = tuple[float, str, bool, str, int, tuple[int, ...], int, str, int]
+
+
+class Population:
+    """What all senders together are used to: what a sender's own habit is mixed with."""
+
+    __slots__ = ("bad", "days", "reports", "runs", "sent", "strange", "young")
+
+    def __init__(self) -> None:
+        self.days = 0.0
+        self.young = 0.0
+        self.runs = 0.0
+        self.sent = 0.0
+        self.strange = 0.0
+        self.bad = 0.0
+        self.reports = 0  # bad outcomes ever told: with none, no outcome says anything
+
+    def learn(self, young: int, run: bool, sent: int, strange: int, bad: int) -> None:
+        """Take in one sender's day. A bulk sender's counts as one of many, by its letters' part."""
+        self.days += 1
+        self.young += young
+        self.runs += run
+        part = min(1.0, 50.0 / sent) if sent else 0.0
+        self.sent += sent * part
+        self.strange += strange * part
+        self.bad += bad * part
+        if self.days > 100_000:  # so that a change of everybody's ways is followed
+            for name in ("days", "young", "runs", "sent", "strange", "bad"):
+                setattr(self, name, getattr(self, name) / 2)
+
+    def rate(self, total: float, of: float, before: float, weight: float) -> float:
+        """Return a rate between ``before`` (worth ``weight``) and what was seen, in bounds."""
+        found = (total + before * weight) / (of + weight)
+        bound = tuning.POPULATION_BOUND
+        return min(max(found, before / bound), before * bound)
+
+
+def _record(kept: Record, number: int, day: int) -> Record:
+    """Return a record with a day's number in it, if it is one, and without those too old."""
+    if len(kept) >= tuning.RECORDS and number <= kept[-1][0]:
+        return kept
+    young = [one for one in kept if day - one[1] < tuning.RECORD_DAYS]
+    return tuple(sorted([*young, (number, day)], reverse=True)[: tuning.RECORDS])
+
+
+def _zeros(number: int) -> "array[int]":
+    # Arrays and not lists: the garbage collector need not look into them.
+    return array("q", bytes(8 * number))
+
+
+class Sender:
+    """One sender's state. Times are seconds since 1970; ``hour`` and ``day`` count from there."""
+
+    __slots__ = (
+        "active_days", "allowed", "allowed_at", "allowed_block", "bad_today", "bad_total",
+        "before", "bits", "block", "cleared", "curve", "cusum", "day", "failures", "fresh",
+        "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
+        "in_block", "in_hour", "judged_at", "known", "last", "letters", "minute_counts",
+        "minute_stamps", "name", "networks", "news", "records", "run_days", "sent_today",
+        "sent_total", "sent_yesterday", "strange_today", "strange_total", "strangers",
+        "taught", "taught_at", "today_block", "today_hour", "wait", "week", "weeks", "young",
+        "young_letters", "young_total",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.last = 0.0  # the newest event
+        self.cleared = 0.0  # letters until then have been dealt with
+        # the last hours
+        self.minute_stamps = _zeros(60)
+        self.minute_counts = _zeros(60)
+        self.hour_stamps = _zeros(24)
+        self.hour_counts = _zeros(24)
+        self.hour = -1
+        self.in_hour = 0
+        self.before = 0  # in the 23 hours before this one
+        self.block = -1  # five minutes
+        self.in_block = 0
+        self.letters: deque[Letter] = deque(maxlen=tuning.LETTERS)
+        # Most senders have none of these, and then they take no room.
+        self.news: tuple[float, ...] = ()  # when an outcome was bad
+        self.failures: tuple[tuple[float, int], ...] = ()
+        self.fresh = 0  # letters since it was last judged
+        self.wait = 1  # so many are worth another look
+        # What it may send in this hour, and in five minutes, before it is worth one.
+        self.allowed_at = -1
+        self.allowed = 0.0
+        self.allowed_block = 0.0
+        self.judged_at = 0.0
+        # today
+        self.day = -1
+        self.sent_today = 0
+        self.sent_yesterday = 0
+        self.today_block = 0
+        self.today_hour = 0
+        self.young: set[str] = set()
+        self.young_letters = 0
+        self.strange_today = 0
+        self.bad_today = 0
+        self.hot = 0.0  # today's highest score
+        self.hot_hour = 0.0
+        self.hours_today: tuple[tuple[int, int], ...] = ()  # hour, letters: to be learnt
+        # the habit
+        self.habit = array("f", bytes(4 * _WEEK))
+        self.curve: array[float] | None = None  # of the habit, smoothed: made when asked for
+        self.week = -1
+        self.weeks = 0.0  # active weeks behind the habit, older ones less
+        self.active_days = 0.0
+        self.young_total = 0.0
+        self.run_days = 0.0
+        self.sent_total = 0.0
+        self.strange_total = 0.0
+        self.strangers = 0  # letters to strangers not yet counted in strange_total
+        self.bad_total = 0.0
+        self.records: tuple[Record, Record, Record] = ((), (), ())  # of five minutes, hour, day
+        self.cusum = 0.0
+        self.networks: dict[str, tuple[int, int]] = {}  # the last day it was used, on how many days
+        self.bits = tuning.FIRST_BITS
+        self.known = bytearray(self.bits // 8)
+        self.taught = 0
+        self.taught_at = 0.0
+
+    # -- taking in ---------------------------------------------------------------------
+
+    def turn_hour(self, hour: int, everybody: Population) -> None:
+        """Go on to another hour, and learn of the hour and the day that ended with it."""
+        if self.hour >= 0:
+            if self.in_hour and self.hot_hour < tuning.OPENS_AT:
+                self.hours_today = (*self.hours_today, (self.hour, self.in_hour))
+                if self.in_hour > 2 or self.cusum:
+                    self._sum_up(self.in_hour, self.expected(self.hour))
+            if self.in_hour > self.today_hour:
+                self.today_hour = self.in_hour
+            if self.cusum:
+                empty = hour - self.hour - 1
+                self.cusum = max(0.0, self.cusum - empty * tuning.CUSUM_STEP)
+        day = hour // 24
+        if day != self.day:
+            if self.day >= 0:
+                self._learn_day(everybody)
+            self.day = day
+        self.hour, self.hot_hour = hour, 0.0
+        oldest = hour - 24
+        stamps, counts = self.hour_stamps, self.hour_counts
+        place = hour % 24
+        if stamps[place] != hour:
+            stamps[place], counts[place] = hour, 0
+        self.in_hour = counts[place]
+        self.before = 0
+        # Adding up is not worth it for the many who sent next to nothing in two days.
+        if self.sent_today + self.sent_yesterday > 8:
+            self.before = sum(
+                [n for stamp, n in zip(stamps, counts, strict=True) if oldest < stamp < hour]
+            )
+
+    def _learn_hours(self) -> None:
+        week = (self.day * 24 + _MONDAY) // _WEEK
+        if week != self.week:
+            # Weeks without a letter are holidays and clocks that jumped: they teach nothing.
+            if self.weeks:
+                keeps = tuning.WEEK_KEEPS
+                self.habit = array("f", [n * keeps for n in self.habit])
+            self.week = week
+            self.weeks = self.weeks * tuning.WEEK_KEEPS + 1
+        for hour, number in self.hours_today:
+            self.habit[(hour + _MONDAY) % _WEEK] += number
+        self.hours_today = ()
+        self.curve = None
+
+    def _sum_up(self, number: int, expected: float) -> None:
+        usual = expected + tuning.CUSUM_LEAST
+        more = tuning.CUSUM_TIMES * usual + tuning.CUSUM_MORE
+        step = min(tuning.CUSUM_STEP, number * log(more / usual) - (more - usual))
+        self.cusum = max(0.0, self.cusum + step)
+
+    def _learn_day(self, everybody: Population) -> None:
+        keeps = tuning.DAY_KEEPS
+        if self.hours_today:
+            self._learn_hours()
+        if self.hot < tuning.OPENS_AT:
+            run = self._had_run()
+            # On its first days every network is a new one, which says nothing of later ones.
+            young = len(self.young) if self.active_days > tuning.KNOWN_AFTER_DAYS else 0
+            if self.active_days > tuning.SETTLED_DAYS:
+                everybody.learn(young, run, self.sent_today, self.strange_today, self.bad_today)
+            self.active_days = self.active_days * keeps + 1
+            self.young_total = self.young_total * keeps + young
+            self.run_days = self.run_days * keeps + run
+            self.sent_total = self.sent_total * keeps + self.sent_today
+            self.strange_total = self.strange_total * keeps + self.strange_today
+            self.bad_total = self.bad_total * keeps + self.bad_today
+            day = self.day
+            a, b, c = self.records
+            self.records = (
+                _record(a, self.today_block, day),
+                _record(b, self.today_hour, day),
+                _record(c, self.sent_today, day),
+            )
+        else:
+            for network in self.young:
+                self.networks.pop(network, None)
+        self.sent_yesterday = self.sent_today
+        self.sent_today = self.today_block = self.today_hour = 0
+        self.young_letters = self.strange_today = self.bad_today = 0
+        if self.young:
+            self.young = set()
+        self.hot = 0.0
+        if len(self.networks) > tuning.NETWORKS:
+            newest = sorted(self.networks.items(), key=lambda item: item[1], reverse=True)
+            self.networks = dict(newest[: tuning.NETWORKS * 3 // 4])
+
+    def _had_run(self) -> bool:
+        """Whether today's letters hold a run of near-identical ones within an hour or so."""
+        if self.sent_today <= tuning.ALIKE_FROM + 2:
+            return False
+        begin = self.day * DAY
+        letters = [letter for letter in self.letters if letter[0] >= begin]
+        if len(letters) <= tuning.ALIKE_FROM + 2:
+            return False
+        # Most days have none, as the first words and the sizes show at once.
+        heads = Counter([one[3][:4] or one[4] for one in letters])
+        tails = Counter([one[3][-4:] or one[4] for one in letters])
+        if max(*heads.values(), *tails.values()) <= tuning.ALIKE_FROM + 2:
+            return False
+        sketches = [sketch_of(one[3]) if one[3] else size_sketch(one[4]) for one in letters]
+        number, _ = largest_group([letter[5] for letter in letters], sketches)
+        return number > tuning.ALIKE_FROM + 2
+
+    def meet(self, key: int) -> None:
+        """Put a recipient, as a number, into the sketch of known ones."""
+        place = key % self.bits
+        self.known[place >> 3] |= 1 << (place & 7)
+        self.strangers += 1
+        if self.strangers * 4 > self.bits and self.bits < tuning.MOST_BITS:
+            # Each bit stands for its place modulo the size, so both halves are right.
+            self.known = self.known + self.known
+            self.bits *= 2
+            self.strangers *= 2
+
+    @property
+    def filled(self) -> float:
+        """Return how much of the sketch is set: the chance to take a stranger for known."""
+        return min(1.0, self.strangers / self.bits)
+
+    # -- asking ------------------------------------------------------------------------
+
+    def expected(self, hour: int) -> float:
+        """Return how many letters are usual in an hour: the hour of the week, smoothed.
+
+        The hours beside it count, too, which is what daylight saving shifts.
+        """
+        if not self.weeks:
+            return 0.0
+        return (self.curve or self._smoothed())[_WEEK + (hour + _MONDAY) % _WEEK]
+
+    def expected_in(self, hours: int, until: int) -> float:
+        """Return how many letters are usual in so many hours, the last of them ``until``."""
+        if not self.weeks:
+            return 0.0
+        end = _WEEK + (until + _MONDAY) % _WEEK + 1
+        return sum((self.curve or self._smoothed())[end - hours : end])
+
+    def _smoothed(self) -> "array[float]":
+        habit = self.habit.tolist()
+        before, after = habit[-1:] + habit[:-1], habit[1:] + habit[:1]
+        own = [(a + b + b + c) / 4 for a, b, c in zip(before, habit, after, strict=True)]
+        prior = tuning.HOUR_PRIOR_WEEKS
+        share, weight = prior / self.weeks, self.weeks + prior
+        working = [sum(own[at:120:24]) * share / 5 for at in range(24)]
+        off = [sum(own[120 + at :: 24]) * share / 2 for at in range(24)]
+        alike_hours = working * 5 + off * 2
+        week = [(a + b) / weight for a, b in zip(own, alike_hours, strict=True)]
+        # Twice, so that the last hours of a week and the first of the next are beside each other.
+        self.curve = curve = array("d", week + week)
+        return curve
+
+    def record(self, window: int) -> int:
+        """Return the most it ever sent in a window of this many seconds, when nothing was wrong."""
+        place = 0 if window <= 300 else 1 if window <= HOUR else 2
+        oldest = self.day - tuning.RECORD_DAYS
+        return next((number for number, day in self.records[place] if day > oldest), 0)
+
+    def sent(self, window: int, now: float) -> int:
+        """Return how many letters it sent in the window that ends now."""
+        if window <= HOUR:
+            newest = int(now // 60)
+            oldest = newest - window // 60
+            pairs = zip(self.minute_stamps, self.minute_counts, strict=True)
+            return sum([n for stamp, n in pairs if oldest < stamp <= newest])
+        newest = int(now // HOUR)
+        oldest = newest - window // HOUR
+        pairs = zip(self.hour_stamps, self.hour_counts, strict=True)
+        return sum([n for stamp, n in pairs if oldest < stamp <= newest])
+
+    def forget_windows(self) -> None:
+        """Empty the counters of the last hours."""
+        self.minute_stamps, self.minute_counts = _zeros(60), _zeros(60)
+        self.hour_stamps, self.hour_counts = _zeros(24), _zeros(24)
+
+    def clear(self, until: float) -> None:
+        """Count nothing until then any more: an incident about it is over."""
+        if until <= self.cleared:
+            return
+        self.cleared = until
+        later = [letter for letter in self.letters if letter[0] > until]
+        self.letters = deque(later, maxlen=tuning.LETTERS)
+        self.news = tuple(t for t in self.news if t > until)
+        self.minute_counts = _zeros(60)
+        self.hour_counts = _zeros(24)
+        for letter in later:
+            at = letter[0]
+            place = int(at // 60) % 60
+            if self.minute_stamps[place] == at // 60:
+                self.minute_counts[place] += 1
+            place = int(at // HOUR) % 24
+            if self.hour_stamps[place] == at // HOUR:
+                self.hour_counts[place] += 1
+        place = self.hour % 24
+        self.in_hour = self.hour_counts[place] if self.hour_stamps[place] == self.hour else 0
+        self.before = sum(self.hour_counts) - self.in_hour
+        self.in_block = len([1 for letter in later if letter[0] // 300 == self.block])
+        self.young_letters = len([1 for letter in later if letter[2]])
+        self.cusum = 0.0
+
+    def teach(self, messages: int, at: float) -> None:
+        """Take a false alarm in: so many in a window are ordinary, and so was all of that day."""
+        if at <= self.taught_at:
+            return
+        self.taught, self.taught_at = messages, at
+        self.hot = self.hot_hour = 0.0
+        for network in self.young:
+            self.networks[network] = (self.day, tuning.KNOWN_AFTER_DAYS + 1)
+        self.young = set()
+        self.young_letters = 0
+        self.run_days += 2
+
+    # -- keeping -----------------------------------------------------------------------
+
+    def pack(self) -> bytes:
+        """Return everything as bytes, from which :meth:`unpack` makes the very same."""
+        state: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("letters", *_ARRAYS):
+            state[name] = list(state[name])
+        state["young"] = sorted(self.young)
+        state["habit"] = b64encode(self.habit.tobytes()).decode()
+        state["known"] = b64encode(bytes(self.known)).decode()
+        state["curve"] = None
+        return orjson.dumps(state)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Sender":
+        """Make a sender of what :meth:`pack` returned; things it lacks are as in a new one."""
+        state: dict[str, Any] = orjson.loads(packed)
+        sender = cls(state.pop("name"))
+        state["habit"] = array("f", b64decode(state["habit"]))
+        state["known"] = bytearray(b64decode(state["known"]))
+        state["young"] = set(state["young"])
+        for name in _ARRAYS:
+            state[name] = array("q", state[name])
+        state["letters"] = deque(
+            ((t, net, young, subject, size, tuple(to), strange, ip, number)
+             for t, net, young, subject, size, to, strange, ip, number in state["letters"]),
+            maxlen=tuning.LETTERS,
+        )  # fmt: skip
+        state["networks"] = {name: (day, days) for name, (day, days) in state["networks"].items()}
+        state["news"] = tuple(state["news"])
+        for name in ("failures", "hours_today"):
+            state[name] = tuple((a, b) for a, b in state[name])
+        state["records"] = tuple(tuple((n, day) for n, day in one) for one in state["records"])
+        for name, value in state.items():
+            if name in cls.__slots__:
+                setattr(sender, name, value)
+        return sender

@@ -1,0 +1,1 @@
+"""How good the detector is: labelled traffic, replayed through the real engine."""
