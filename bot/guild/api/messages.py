@@ -72,12 +72,17 @@ class Messages:
     def _refer(self, channel: Channel, message: Message, reference: JsonObject | None) -> None:
         if reference is None:
             return
+        self._require_history(channel)
         target = str(reference["message_id"])
         if target in channel.messages:
             message.kind, message.replies_to = REPLY, target
         elif reference.get("fail_if_not_exists", True):
             tree = {"_errors": [{"code": "REPLIES_UNKNOWN_MESSAGE", "message": "Unknown message"}]}
             raise errors.invalid_form({"message_reference": tree})
+
+    def _require_history(self, channel: Channel) -> None:
+        if not self._access.may(channel, Permission.READ_MESSAGE_HISTORY):
+            raise errors.cannot_reply()
 
     async def listed(self, request: Request) -> Answer:
         """Serve "Get Channel Messages"."""
