@@ -5,6 +5,7 @@ that message: a thread's id is its first message's ("Start Thread from Message")
 there can be no thread any more, lines answer the alert in the channel.
 """
 
+import secrets
 import zlib
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
@@ -52,6 +53,7 @@ class DiscordChat:
     def __init__(self, client: Client, channel: str) -> None:
         self._client = client
         self._place = Place(DISCORD, channel)
+        self._nonces: dict[str, int] = {}  # of what was tried to post and may have arrived
         self._names: dict[str, str] = {}  # what a thread under a message would be called
 
     @property
@@ -60,7 +62,13 @@ class DiscordChat:
         return self._place
 
     async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
-        """Post a card. The same reference within minutes gives the same message ("nonce")."""
+        """Post a card. Tried again within minutes it gives the same message ("nonce")."""
+        message_id = await self._posted(card, ref, thread)
+        # What is posted once more, after it was deleted, is another message.
+        self._nonces.pop(ref, None)
+        return message_id
+
+    async def _posted(self, card: Card, ref: str, thread: str | None) -> str:
         if thread is None:
             sent = await self._called(self._send(self._place.channel, card, ref))
             self._named(str(sent.id), card)
@@ -112,14 +120,13 @@ class DiscordChat:
         # Not shown, and given back with the message: by this number it is found again.
         view.children[0].id = _mark(ref)
         place = self._part(channel)
+        nonce = self._nonces.setdefault(ref, secrets.randbits(53))
         if under is None:
-            return await place.send(view=view, allowed_mentions=_NOBODY, nonce=_mark(ref))
+            return await place.send(view=view, allowed_mentions=_NOBODY, nonce=nonce)
         above = discord.MessageReference(
             message_id=int(under), channel_id=int(channel), fail_if_not_exists=False
         )
-        return await place.send(
-            view=view, allowed_mentions=_NOBODY, nonce=_mark(ref), reference=above
-        )
+        return await place.send(view=view, allowed_mentions=_NOBODY, nonce=nonce, reference=above)
 
     async def _edit(self, thread: str, number: str, card: Card) -> None:
         place = self._part(thread or self._place.channel)
@@ -150,16 +157,19 @@ class DiscordChat:
                 raise _NoThread(error.text) from error
             if error.code != _UNKNOWN_CHANNEL:
                 raise
-        above = self._part(self._place.channel).get_partial_message(int(thread))
         try:
-            await above.create_thread(
-                name=self._names.get(thread, "What was done"), auto_archive_duration=_WEEK
-            )
+            await self._start_thread(thread)
+            return await self._send(thread, card, ref)
         except discord.HTTPException as error:
             if error.code in _NO_THREAD:
                 raise _NoThread(error.text) from error
             raise
-        return await self._send(thread, card, ref)
+
+    async def _start_thread(self, thread: str) -> None:
+        above = self._part(self._place.channel).get_partial_message(int(thread))
+        await above.create_thread(
+            name=self._names.get(thread, "What was done"), auto_archive_duration=_WEEK
+        )
 
     def _named(self, message_id: str, card: Card) -> None:
         if card.title:

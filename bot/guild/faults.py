@@ -63,6 +63,10 @@ class Faults:
         if held is not None:
             held.set()
 
+    def forget_nonces(self) -> None:
+        """Forget the nonces of messages, as after the minutes for which they are known."""
+        self._store.nonces.clear()
+
     # The gateway
 
     def drop_gateway(self) -> None:

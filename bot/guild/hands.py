@@ -36,6 +36,10 @@ class GuildHands:
         self._group = group
         self.user = client.user
 
+    def state(self) -> GuildState:
+        """Return what the person sees now."""
+        return self._client.state()
+
     async def wait(self, predicate: Callable[[GuildState], _T | None]) -> _T:
         """Return the predicate's first value, as the channel changes."""
         return await self._client.wait_for(predicate, timeout=PATIENCE)
