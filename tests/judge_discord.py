@@ -56,6 +56,14 @@ OTHER_TYPES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
         },
         'the codes of form errors are names ("Error Messages")',
     ),
+    *(
+        (
+            ("MessageReferenceRequest", "properties", name),
+            {"type": ["string", "integer"]},
+            "discord.py sends these ids as numbers, which the real service takes",
+        )
+        for name in ("message_id", "channel_id", "guild_id")
+    ),
     (
         ("ApplicationCommandUpdateRequest", "properties", "default_member_permissions"),
         {"type": ["integer", "string", "null"]},

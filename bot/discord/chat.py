@@ -5,6 +5,7 @@ that message: a thread's id is its first message's ("Start Thread from Message")
 there can be no thread any more, lines answer the alert in the channel.
 """
 
+import secrets
 import zlib
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
@@ -29,7 +30,6 @@ PERMISSIONS = discord.Permissions(
     create_public_threads=True,
     send_messages_in_threads=True,
     read_message_history=True,
-    attach_files=True,
 )
 _NOBODY = discord.AllowedMentions.none()
 _WEEK: Literal[10080] = 10_080  # minutes; the longest that a thread stays in the list by itself
@@ -37,7 +37,10 @@ _THREAD_NAME = 100
 # Discord's "JSON Error Codes".
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE = 10003, 10008
 _MISSING_ACCESS, _MISSING_PERMISSIONS = 50001, 50013
-_NO_THREAD = frozenset({160004, 160005, 160006, 50024, 50083, 50013, 50001, 10003})
+_NO_HISTORY, _ARCHIVED, _LOCKED = 160002, 50083, 160005
+# What says that a thread takes no line, or that a message can have no thread.
+_CLOSED = frozenset({_MISSING_ACCESS, _MISSING_PERMISSIONS, _ARCHIVED, _LOCKED})
+_NO_THREAD = _CLOSED | {160004, 160006, 50024, _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE}
 _NEVER = frozenset({50035, 50005, 50006})
 
 
@@ -50,6 +53,7 @@ class DiscordChat:
     def __init__(self, client: Client, channel: str) -> None:
         self._client = client
         self._place = Place(DISCORD, channel)
+        self._nonces: dict[str, int] = {}  # of what was tried to post and may have arrived
         self._names: dict[str, str] = {}  # what a thread under a message would be called
 
     @property
@@ -58,7 +62,13 @@ class DiscordChat:
         return self._place
 
     async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
-        """Post a card. The same reference within minutes gives the same message ("nonce")."""
+        """Post a card. Tried again within minutes it gives the same message ("nonce")."""
+        message_id = await self._posted(card, ref, thread)
+        # What is posted once more, after it was deleted, is another message.
+        self._nonces.pop(ref, None)
+        return message_id
+
+    async def _posted(self, card: Card, ref: str, thread: str | None) -> str:
         if thread is None:
             sent = await self._called(self._send(self._place.channel, card, ref))
             self._named(str(sent.id), card)
@@ -75,8 +85,7 @@ class DiscordChat:
         channel, _, number = message_id.rpartition("/")
         if not channel:
             self._named(message_id, card)
-        part = self._part(channel or self._place.channel).get_partial_message(int(number))
-        await self._called(part.edit(view=message(card), allowed_mentions=_NOBODY))
+        await self._called(self._edit(channel, number, card))
 
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Look through what the channel, and the thread, got since then for the reference."""
@@ -87,15 +96,17 @@ class DiscordChat:
 
     async def _found(self, channel: str, ref: str, after: datetime) -> str | None:
         async def look() -> str | None:
-            async for seen in self._part(channel).history(after=after, limit=None):
-                if seen.author == self._client.user and _marked(seen, ref):
-                    return str(seen.id)
+            try:
+                async for seen in self._part(channel).history(after=after, limit=None):
+                    if seen.author == self._client.user and _marked(seen, ref):
+                        return str(seen.id)
+            except discord.NotFound:
+                # The thread is made at the first line, and whatever was in it may be deleted.
+                if channel == self._place.channel:
+                    raise
             return None
 
-        try:
-            return await self._called(look())
-        except _NoThread:
-            return None
+        return await self._called(look())
 
     def _part(self, channel: str) -> discord.PartialMessageable:
         return self._client.get_partial_messageable(
@@ -109,32 +120,56 @@ class DiscordChat:
         # Not shown, and given back with the message: by this number it is found again.
         view.children[0].id = _mark(ref)
         place = self._part(channel)
+        nonce = self._nonces.setdefault(ref, secrets.randbits(53))
         if under is None:
-            return await place.send(view=view, allowed_mentions=_NOBODY, nonce=_mark(ref))
+            return await place.send(view=view, allowed_mentions=_NOBODY, nonce=nonce)
         above = discord.MessageReference(
             message_id=int(under), channel_id=int(channel), fail_if_not_exists=False
         )
-        return await place.send(
-            view=view, allowed_mentions=_NOBODY, nonce=_mark(ref), reference=above
-        )
+        return await place.send(view=view, allowed_mentions=_NOBODY, nonce=nonce, reference=above)
+
+    async def _edit(self, thread: str, number: str, card: Card) -> None:
+        place = self._part(thread or self._place.channel)
+        edit = place.get_partial_message(int(number)).edit
+        try:
+            await edit(view=message(card), allowed_mentions=_NOBODY)
+        except discord.HTTPException as error:
+            if thread and error.code == _UNKNOWN_CHANNEL:
+                raise ChatGone("The thread is no longer there.") from error
+            if not thread or error.code != _ARCHIVED:
+                raise
+        else:
+            return
+        try:
+            await self._client.http.edit_channel(int(thread), archived=False)
+        except discord.HTTPException as error:
+            if error.code in _CLOSED:
+                raise ChatGone("The thread is locked, so its lines stay as they are.") from error
+            raise
+        await edit(view=message(card), allowed_mentions=_NOBODY)
 
     async def _in_thread(self, thread: str, card: Card, ref: str) -> discord.Message:
         """Post into a message's thread, which is made at the first line."""
         try:
             return await self._send(thread, card, ref)
-        except discord.NotFound as error:
+        except discord.HTTPException as error:
+            if error.code in _CLOSED:
+                raise _NoThread(error.text) from error
             if error.code != _UNKNOWN_CHANNEL:
                 raise
-        above = self._part(self._place.channel).get_partial_message(int(thread))
         try:
-            await above.create_thread(
-                name=self._names.get(thread, "What was done"), auto_archive_duration=_WEEK
-            )
+            await self._start_thread(thread)
+            return await self._send(thread, card, ref)
         except discord.HTTPException as error:
             if error.code in _NO_THREAD:
                 raise _NoThread(error.text) from error
             raise
-        return await self._send(thread, card, ref)
+
+    async def _start_thread(self, thread: str) -> None:
+        above = self._part(self._place.channel).get_partial_message(int(thread))
+        await above.create_thread(
+            name=self._names.get(thread, "What was done"), auto_archive_duration=_WEEK
+        )
 
     def _named(self, message_id: str, card: Card) -> None:
         if card.title:
@@ -142,10 +177,10 @@ class DiscordChat:
 
     async def _called(self, call: Awaitable[_T]) -> _T:
         """Await a call of the library and turn its failure into one of ours."""
-        if not self._client.http.token:
+        if not self._client.http.token or self._client.is_closed():
             if hasattr(call, "close"):
                 call.close()
-            raise ChatDown("The bot has not reached Discord yet.", retry_after=1)
+            raise ChatDown("The bot is not logged in to Discord.", retry_after=1)
         try:
             return await call
         except discord.HTTPException as error:
@@ -163,12 +198,14 @@ class DiscordChat:
             return ChatGone("The message is no longer in the channel.")
         if error.code in _NEVER:
             return ChatRefused(f"Discord refused the message: {error.text or error.code}.")
+        if error.status == 429:
+            return ChatDown("Discord asks to wait, again and again.", retry_after=30)
         if error.status >= 500:
             return ChatDown(f"Discord answered {error.status}.", unsure=True)
         why = f"{error.text or 'an error'} ({error.code or error.status})"
         if error.code == _UNKNOWN_CHANNEL:
             why = "the channel in discord.channel is not known to Discord, or the bot cannot see it"
-        elif error.code in (_MISSING_ACCESS, _MISSING_PERMISSIONS):
+        elif error.code in (_MISSING_ACCESS, _MISSING_PERMISSIONS, _NO_HISTORY):
             why = f"the bot lacks permissions in its channel: {self._missing()}"
         elif error.status == 401:
             why = "Discord does not accept the bot token"
@@ -189,6 +226,9 @@ class _NoThread(Exception):
 
 def lacking(granted: discord.Permissions) -> str:
     """Return the permissions that the bot needs and was not granted, by Discord's names."""
+    if not granted.view_channel:
+        # Without it no other counts, so what else is missing cannot be told.
+        return "View Channel"
     missing = [
         name.replace("_", " ").title()
         for name, needed in PERMISSIONS

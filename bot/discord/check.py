@@ -19,24 +19,26 @@ async def discord_findings(
     """Look at the token, the channel, the permissions and the roles, one after the other."""
     client = make_client(settings)
     try:
-        try:
-            await client.login(settings.bot_token.get_secret_value())
-        except discord.LoginFailure:
-            yield Finding(
-                False,
-                "Discord bot token",
-                "Discord does not accept it. Copy it from your application's page “Bot”, "
-                "“Reset Token”.",
-            )
-            return
-        except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-            yield Finding(False, "Discord", f"cannot be reached: {type(error).__name__}: {error}")
-            return
+        await client.login(settings.bot_token.get_secret_value())
         assert client.user is not None  # noqa: S101 - logged in
         yield Finding(True, "Discord bot token", f"is {client.user.name}")
         yield Finding(True, "Discord invite link", invite_link(client.application_id or 0))
         async for finding in _places(client, settings, access):
             yield finding
+    except discord.LoginFailure:
+        yield Finding(
+            False,
+            "Discord bot token",
+            "Discord does not accept it. Copy it from your application's page “Bot”, "
+            "“Reset Token”.",
+        )
+    except (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError) as error:
+        yield Finding(
+            False,
+            "Discord",
+            f"cannot be reached, or does not answer as it should: {type(error).__name__}: "
+            f"{error}. Try again; discordstatus.com tells of outages.",
+        )
     finally:
         await client.close()
 
@@ -61,12 +63,16 @@ async def _places(
         )
     try:
         channel = await client.fetch_channel(int(settings.channel))
-    except discord.HTTPException as error:
+    except (discord.NotFound, discord.Forbidden) as error:
+        unknown = isinstance(error, discord.NotFound)
         yield Finding(
             False,
             "Discord channel",
-            f"{settings.channel}: Discord answers {error.code or error.status}. Take the id with "
-            "“Copy Channel ID” (Developer Mode), and invite the bot with the link above.",
+            f"{settings.channel} is not known to Discord. Take the id of the channel with “Copy "
+            "Channel ID” (Developer Mode)."
+            if unknown
+            else f"{settings.channel}: the bot lacks View Channel. Invite it with the link above, "
+            "or grant it in the channel's settings, “Permissions”.",
         )
         return
     if not isinstance(channel, discord.TextChannel):

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import discord
+from discord.backoff import ExponentialBackoff
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
@@ -15,6 +16,16 @@ from services.settings import DiscordSettings
 _log = logging.getLogger(__name__)
 #: Longer than this many seconds the library does not wait by itself when Discord says to.
 _LONGEST_WAIT = 60.0
+#: Nor does it wait longer between two tries to reach the gateway again.
+_LONGEST_PAUSE = 30.0
+
+
+class ShortPause(ExponentialBackoff[Any]):
+    """The library's pauses, which grow to a quarter of an hour: too long to answer nobody."""
+
+    def delay(self) -> Any:
+        """Return the seconds until the next try."""
+        return min(float(super().delay()), _LONGEST_PAUSE)
 
 
 class Client(discord.Client):
@@ -52,4 +63,6 @@ def make_client(settings: DiscordSettings) -> Client:
     """
     Route.BASE = settings.api_url.rstrip("/")
     DiscordWebSocket.DEFAULT_GATEWAY = URL(settings.gateway_url)
+    # The class is named inside connect() and can be given in no other way.
+    discord.client.ExponentialBackoff = ShortPause  # type: ignore[attr-defined]
     return Client()

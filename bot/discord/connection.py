@@ -52,10 +52,15 @@ class DiscordConnection:
         while True:
             try:
                 await self._log_in()
-                self.trouble = None
+                self.trouble, tries = None, 0
                 await self._client.connect(reconnect=True)
             except discord.LoginFailure:
                 self._troubled("Discord does not accept the bot token (discord.bot_token).")
+            except (discord.NotFound, discord.Forbidden):
+                self._troubled(
+                    "the channel in discord.channel is not known to Discord, or the bot cannot "
+                    "see it: spoolwarden check says more. Trying on."
+                )
             except (
                 discord.DiscordException,
                 aiohttp.ClientError,

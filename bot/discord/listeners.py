@@ -38,7 +38,8 @@ class Listeners:
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
-        self._forms: OrderedDict[str, Form] = OrderedDict()
+        # By who was asked: another's form shows what is none of their business.
+        self._forms: OrderedDict[tuple[int, str], Form] = OrderedDict()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.guild_id: int | None = None  # the server whose members are served, once known
 
@@ -91,13 +92,13 @@ class Listeners:
         work = self._dispatch.submitted(
             _actor(interaction), _place(interaction), intent_id, values(data.get("components", []))
         )
-        await self._answer(interaction, self._or_again(work, intent_id))
+        await self._answer(interaction, self._or_again(work, interaction.user.id, intent_id))
 
     async def opened(self, interaction: Interaction, intent_id: str) -> None:
         """Open a form that came too late before, or is to be filled in again."""
         if not await self._is_ours(interaction):
             return
-        form = self._forms.get(intent_id)
+        form = self._forms.get((interaction.user.id, intent_id))
         late = Answer(
             cards.failure("This form is too old. Nothing was done; please ask for it again."),
             failed=True,
@@ -127,29 +128,40 @@ class Listeners:
         ``instead``: it takes the place of the private message that was pressed.
         """
         task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        # The work is not lost when the handling of the click ends, nor the answer when the
+        # bot stops between the two.
+        for kept in (task, asyncio.current_task()):
+            if kept is not None:
+                self.tasks.add(kept)
+                kept.add_done_callback(self.tasks.discard)
         await asyncio.wait({task}, timeout=_PATIENCE)
+        late = False
         if not task.done():
             if instead:
                 working = message(cards.note("Working on it … this fills in by itself."))
-                await _sent(interaction.response.edit_message(view=working))
+                held = interaction.response.edit_message(view=working)
             else:
-                await _sent(interaction.response.defer(ephemeral=True, thinking=True))
-        await self._show(interaction, await task, instead=instead)
+                held = interaction.response.defer(ephemeral=True, thinking=True)
+            late = await _sent(held)
+        await self._show(interaction, await task, instead=instead, late=late)
 
     async def _show(
-        self, interaction: Interaction, answer: Answer, *, instead: bool = False
+        self,
+        interaction: Interaction,
+        answer: Answer,
+        *,
+        instead: bool = False,
+        late: bool = False,
     ) -> None:
+        """Show an answer; ``late``: in place of "working on it"."""
         reply, response = answer.reply, interaction.response
         private = interaction.message is not None and interaction.message.flags.ephemeral
-        late = response.is_done()
         if isinstance(reply, Form):
-            self._keep(reply)
+            self._keep(interaction.user.id, reply)
             if not reply.fields:
-                await self._say(interaction, question(reply))
+                await self._say(interaction, question(reply), late=late)
             elif late or interaction.type is discord.InteractionType.modal_submit:
-                await self._say(interaction, notice(reply, reply.intent_id))
+                await self._say(interaction, notice(reply, reply.intent_id), late=late)
             else:
                 await _sent(response.send_modal(modal(reply)))
         elif reply is None:
@@ -161,27 +173,30 @@ class Listeners:
         elif not late and private and (instead or not (answer.layer or answer.failed)):
             await _sent(response.edit_message(view=message(reply)))
         else:
-            await self._say(interaction, message(reply))
+            await self._say(interaction, message(reply), late=late)
 
-    async def _say(self, interaction: Interaction, view: discord.ui.LayoutView) -> None:
+    async def _say(
+        self, interaction: Interaction, view: discord.ui.LayoutView, *, late: bool
+    ) -> None:
         """Say something privately, in place of "working on it" where that was said."""
-        if interaction.response.is_done():
+        if late:
             await _sent(interaction.edit_original_response(view=view))
         else:
             await _sent(interaction.response.send_message(view=view, ephemeral=True))
 
-    async def _or_again(self, work: Coroutine[Any, Any, Answer], intent_id: str) -> Answer:
+    async def _or_again(
+        self, work: Coroutine[Any, Any, Answer], user: int, intent_id: str
+    ) -> Answer:
         """Offer the form again where other input would do: nothing was used up."""
         answer = await work
-        form = self._forms.get(intent_id)
+        form = self._forms.get((user, intent_id))
         if not answer.again or form is None:
             return answer
         return replace(answer, reply=replace(form, sections=(Paragraph(say(answer.sentence)),)))
 
-    def _keep(self, form: Form) -> None:
-        known = self._forms.get(form.intent_id)
-        if known is None:
-            self._forms[form.intent_id] = form
+    def _keep(self, user: int, form: Form) -> None:
+        # The first is kept: one that is shown again has a fault on it in its text's stead.
+        self._forms.setdefault((user, form.intent_id), form)
         while len(self._forms) > _FORMS:
             self._forms.popitem(last=False)
 
@@ -201,14 +216,17 @@ def _place(interaction: Interaction) -> Place:
     return Place(DISCORD, str(interaction.channel_id))
 
 
-async def _sent(call: Coroutine[Any, Any, Any]) -> None:
-    """Await an answer to an interaction. One that is lost takes nothing else with it.
+async def _sent(call: Coroutine[Any, Any, Any]) -> bool:
+    """Await an answer to an interaction; return whether it arrived, or may have.
 
-    What was done is in the audit log and in the channel's lines all the same.
+    One that is lost takes nothing else with it: what was done is in the audit log and in
+    the channel's lines all the same.
     """
     try:
         await call
-    except (discord.HTTPException, discord.InteractionResponded, aiohttp.ClientError) as error:
+    except (discord.HTTPException, discord.InteractionResponded) as error:
         _log.warning("an answer could not be shown: %s", error)
-    except (OSError, TimeoutError) as error:
-        _log.warning("an answer could not be shown: %s", error)
+        return False
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        _log.warning("whether an answer was shown is not known: %r", error)
+    return True

@@ -104,6 +104,11 @@ def thread_archived() -> ApiError:
     return ApiError(400, 50083, "Thread is archived")
 
 
+def cannot_reply() -> ApiError:
+    """Return "Cannot reply without permission to read message history"."""
+    return ApiError(403, 160002, "Cannot reply without permission to read message history")
+
+
 def thread_exists() -> ApiError:
     """Return "A thread has already been created for this message"."""
     return ApiError(400, 160004, "A thread has already been created for this message")

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from bot.guild.checks.components import walk
 from bot.guild.gateway import Gateway
 from bot.guild.interactions import Interactions
 from bot.guild.permissions import Permission
@@ -62,6 +63,10 @@ class Faults:
         if held is not None:
             held.set()
 
+    def forget_nonces(self) -> None:
+        """Forget the nonces of messages, as after the minutes for which they are known."""
+        self._store.nonces.clear()
+
     # The gateway
 
     def drop_gateway(self) -> None:
@@ -84,6 +89,10 @@ class Faults:
         """Deliver each interaction twice."""
         self._interactions.delivered_twice = on
 
+    def deliver_as_of(self, guild_id: str | None) -> None:
+        """Deliver each interaction as one of another guild; None as of this one again."""
+        self._interactions.guild_told = guild_id
+
     # The guild
 
     def delete_channel(self, channel_id: str) -> None:
@@ -93,6 +102,17 @@ class Faults:
     def delete_message(self, channel_id: str, message_id: str) -> None:
         """Delete a message, as a moderator does."""
         self._store.delete(self._store.channels[channel_id].messages[message_id])
+
+    def forge(self, channel_id: str, message_id: str, custom_id: str, forged: str) -> None:
+        """Give a component of a message another custom id, as a forger would."""
+        message = self._store.channels[channel_id].messages[message_id]
+        part = next(c for _, c in walk(message.components) if c.get("custom_id") == custom_id)
+        part["custom_id"] = forged
+        self._store.changed(message)
+
+    def send_interactions_to(self, url: str | None) -> None:
+        """Say that interactions go to an endpoint; the gateway gets them all the same."""
+        self._store.interactions_url = url
 
     def archive_thread(self, thread_id: str, *, locked: bool = False) -> None:
         """Archive a thread, and lock it when asked."""

@@ -38,6 +38,10 @@ class GuildHands:
         # Questions that were answered by the way: what becomes of them answers nothing else.
         self._answered: set[str] = set()
 
+    def state(self) -> GuildState:
+        """Return what the person sees now."""
+        return self._client.state()
+
     async def wait(self, predicate: Callable[[GuildState], _T | None]) -> _T:
         """Return the predicate's first value, as the channel changes."""
         return await self._client.wait_for(predicate, timeout=PATIENCE)

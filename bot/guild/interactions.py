@@ -64,6 +64,7 @@ class Interactions:
         on_failure: Callable[[Interaction], None],
     ) -> None:
         self.delivered_twice = False
+        self.guild_told: str | None = None  # another guild's id, said in this one's stead
         self._store = store
         self._forms = forms
         self._gateway = gateway
@@ -188,14 +189,15 @@ class Interactions:
         """Return the "Interaction Structure"."""
         store, forms = self._store, self._forms
         identity, channel = store.identity, interaction.channel
+        guild = self.guild_told or identity.guild_id
         may = str(store.permissions(interaction.user, channel).value)
         payload: JsonObject = {
             "id": interaction.id,
             "application_id": identity.application_id,
             "type": interaction.kind,
             "data": data,
-            "guild": {"id": identity.guild_id, "locale": LOCALE, "features": []},
-            "guild_id": identity.guild_id,
+            "guild": {"id": guild, "locale": LOCALE, "features": []},
+            "guild_id": guild,
             "channel": forms.channel(channel) | {"permissions": may},
             "channel_id": channel.id,
             "member": forms.member(interaction.user) | {"permissions": may},

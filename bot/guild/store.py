@@ -60,6 +60,8 @@ class Store:
         self.channels: dict[str, Channel] = {}
         self.ephemerals: dict[str, OrderedDict[str, Message]] = {}
         self.files: OrderedDict[str, StoredFile] = OrderedDict()
+        self.nonces: dict[str, tuple[float, Message]] = {}
+        self.interactions_url: str | None = None  # where the app has them sent instead
         self._set_up_roles(roles)
         self._set_up_channels(channels)
 

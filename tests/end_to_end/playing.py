@@ -21,6 +21,8 @@ from bot.demo.campaigns import LOUD
 from bot.demo.stage import ADA, NOBU, OTTO, VERA, Plan, Stage, stage
 from bot.demo.traffic import Traffic
 from bot.drill.scene import remote_waits
+from bot.guild import Guild
+from bot.guild.hands import GuildHands
 from bot.guild.room import GuildRoom
 from bot.hands import Hands, NotThere, Room, Shown
 from bot.workspace import Call, Workspace
@@ -42,7 +44,7 @@ SPOOLWARDEN = str(Path(sys.executable).with_name("spoolwarden"))
 
 
 class Play:
-    """A stage with four people at the chat, whose bot can be stopped and started anew."""
+    """A stage with four people at a chat, whose bot can be stopped and started anew."""
 
     def __init__(self, set_up: Stage, people: Iterable[Hands], stack: Any) -> None:
         self.stage = set_up
@@ -58,10 +60,15 @@ class Play:
 
     @property
     def workspace(self) -> Workspace:
-        """The one chat, where it is the workspace."""
-        (room,) = self.stage.rooms
-        assert isinstance(room, WorkspaceRoom)
+        """The workspace, where it is one of the chats."""
+        (room,) = (room for room in self.stage.rooms if isinstance(room, WorkspaceRoom))
         return room.workspace
+
+    @property
+    def guild(self) -> Guild:
+        """The guild, where it is one of the chats."""
+        (room,) = (room for room in self.stage.rooms if isinstance(room, GuildRoom))
+        return room.guild
 
     @property
     def traffic(self) -> Traffic:
@@ -104,22 +111,17 @@ class Play:
         return [entry async for entry in self.app.audit.entries() if entry.action == action]
 
 
-def config_file(play: Play, **slack: Any) -> Path:
-    """Write what a stage's bot is set up with as a configuration file; return its path."""
+def config_file(play: Play, **chat: Any) -> Path:
+    """Write what a stage's bot is set up with as a configuration file; return its path.
+
+    ``chat`` differs in the chat's settings.
+    """
     settings = play.app.settings
     server = settings.mail_server[0]
-    told = settings.slack
     assert isinstance(server, EmbeddedServerSettings)
-    assert told is not None
-    assert told.app_token is not None
     tables: dict[str, dict[str, Any]] = {
-        "slack": {
-            "bot_token": told.bot_token.get_secret_value(),
-            "app_token": told.app_token.get_secret_value(),
-            "channel": told.channel,
-            "api_url": told.api_url,
-            **slack,
-        },
+        room.chat: {**room.settings(), **chat} for room in play.stage.rooms
+    } | {
         "[mail_server]": {
             "database": str(server.database),
             "port": 0,
@@ -196,10 +198,10 @@ class _Errors(logging.Handler):
 
 @contextlib.asynccontextmanager
 async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> AsyncIterator[Play]:
-    """Set a stage; at the end nothing may have failed unforeseen, and every call be as Slack's.
+    """Set a stage; at the end nothing may have failed unforeseen, and every call be in order.
 
-    ``mailboxes`` is a mail server's database with everybody in town: hashing their
-    passwords is most of what a new stage takes.
+    The people's hands are in the first of the chats. ``mailboxes`` is a mail server's
+    database with everybody in town: hashing their passwords is most of what a new stage takes.
     """
     settings: dict[str, Any] = {
         "detection": {"poll_seconds": POLL_SECONDS},
@@ -215,17 +217,24 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
             stage(Plan(folder, **settings)) as set_up,
             contextlib.AsyncExitStack() as stack,
         ):
-            (room,) = set_up.rooms
-            await room.until_connected()
+            for room in set_up.rooms:
+                await room.until_connected()
             people = [
-                await stack.enter_async_context(room.hands(person))
+                await stack.enter_async_context(set_up.rooms[0].hands(person))
                 for person in (OTTO, VERA, ADA, NOBU)
             ]
             yield Play(set_up, people, stack)
     finally:
         logging.getLogger().removeHandler(errors)
     assert not errors.lines, "\n".join(errors.lines)
-    check_room(room)
+    for room in set_up.rooms:
+        check_room(room)
+
+
+def in_guild(hands: Hands) -> GuildHands:
+    """Return somebody's hands with what only the guild's have."""
+    assert isinstance(hands, GuildHands)
+    return hands
 
 
 def in_workspace(hands: Hands) -> WorkspaceHands:

@@ -114,7 +114,7 @@ class Guilds:
                 "flags": 0,
                 "flags_new": "0",
                 "redirect_uris": [],
-                "interactions_endpoint_url": None,
+                "interactions_endpoint_url": self._store.interactions_url,
                 "role_connections_verification_url": None,
                 "owner": owner,
                 "approximate_guild_count": 1,

@@ -56,12 +56,13 @@ class HttpApi:
         window: Window | None = None
         try:
             self._authorize(http, route)
+            # Read in any case, so that the journal has what was refused, too.
+            request.body, request.files = await self._read(http)
             await self._faults.before(http.method, route.path)
             window = self._limit(route, parameters)
             if window is not None and window.refused_for is not None:
                 answer = _limited(window)
             else:
-                request.body, request.files = await self._read(http)
                 answer = await route.handler(request)
         except ApiError as refusal:
             answer = Answer(refusal.status, refusal.answer())

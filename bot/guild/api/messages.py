@@ -22,7 +22,6 @@ class Messages:
         self._access = access
         self._store = access.store
         self._forms = access.forms
-        self._nonces: dict[str, tuple[float, Message]] = {}
 
     async def create(self, request: Request) -> Answer:
         """Serve "Create Message"."""
@@ -55,29 +54,34 @@ class Messages:
             store.on_change("thread_changed", channel)
         store.add(message)
         if body.get("enforce_nonce") and body.get("nonce") is not None:
-            self._nonces[str(body["nonce"])] = (store.clock.monotonic(), message)
+            self._store.nonces[str(body["nonce"])] = (store.clock.monotonic(), message)
         return Answer(200, self._forms.message(message))
 
     def _by_nonce(self, body: JsonObject) -> Message | None:
         """Return the message made before with the same nonce, when that is asked for."""
         now = self._store.clock.monotonic()
-        self._nonces = {
-            n: (at, m) for n, (at, m) in self._nonces.items() if now - at < NONCE_SECONDS
+        self._store.nonces = {
+            n: (at, m) for n, (at, m) in self._store.nonces.items() if now - at < NONCE_SECONDS
         }
         if not body.get("enforce_nonce") or body.get("nonce") is None:
             return None
-        known = self._nonces.get(str(body["nonce"]))
+        known = self._store.nonces.get(str(body["nonce"]))
         return known[1] if known is not None else None
 
     def _refer(self, channel: Channel, message: Message, reference: JsonObject | None) -> None:
         if reference is None:
             return
+        self._require_history(channel)
         target = str(reference["message_id"])
         if target in channel.messages:
             message.kind, message.replies_to = REPLY, target
         elif reference.get("fail_if_not_exists", True):
             tree = {"_errors": [{"code": "REPLIES_UNKNOWN_MESSAGE", "message": "Unknown message"}]}
             raise errors.invalid_form({"message_reference": tree})
+
+    def _require_history(self, channel: Channel) -> None:
+        if not self._access.may(channel, Permission.READ_MESSAGE_HISTORY):
+            raise errors.cannot_reply()
 
     async def listed(self, request: Request) -> Answer:
         """Serve "Get Channel Messages"."""
