@@ -21,6 +21,7 @@ from bot.discord.components import message, notice, question
 from bot.discord.modals import FORM, modal, values
 from bot.dispatch import Answer, Dispatch
 from bot.elements import Form, Paragraph, say
+from bot.underway import UnderWay
 from services.people import Actor, Place
 
 DISCORD = "discord"
@@ -34,12 +35,12 @@ Interaction = discord.Interaction[Any]
 
 
 class Listeners:
-    """Answers interactions. ``tasks`` holds what is still at work, for a graceful stop."""
+    """Answers interactions. ``under_way`` is what a graceful stop waits for."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
         self._forms: OrderedDict[str, Form] = OrderedDict()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.under_way = UnderWay()
         self.guild_id: int | None = None  # the server whose members are served, once known
 
     # -- what can happen ---------------------------------------------------------------
@@ -126,17 +127,16 @@ class Listeners:
 
         ``instead``: it takes the place of the private message that was pressed.
         """
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        await asyncio.wait({task}, timeout=_PATIENCE)
-        if not task.done():
-            if instead:
-                working = message(cards.note("Working on it … this fills in by itself."))
-                await _sent(interaction.response.edit_message(view=working))
-            else:
-                await _sent(interaction.response.defer(ephemeral=True, thinking=True))
-        await self._show(interaction, await task, instead=instead)
+        with self.under_way.answering():
+            task = self.under_way.keep(work)
+            await asyncio.wait({task}, timeout=_PATIENCE)
+            if not task.done():
+                if instead:
+                    working = message(cards.note("Working on it … this fills in by itself."))
+                    await _sent(interaction.response.edit_message(view=working))
+                else:
+                    await _sent(interaction.response.defer(ephemeral=True, thinking=True))
+            await self._show(interaction, await task, instead=instead)
 
     async def _show(
         self, interaction: Interaction, answer: Answer, *, instead: bool = False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from time import perf_counter
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -26,11 +27,16 @@ _GRACE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll found. ``changed`` is true when a chat has something new to show."""
+    """What one poll found. ``changed`` is true when a chat has something new to show.
+
+    ``judging`` is how many seconds were spent on judging, with all that it needs at hand.
+    """
 
     taken_in: int
     opened: int
     changed: bool
+    spool: SpoolCounts
+    judging: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Detector:
         names = list(dict.fromkeys([*(i.sender for i in live), *(s.name for s in suspects)]))
         # The mail server is asked before the transaction opens: it may be slow.
         queues = {name: await self._queues(server, name) for name in names}
-        opened, changed = 0, False
+        opened, changed, begun = 0, False, perf_counter()
         async with self._store.session() as session:
             for incident_sender in names:
                 evidence = await self._evidence(
@@ -88,7 +94,7 @@ class Detector:
                 elif verdict.alarming:
                     await self._open(session, server.name, incident_sender, evidence, verdict)
                     opened, changed = opened + 1, True
-        return Poll(taken, opened, changed)
+        return Poll(taken, opened, changed, counts, perf_counter() - begun)
 
     async def refresh(self, server: MailServer, incident_id: int) -> None:
         """Bring one incident's card up to date at once, after an act."""
