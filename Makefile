@@ -35,6 +35,8 @@ manifest: $(READY) ## Write manifest/ again from the command table
 lock: $(READY) ## Pin newer releases of what we depend on, with hashes
 	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url \
 	  --no-header --python-version 3.11 --universal pyproject.toml --group dev -o requirements.lock
+	@$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	  --universal pyproject.toml --group build -c requirements.lock -o requirements-run.lock
 
 clean: ## Remove the virtual environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -7,13 +7,14 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
-from bot.chats import Chats
+from bot.chats import Chats, Connection
 from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.jobs import Jobs
+from bot.metrics import CountedAudit, Metrics
 from bot.publisher import Publisher
 from services.access import Access
-from services.audit import AuditLog, keyring
+from services.audit import keyring
 from services.audit.keeper import AuditKeeper
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
@@ -28,8 +29,11 @@ from services.store import Store
 from services.tasks import end
 from services.upkeep import Upkeep
 from services.watch import Watch
+from services.words import count
 
 _log = logging.getLogger(__name__)
+#: Seconds in which a chat may still take what is left to say when the bot stops.
+_LAST_WORDS = 5.0
 
 
 class App:
@@ -54,7 +58,9 @@ class App:
             else tuple(build(server, self.clock) for server in settings.mail_server)
         )
         self.store = Store(settings.database)
-        self.audit = AuditLog(self.store, self.clock, keyring(settings.audit, os.environ))
+        self.metrics = Metrics(server.name for server in self.servers)
+        self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit, os.environ))
+        self.audit.metrics = self.metrics
         chats = Chats(settings)
         groups = {m.chat.place.chat: m.groups for m in chats.made if m.groups is not None}
         self.intents = Intents(self.store, self.clock)
@@ -77,16 +83,23 @@ class App:
             Publisher(made.chat, self.store, self.intents, by_name, self.clock)
             for made in chats.made
         )
+        self.watch = Watch(
+            self.store,
+            self.audit,
+            self.clock,
+            patience=timedelta(minutes=settings.detection.silent_minutes),
+        )
         self.jobs = Jobs(
             servers=self.servers,
             detector=self.detector,
             upkeep=self.upkeep,
             expiry=Expiry(self.store, self.intents, self.pipeline, self.clock),
-            watch=Watch(self.store, self.audit, self.clock),
+            watch=self.watch,
             keeper=AuditKeeper(self.store, self.audit, self.clock, settings.audit, self._changed),
             ready=self._ready,
             poll_seconds=settings.detection.poll_seconds,
             changed=self._changed,
+            polled=self.metrics.polled,
         )
         self.dispatch = Dispatch(
             Desk(
@@ -102,6 +115,14 @@ class App:
             )
         )
         self.connections = chats.connections(self.dispatch)
+        #: How each chat is heard, and how it is told, by its name.
+        self.chats: dict[str, tuple[Connection, Publisher]] = {
+            made.chat.place.chat: (connection, publisher)
+            for made, connection, publisher in zip(
+                chats.made, self.connections, self.publishers, strict=True
+            )
+        }
+        self.started = False
         self._publishing: list[asyncio.Task[None]] = []
         self._closed: set[str] = set()  # names of servers that could not be opened yet
 
@@ -126,12 +147,23 @@ class App:
         for connection in self.connections:
             await connection.start()
         self.jobs.start()
+        self.started = True
 
     async def stop(self) -> None:
         """Stop in the reverse order; acts under way end first. May be called at any point."""
-        self.jobs.stop()
-        for connection in self.connections:
-            await connection.stop()
+        self.started = False
+        await self.jobs.stop()
+        limit = self.settings.operations.stop_seconds
+        cut = await asyncio.gather(*(each.stop(limit) for each in self.connections))
+        if sum(cut):
+            _log.warning(
+                "%s cut off, not having ended after %g s; what became of each is said in "
+                "its thread at the next start",
+                count(sum(cut), "act"),
+                limit,
+            )
+        if self._publishing:
+            await asyncio.gather(*(each.finish(_LAST_WORDS) for each in self.publishers))
         publishing, self._publishing = self._publishing, []
         await end(publishing)
         for server in reversed(self.servers):

@@ -26,13 +26,19 @@ class Connection(Protocol):
     """How what people do in a chat reaches the bot."""
 
     trouble: str | None
+    refused: int  # requests that were not the chat's
+
+    @property
+    def connected(self) -> bool:
+        """Whether what people do can arrive now."""
+        ...
 
     async def start(self) -> None:
         """Connect, or go on trying. Raises ConfigError."""
         ...
 
-    async def stop(self) -> None:
-        """Take nothing new, and let the answers under way end."""
+    async def stop(self, seconds: float) -> int:
+        """Answer what has arrived, for so long at most; return how many acts were cut off then."""
         ...
 
 

@@ -1,7 +1,8 @@
 """What spoolwarden check finds out: each thing the bot needs, and what to do where it is not."""
 
 import os
-from collections.abc import AsyncIterator
+import shlex
+from collections.abc import AsyncIterator, Sequence
 
 from bot import chats
 from bot.finding import Finding
@@ -12,12 +13,15 @@ from services.errors import SpoolwardenError
 from services.mail.build import HostedServer, build
 from services.mail.postfix.server import PostfixServer
 from services.mail.smartermail.server import SmarterMailServer
+from services.secrets import SecretFile, secret_files
 from services.settings import Settings
 from services.store import Store
 
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
     """Look at everything that the settings name, one finding after the other."""
+    if files := secret_files(settings):
+        yield _secrets(files)
     async for finding in _database(settings):
         yield finding
     clock = SystemClock()
@@ -32,6 +36,17 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in chats.findings(settings):
         yield finding
     yield _people(settings)
+
+
+def _secrets(files: Sequence[SecretFile]) -> Finding:
+    exposed = [file for file in files if file.exposed]
+    if not exposed:
+        return Finding(True, "secrets", f"{len(files)} in files that not everybody may read")
+    names = ", ".join(file.setting for file in exposed)
+    paths = " ".join(shlex.quote(str(file.path)) for file in exposed)
+    return Finding(
+        False, "secrets", f"everybody on this machine may read {names}. Run: chmod o-rwx {paths}"
+    )
 
 
 async def _database(settings: Settings) -> AsyncIterator[Finding]:

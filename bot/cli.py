@@ -119,13 +119,18 @@ def demo(
 def run(config: _ConfigFile = None) -> None:
     """Watch the configured mail servers and answer in the configured chats."""
     from bot.app import App
+    from bot.logs import set_up
+    from bot.operations import operating
+    from services.secrets import secret_values
 
-    _log_to_stderr(logging.INFO)
-    app = App(_settings(config))
+    settings = _settings(config)
+    how = settings.operations
+    set_up(logging.getLevelNamesMapping()[how.log_level.upper()], how.log, secret_values(settings))
+    app = App(settings)
 
     async def serve() -> None:
         with _until_signal() as stop:
-            async with app.running():
+            async with operating(app):
                 logging.getLogger(__name__).info("running; Ctrl-C or SIGTERM stops it")
                 await stop.wait()
 
@@ -415,12 +420,9 @@ def _forget(folder: Path) -> None:
 
 
 def _log_to_stderr(level: int) -> None:
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # These tell of each SMTP command, and of each run of a job that was late.
-    for name in ("mail.log", "apscheduler", "aiosqlite"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    from bot.logs import set_up
+
+    set_up(level)
 
 
 def _until_terminated(work: Coroutine[Any, Any, _T]) -> _T:

@@ -4,15 +4,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from time import perf_counter
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from services.audit.keeper import AuditKeeper
-from services.detection.detector import Detector
+from services.detection.detector import Detector, Poll
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
 from services.mail.build import HostedServer
+from services.tasks import end
 from services.upkeep import Upkeep
 from services.watch import Watch
 
@@ -21,6 +23,11 @@ _UPKEEP_SECONDS = 600
 _EXPIRE_SECONDS = 15  # what was asked for, or done for a time, ends no later than this after it
 #: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
 _PATIENCE = 60.0
+#: Seconds between two looks at whether every server is still being polled.
+_LOOK_SECONDS = 5.0
+
+#: Is told of each poll: the server, how many seconds it took, what it found unless it failed.
+Polled = Callable[[str, float, Poll | None], None]
 
 
 def _no_cut_off_job(record: logging.LogRecord) -> bool:
@@ -43,7 +50,9 @@ class Jobs:
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
+        polled: Polled,
     ) -> None:
+        self._servers = servers
         self._detector = detector
         self._upkeep = upkeep
         self._expiry = expiry
@@ -51,6 +60,9 @@ class Jobs:
         self._keeper = keeper
         self._ready = ready
         self._changed = changed
+        self._polled = polled
+        self._looking: asyncio.Task[None] | None = None
+        self._look_seconds = min(_LOOK_SECONDS, poll_seconds)
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
             # A poll that is late or was missed runs once, and never beside itself.
@@ -70,38 +82,55 @@ class Jobs:
     def start(self) -> None:
         """Start the timetable."""
         logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
+        for server in self._servers:
+            self._watch.expect(server.name)
         self._scheduler.start()
+        self._looking = asyncio.create_task(self._look())
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop it; a job under way is cut off, and nothing is half-written by that."""
+        if self._looking is not None:
+            await end([self._looking])
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     async def poll(self, server: HostedServer) -> None:
         """Look at one server; trouble is told to the channel, once."""
+        begun, poll, why = perf_counter(), None, ""
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._ready(server)
                 poll = await self._detector.poll(server)
-        except (SpoolwardenError, TimeoutError) as error:
-            why = (
-                error.sentence
-                if isinstance(error, SpoolwardenError)
-                else f"It did not answer within {_PATIENCE:.0f} s."
-            )
-            _log.warning("poll of %s failed: %s", server.name, why)
+        except SpoolwardenError as error:
+            why = error.sentence
+        except TimeoutError:
+            why = f"It did not answer within {_PATIENCE:.0f} s."
+        except Exception:  # noqa: BLE001 - the next poll may work, and the channel is told
+            _log.exception("the poll of %s failed in a way nobody foresaw", server.name)
+            why = "Looking at it failed inside Spoolwarden, whose log has the details."
+        self._polled(server.name, perf_counter() - begun, poll)
+        if poll is None:
+            _log.warning("poll of %s failed: %s", server.name, why, extra={"server": server.name})
             told = await _try(lambda: self._watch.failed(server.name, why))
         else:
             told = await _try(lambda: self._watch.worked(server.name))
-            if poll.changed:
-                self._changed()
-        if told:
+        if told or (poll is not None and poll.changed):
             self._changed()
 
     async def expire(self) -> None:
         """End what was asked for, or done, for a time that is over."""
         await _try(self._upkeep.expire)
         await _try(self._expiry.run)
+
+    async def _look(self) -> None:
+        """See that every server is polled. No job of the timetable: that may be what has died."""
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            try:
+                if await _try(self._watch.look):
+                    self._changed()
+            except Exception:  # noqa: BLE001 - nobody else would tell that the polls have ended
+                _log.exception("whether the servers are polled could not be looked at")
 
     async def upkeep(self) -> None:
         """Purge what was deleted long ago, forget what is too old, and keep the audit log."""

@@ -17,7 +17,7 @@ from bot.chat import Chat, ChatDown, ChatGone, ChatRefused
 from bot.commands import CARD_ACTIONS
 from bot.elements import Card
 from services.clock import Clock
-from services.errors import StoreError
+from services.errors import SpoolwardenError, StoreError
 from services.intents import APPROVE, DECLINE, UNDO, Intents
 from services.mail.port import MailServer, SpoolQuery
 from services.models import (
@@ -58,6 +58,7 @@ class Publisher:
         self._servers = servers
         self._clock = clock
         self._wake = asyncio.Event()
+        self._showing = asyncio.Lock()
         self.trouble: str | None = None  # why the channel is behind, if it is
 
     def wake(self) -> None:
@@ -89,6 +90,27 @@ class Publisher:
 
     async def catch_up(self) -> int:
         """Show everything that is new; return how many messages. Raises ChatDown, StoreError."""
+        async with self._showing:
+            return await self._catch_up()
+
+    async def finish(self, seconds: float) -> bool:
+        """Show what is left, for so long at most; return whether that was all there was."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.catch_up()
+        except (ChatDown, StoreError, TimeoutError) as error:
+            _log.warning(
+                "%s is behind, and is told the rest at the next start: %s",
+                self._chat.place.chat,
+                error.sentence if isinstance(error, SpoolwardenError) else "it answers too slowly",
+            )
+            return False
+        except Exception:  # noqa: BLE001 - as in run(); the next start shows it
+            _log.exception("the channel is behind for a reason nobody foresaw")
+            return False
+        return True
+
+    async def _catch_up(self) -> int:
         shown = 0
         while True:
             # Lines first: they are what somebody who pressed a button is waiting for.

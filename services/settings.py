@@ -2,20 +2,22 @@
 
 A name in the environment wins over the file. Nested names are joined by two
 underscores: SPOOLWARDEN_SLACK__BOT_TOKEN is bot_token in the [slack] table.
+Secrets may stand in files of their own: see services/secrets.py.
 """
 
+import os
 import tomllib
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
+    ModelWrapValidatorHandler,
     SecretStr,
     Tag,
     ValidationError,
@@ -31,6 +33,7 @@ from pydantic_settings import (
 
 from services.errors import ConfigError
 from services.mail.port import Network
+from services.secrets import FromFiles, MayBeInFile, in_file, with_credentials
 
 
 def _address(text: str) -> str:
@@ -48,7 +51,7 @@ Address = Annotated[str, AfterValidator(_address)]
 AnyNetwork = Annotated[Network, BeforeValidator(_network)]
 
 
-class _Table(BaseModel):
+class _Table(FromFiles):
     # A misspelt setting is an error, not a silent default.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -228,6 +231,9 @@ class DetectionSettings(_Table):
     )
     habit_days: int = Field(default=28, ge=1)
     quiet_minutes: float = Field(default=30, gt=0, description="close an incident after this")
+    silent_minutes: float = Field(
+        default=2, gt=0, description="tell the channel of a server not watched for this long"
+    )
 
 
 class SafetySettings(_Table):
@@ -259,14 +265,37 @@ class AuditSettings(_Table):
         return self
 
 
-class Settings(BaseSettings):
+class OperationsSettings(_Table):
+    """How the bot is run: what it tells a monitoring system, how it logs and stops."""
+
+    listen: str | None = Field(
+        default=None,
+        pattern=r"^[^\s]+:\d{1,5}$",
+        description="host:port for /healthz, /readyz and /metrics",
+    )
+    log: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    stop_seconds: float = Field(
+        default=20, gt=0, le=600, description="how long a stop waits for acts under way"
+    )
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """The host and port to listen on."""
+        if self.listen is None:
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+class Settings(FromFiles, BaseSettings):
     """Everything that can be set."""
 
     model_config = SettingsConfigDict(
         env_prefix="SPOOLWARDEN_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    database: str = "sqlite:///spoolwarden.db"
+    database: Annotated[str, MayBeInFile] = "sqlite:///spoolwarden.db"
     slack: SlackSettings | None = None
     discord: DiscordSettings | None = None
     mail_server: tuple[MailServerSettings, ...] = Field(min_length=1)
@@ -275,6 +304,7 @@ class Settings(BaseSettings):
     safety: SafetySettings = SafetySettings()
     approval: ApprovalSettings = ApprovalSettings()
     audit: AuditSettings = AuditSettings()
+    operations: OperationsSettings = OperationsSettings()
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Settings":
@@ -294,7 +324,25 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, which arrives as init values."""
         assert isinstance(init_settings, InitSettingsSource)  # noqa: S101 - narrows the type
-        return env_settings, init_settings
+        return env_settings, InitSettingsSource(settings_cls, _top_files()), init_settings
+
+
+def _top_files() -> dict[str, Any]:
+    """Return the paths of secrets' files in the environment that belong to no table."""
+    names = {f"SPOOLWARDEN_{in_file(name).upper()}": in_file(name) for name in ("database",)}
+    return {ours: os.environ[name] for name, ours in names.items() if name in os.environ}
+
+
+class _Loaded(Settings):
+    """The settings of a bot that runs: systemd may hand it its secrets."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _credentials(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # Around _read_files(), which reads what this adds to the outermost table.
+        if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
+            values = with_credentials(Settings, values, Path(folder))
+        return handler(values)
 
 
 class _Fixed(Settings):
@@ -331,7 +379,7 @@ def load(file: Path | None) -> Settings:
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{file} is not valid TOML: {error}.") from error
     try:
-        return Settings(**values)
+        return _Loaded(**values)
     except SettingsError as error:
         # Its text names the variable, and never holds the value.
         raise ConfigError(

@@ -4,6 +4,11 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
 
 
 class PromptConnection(sqlite3.Connection):
@@ -20,6 +25,32 @@ class PromptConnection(sqlite3.Connection):
         with contextlib.suppress(sqlite3.Error):  # closed already, or the disk is gone
             self.rollback()
         super().close()
+
+
+class _Stopping(aiosqlite.Connection):
+    """Is told once only to stop: whoever tells it again would wait for ever.
+
+    SQLAlchemy does that when a task that waits for a lock is cancelled twice, and the
+    process could then not end.
+    """
+
+    _told = False
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Have the thread end; return what to wait for, nothing where it ends already."""
+        if self._told:
+            return None
+        self._told = True
+        return super().stop()
+
+
+async def connect(database: str | Path, **options: Any) -> aiosqlite.Connection:
+    """Connect as SQLAlchemy's ``async_creator_fn``."""
+    options.setdefault("factory", PromptConnection)
+    connection = _Stopping(partial(sqlite3.connect, database, **options), iter_chunk_size=64)
+    # As SQLAlchemy does it itself: a thread that waits for a lock keeps no process alive.
+    connection._thread.daemon = True
+    return await connection
 
 
 class InUse:

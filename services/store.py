@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import models
 from services.errors import ConfigError, StoreError
-from services.sqlite import InUse, PromptConnection
+from services.sqlite import InUse, connect
 
 # How long a writer waits for another before it gives up, in seconds.
 BUSY_SECONDS = 10.0
@@ -55,7 +55,7 @@ class Store:
         options: dict[str, Any] = {}
         if self._sqlite:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
-            options["connect_args"] = {"timeout": busy_seconds, "factory": PromptConnection}
+            options["connect_args"] = {"timeout": busy_seconds, "async_creator_fn": connect}
         self.url = parsed
         try:
             self._engine: AsyncEngine = create_async_engine(parsed, **options)

@@ -1,6 +1,12 @@
-"""Tells the channel when a mail server cannot be watched, and when it can again: once each."""
+"""Tells the channel when a mail server cannot be watched, and when it can again: once each.
 
-from datetime import datetime
+What counts is how long ago the last poll was that worked. So it does not matter why
+there was none: the server is away, the poll hangs, or the timetable is dead.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
@@ -9,44 +15,85 @@ from services.people import BOT
 from services.store import Store
 from services.words import span
 
-#: Polls that fail in a row before people are told; one may be a restart.
-_PATIENCE = 3
+_NOTHING_CAME = "No look at it has come to an end since."
+
+
+@dataclass(slots=True)
+class _Watched:
+    since: datetime  # the last poll that worked, or when watching began
+    polled: bool = False  # whether one ever worked
+    why: str | None = None  # how the last one failed
+    told: bool = False  # whether the channel was told
 
 
 class Watch:
-    """Counts failed polls of each server. Its memory is only what the channel was told."""
+    """Knows how long each server has not been seen. Its memory is not kept over a restart."""
 
-    def __init__(self, store: Store, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, store: Store, audit: AuditLog, clock: Clock, *, patience: timedelta) -> None:
+        """Take ``patience``: how long a server may stay unseen before people are told."""
         self._store = store
         self._audit = audit
         self._clock = clock
-        self._failures: dict[str, tuple[int, datetime]] = {}
-        self._told: set[str] = set()
+        self._patience = patience
+        self._servers: dict[str, _Watched] = {}
+        self._telling = asyncio.Lock()
+
+    def expect(self, server: str) -> None:
+        """Begin to watch a server: from now on somebody should be looking at it."""
+        self._servers.setdefault(server, _Watched(self._clock.now()))
+
+    def forget(self, server: str) -> None:
+        """Stop watching it: looking at it is another's turn."""
+        self._servers.pop(server, None)
 
     async def failed(self, server: str, why: str) -> bool:
         """Note a failed poll; return whether the channel is told of it now."""
-        number, since = self._failures.get(server, (0, self._clock.now()))
-        self._failures[server] = (number + 1, since)
-        if number + 1 < _PATIENCE or server in self._told:
-            return False
-        await self._tell(
-            server,
-            f"⚠️ The mail server {server} cannot be watched since {since:%H:%M:%S} UTC: {why} "
-            "There will be no alerts for it until it answers; nothing it logs is lost.",
-        )
-        # Only now: where this could not be written, the next failed poll tells it.
-        self._told.add(server)
-        return True
+        self.expect(server)
+        self._servers[server].why = why
+        return await self.look()
 
     async def worked(self, server: str) -> bool:
         """Note a poll that worked; return whether the channel is told that it is back."""
-        told = server in self._told
-        if told:
-            gone = span(self._clock.now() - self._failures[server][1])
-            await self._tell(server, f"The mail server {server} is watched again, after {gone}.")
-            self._told.remove(server)
-        self._failures.pop(server, None)
+        self.expect(server)
+        async with self._telling:
+            watched = self._servers[server]
+            told = watched.told
+            if told:
+                gone = span(self._clock.now() - watched.since)
+                await self._tell(
+                    server, f"The mail server {server} is watched again, after {gone}."
+                )
+            self._servers[server] = _Watched(self._clock.now(), polled=True)
         return told
+
+    async def look(self) -> bool:
+        """Tell of each server that was not seen for too long; return whether there was any."""
+        any_told = False
+        async with self._telling:
+            for server, watched in list(self._servers.items()):
+                if watched.told or not self._is_silent(watched):
+                    continue
+                await self._tell(server, f"⚠️ {_said(server, watched)}")
+                # Only now: where this could not be written, the next look tells it.
+                watched.told = any_told = True
+        return any_told
+
+    def age(self, server: str) -> timedelta | None:
+        """Return how long ago it was seen, or watching began; None where nobody should look."""
+        watched = self._servers.get(server)
+        return None if watched is None else self._clock.now() - watched.since
+
+    def trouble(self, server: str) -> str | None:
+        """Return in a sentence why it is not being watched; None where all is well."""
+        watched = self._servers.get(server)
+        if watched is None:
+            return None
+        if self._is_silent(watched):
+            return _said(server, watched)
+        return None if watched.polled else f"The mail server {server} was not looked at yet."
+
+    def _is_silent(self, watched: _Watched) -> bool:
+        return self._clock.now() - watched.since >= self._patience
 
     async def _tell(self, server: str, text: str) -> None:
         async with self._store.session() as session:
@@ -54,3 +101,11 @@ class Watch:
             await self._audit.append(
                 session, Line(Phase.NOTE, "watch", BOT, server, detail={"said": text})
             )
+
+
+def _said(server: str, watched: _Watched) -> str:
+    return (
+        f"The mail server {server} cannot be watched since {watched.since:%H:%M:%S} UTC: "
+        f"{watched.why or _NOTHING_CAME} "
+        "There will be no alerts for it until it answers; nothing it logs is lost."
+    )

@@ -7,6 +7,7 @@ import logging
 import aiohttp
 import discord
 from discord import app_commands
+from discord.gateway import DiscordWebSocket
 
 from bot.discord.client import Client
 from bot.discord.commands import group, is_registered, payload
@@ -18,7 +19,6 @@ from services.tasks import end
 
 _log = logging.getLogger(__name__)
 _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds between tries; the last one repeats
-_GRACE = 10.0  # seconds that answers under way get to end when the bot stops
 
 
 class DiscordConnection:
@@ -33,19 +33,28 @@ class DiscordConnection:
         client.add_dynamic_items(Pressed, Picked)
         self._task: asyncio.Task[None] | None = None
         self.trouble: str | None = None  # why nothing arrives, if so
+        self.refused = 0  # nothing comes here but from Discord
+
+    @property
+    def connected(self) -> bool:
+        """Whether what people do can arrive now."""
+        client = self._client
+        # Before the first connection the library has no socket, whatever its type says.
+        socket: DiscordWebSocket | None = client.ws
+        return client.is_ready() and not client.is_closed() and socket is not None and socket.open
 
     async def start(self) -> None:
         """Connect; Discord being away is waited out."""
         self._task = asyncio.create_task(self._run())
 
-    async def stop(self) -> None:
-        """Take nothing new, and let the answers under way end."""
-        if tasks := list(self._listeners.tasks):
-            await asyncio.wait(tasks, timeout=_GRACE)
+    async def stop(self, seconds: float) -> int:
+        """Answer what has arrived, for so long at most; return how many acts were cut off then."""
+        cut = await self._listeners.under_way.over(seconds)
         if self._task is not None:
             await end([self._task])
         with contextlib.suppress(aiohttp.ClientError, OSError):
             await self._client.close()
+        return cut
 
     async def _run(self) -> None:
         tries = 0

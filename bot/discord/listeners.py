@@ -21,6 +21,7 @@ from bot.discord.components import message, notice, question
 from bot.discord.modals import FORM, modal, values
 from bot.dispatch import Answer, Dispatch
 from bot.elements import Form, Paragraph, say
+from bot.underway import UnderWay
 from services.people import Actor, Place
 
 DISCORD = "discord"
@@ -34,13 +35,13 @@ Interaction = discord.Interaction[Any]
 
 
 class Listeners:
-    """Answers interactions. ``tasks`` holds what is still at work, for a graceful stop."""
+    """Answers interactions. ``under_way`` is what a graceful stop waits for."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
         # By who was asked: another's form shows what is none of their business.
         self._forms: OrderedDict[tuple[int, str], Form] = OrderedDict()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.under_way = UnderWay()
         self.guild_id: int | None = None  # the server whose members are served, once known
 
     # -- what can happen ---------------------------------------------------------------
@@ -127,23 +128,18 @@ class Listeners:
 
         ``instead``: it takes the place of the private message that was pressed.
         """
-        task = asyncio.create_task(work)
-        # The work is not lost when the handling of the click ends, nor the answer when the
-        # bot stops between the two.
-        for kept in (task, asyncio.current_task()):
-            if kept is not None:
-                self.tasks.add(kept)
-                kept.add_done_callback(self.tasks.discard)
-        await asyncio.wait({task}, timeout=_PATIENCE)
         late = False
-        if not task.done():
-            if instead:
-                working = message(cards.note("Working on it … this fills in by itself."))
-                held = interaction.response.edit_message(view=working)
-            else:
-                held = interaction.response.defer(ephemeral=True, thinking=True)
-            late = await _sent(held)
-        await self._show(interaction, await task, instead=instead, late=late)
+        with self.under_way.answering():
+            task = self.under_way.keep(work)
+            await asyncio.wait({task}, timeout=_PATIENCE)
+            if not task.done():
+                if instead:
+                    working = message(cards.note("Working on it … this fills in by itself."))
+                    held = interaction.response.edit_message(view=working)
+                else:
+                    held = interaction.response.defer(ephemeral=True, thinking=True)
+                late = await _sent(held)
+            await self._show(interaction, await task, instead=instead, late=late)
 
     async def _show(
         self,

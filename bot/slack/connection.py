@@ -11,10 +11,13 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.dispatch import Dispatch
 from bot.slack.chat import make_client
 from bot.slack.listeners import Listeners
+from bot.underway import UnderWay
 from services.errors import ConfigError
 from services.settings import SlackSettings
 
@@ -26,7 +29,8 @@ _LARGEST = 2 * 1024 * 1024
 _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds between tries; the last one repeats
 # A connection that was cut is noticed after this long, one that fell silent after four times it.
 _PING_SECONDS = 5.0
-_GRACE = 10.0  # seconds that answers under way get to end when the bot stops
+_GRACE = 2.0  # seconds that HTTP connections get to close when all is answered
+_REFUSED = (401, 403)
 
 
 class SlackConnection:
@@ -54,6 +58,16 @@ class SlackConnection:
         self._runner: web.AppRunner | None = None
         self._connecting: asyncio.Task[None] | None = None
         self.trouble: str | None = None  # why nothing arrives, if so
+        self.refused = 0  # requests that were not Slack's
+
+    @property
+    def connected(self) -> bool:
+        """Whether what people do can arrive now."""
+        if self._socket is None:
+            return self._runner is not None
+        client = self._socket.client
+        session = client.current_session
+        return not (client.closed or client.stale or session is None or session.closed)
 
     async def start(self) -> None:
         """Connect or listen. Slack being away is waited out; a port in use is a ConfigError."""
@@ -62,18 +76,21 @@ class SlackConnection:
         else:
             self._connecting = asyncio.create_task(self._connect())
 
-    async def stop(self) -> None:
-        """Take nothing new, and let the answers under way end."""
+    async def stop(self, seconds: float) -> int:
+        """Answer what has arrived, for so long at most; return how many acts were cut off then."""
         if self._connecting is not None:
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._connecting
-        if tasks := list(self._listeners.tasks):
-            await asyncio.wait(tasks, timeout=_GRACE)
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+        cut = await self._listeners.under_way.over(seconds)
         if self._socket is not None:
             await self._socket.close_async()  # type: ignore[no-untyped-call]
         if self._runner is not None:
             await self._runner.cleanup()
+        return cut
 
     @property
     def port(self) -> int | None:
@@ -85,11 +102,12 @@ class SlackConnection:
         assert token is not None  # noqa: S101 - the settings see to it
         tries = 0
         while True:
-            handler = AsyncSocketModeHandler(
-                self._app, token.get_secret_value(), ping_interval=_PING_SECONDS
-            )
+            handler = _Handler(self._listeners.under_way, self._app, token.get_secret_value())
             try:
                 await handler.connect_async()  # type: ignore[no-untyped-call]
+            except asyncio.CancelledError:
+                await handler.close_async()  # type: ignore[no-untyped-call]
+                raise
             except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
                 await handler.close_async()  # type: ignore[no-untyped-call]
                 why = _why(error)
@@ -106,7 +124,7 @@ class SlackConnection:
     async def _listen(self) -> None:
         app = web.Application(client_max_size=_LARGEST)
         app.add_routes([web.post(HTTP_PATH, self._handle)])
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
         await runner.setup()
         host, port = self._settings.http_host, self._settings.http_port
         try:
@@ -122,9 +140,25 @@ class SlackConnection:
         # The client library fails on a time stamp that is no number, and logs that as our error.
         stamp = request.headers.get("X-Slack-Request-Timestamp", "")
         if not (stamp.isdecimal() and len(stamp) <= 12):
+            self.refused += 1
             return web.Response(status=401)
-        answer = await self._app.async_dispatch(await to_bolt_request(request))
+        with self._listeners.under_way.answering():
+            answer = await self._app.async_dispatch(await to_bolt_request(request))
+        self.refused += answer.status in _REFUSED
         return await to_aiohttp_response(answer)
+
+
+class _Handler(AsyncSocketModeHandler):
+    """Counts each envelope as under way until it is acknowledged."""
+
+    def __init__(self, under_way: UnderWay, app: AsyncApp, token: str) -> None:
+        super().__init__(app, token, ping_interval=_PING_SECONDS)
+        self._under_way = under_way
+
+    async def handle(self, client: AsyncBaseSocketModeClient, req: SocketModeRequest) -> None:
+        """Answer an envelope."""
+        with self._under_way.answering():
+            await super().handle(client, req)  # type: ignore[arg-type]
 
 
 def _why(error: Exception) -> str:

@@ -25,6 +25,7 @@ from bot.dispatch import Answer, Dispatch
 from bot.elements import Card, Form
 from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, panel, values
 from bot.slack.chat import SLACK
+from bot.underway import UnderWay
 from services.people import Actor, Place
 
 _log = logging.getLogger(__name__)
@@ -91,11 +92,11 @@ class _Origin:
 
 
 class Listeners:
-    """Registers on a Bolt app. ``tasks`` holds what is still at work, for a graceful stop."""
+    """Registers on a Bolt app. ``under_way`` is what a graceful stop waits for."""
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.under_way = UnderWay()
 
     def register(self, app: AsyncApp) -> None:
         """Listen to the command, to every button and menu, and to every form."""
@@ -136,7 +137,10 @@ class Listeners:
 
     async def _answer(self, origin: _Origin, work: Coroutine[Any, Any, Answer]) -> None:
         """Show the answer in time, or a modal that is filled in later."""
-        task = self._keep(work)
+        with self.under_way.answering():
+            await self._show(origin, self.under_way.keep(work))
+
+    async def _show(self, origin: _Origin, task: asyncio.Task[Answer]) -> None:
         try:
             await asyncio.wait({task}, timeout=_PATIENCE)
             if task.done():
@@ -163,8 +167,12 @@ class Listeners:
     async def _submitted(
         self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient
     ) -> None:
+        with self.under_way.answering():
+            await self._submit(ack, body, view, client)
+
+    async def _submit(self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient) -> None:
         carried = Carried.loads(view["private_metadata"])
-        task = self._keep(
+        task = self.under_way.keep(
             self._dispatch.submitted(
                 _actor(body),
                 Place(SLACK, carried.channel),
@@ -185,13 +193,6 @@ class Listeners:
             await ack(response_action="errors", errors={field: answer.sentence})
         else:
             await ack(response_action="update", view=panel(_shown(answer), carried.channel))
-
-    def _keep(self, work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
-        """Start work that must not be lost when the click's own handling ends."""
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
 
 
 def _actor(body: Body) -> Actor:

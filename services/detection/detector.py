@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import perf_counter
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -35,11 +36,16 @@ _GRACE = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll found. ``changed`` is true when a chat has something new to show."""
+    """What one poll found. ``changed`` is true when a chat has something new to show.
+
+    ``judging`` is how many seconds were spent on judging, with all that it needs at hand.
+    """
 
     taken_in: int
     opened: int
     changed: bool
+    spool: SpoolCounts
+    judging: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ class Detector:
         names = list(dict.fromkeys([*(i.sender for i in live), *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
         queues = {name: await self._queues(server, name) for name in names}
-        opened, changed = 0, False
+        opened, changed, begun = 0, False, perf_counter()
         async with self._store.session() as session:
             for name in names:
                 incident = await self._find(session, server.name, name)
@@ -129,7 +135,7 @@ class Detector:
                     await self._open(session, server.name, name, evidence, verdict)
                     opened, changed = opened + 1, True
         memory.handled(alarms)
-        return Poll(taken, opened, changed)
+        return Poll(taken, opened, changed, counts, perf_counter() - begun)
 
     async def refresh(self, server: MailServer, incident_id: int) -> None:
         """Bring one incident's card up to date at once, after an act."""

@@ -50,10 +50,16 @@ async def test_a_mail_server_that_is_away_is_told_once_and_its_mail_is_not_lost(
     caplog.set_level(logging.WARNING, "bot.jobs")
     otto = in_workspace(play.otto)
     server = play.stage.server
+    detection = play.app.settings.detection.model_copy(update={"silent_minutes": 0.05})
+    await play.app.stop()
+    await play.start_bot(detection=detection)
+    await play.workspace.until_app_connected()
     await server.stop()
-    # Three failed polls are told; the ones after them are not.
+    # After three seconds it is told; of the polls that fail then, none is.
     await until(lambda: sum("poll of mail failed" in line for line in caplog.messages) >= 6)
     gone = await otto.wait(lambda state: next(iter(_saying(state, "cannot be watched")), None))
+    failed = len(caplog.messages)
+    await until(lambda: len(caplog.messages) > failed + 1)
     assert "⚠️ The mail server mail cannot be watched since" in gone
     assert "nothing it logs is lost" in gone
     # Meanwhile the mail server takes mail, where the bot cannot see it.

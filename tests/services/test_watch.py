@@ -1,5 +1,6 @@
 """A mail server that cannot be watched: told once, and once more when it can."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from services.watch import Watch
 from .bench import Bench, locked, open_store
 
 _WHY = "The embedded mail server mail is not running."
+_PATIENCE = timedelta(minutes=2)
 
 
 async def _poll(bench: Bench, watch: Watch) -> bool:
@@ -26,21 +28,24 @@ async def _poll(bench: Bench, watch: Watch) -> bool:
 
 @pytest.fixture
 def watch(store: Store, audit: AuditLog, clock: ManualClock) -> Watch:
-    return Watch(store, audit, clock)
+    return Watch(store, audit, clock, patience=_PATIENCE)
 
 
-async def test_the_channel_is_told_after_three_failures_and_once_on_recovery(
-    bench: Bench,
-) -> None:
-    watch = Watch(bench.store, bench.audit, bench.clock)
+def _pass(clock: ManualClock, **by: float) -> None:
+    clock.set(clock.now() + timedelta(**by))
+
+
+async def test_the_channel_is_told_when_patience_ends_and_once_on_recovery(bench: Bench) -> None:
+    watch = Watch(bench.store, bench.audit, bench.clock, patience=_PATIENCE)
     assert await _poll(bench, watch) is False
     await bench.mail.stop()
     down = []
-    for _ in range(6):
-        down.append(await _poll(bench, watch))
+    for _ in range(5):
         bench.pass_time(minutes=1)
-    assert down == [False, False, True, False, False, False]
+        down.append(await _poll(bench, watch))
+    assert down == [False, True, False, False, False]
     await bench.mail.restart()
+    bench.pass_time(minutes=1)
     assert [await _poll(bench, watch) for _ in range(3)] == [True, False, False]
     assert await bench.told() == [
         f"⚠️ The mail server mail cannot be watched since 09:00:00 UTC: {_WHY} "
@@ -50,23 +55,59 @@ async def test_the_channel_is_told_after_three_failures_and_once_on_recovery(
     assert await bench.phases() == [("note", "watch")] * 2
 
 
-async def test_fewer_failures_are_not_told_and_neither_is_their_end(watch: Watch) -> None:
+async def test_a_short_failure_is_not_told_and_neither_is_its_end(
+    watch: Watch, clock: ManualClock
+) -> None:
     for _ in range(3):
-        assert [await watch.failed("mail", _WHY) for _ in range(2)] == [False, False]
         assert await watch.worked("mail") is False
+        for _ in range(3):
+            _pass(clock, seconds=30)
+            assert await watch.failed("mail", _WHY) is False
 
 
-async def test_each_outage_is_told(watch: Watch) -> None:
+async def test_each_outage_is_told(watch: Watch, clock: ManualClock) -> None:
     for _ in range(2):
-        assert [await watch.failed("mail", _WHY) for _ in range(3)] == [False, False, True]
+        assert await watch.failed("mail", _WHY) is False
+        _pass(clock, minutes=2)
+        assert await watch.failed("mail", _WHY) is True
         assert await watch.worked("mail") is True
 
 
-async def test_servers_are_counted_apart(watch: Watch) -> None:
-    assert [await watch.failed("a", _WHY) for _ in range(2)] == [False, False]
-    assert [await watch.failed("b", _WHY) for _ in range(2)] == [False, False]
-    assert await watch.worked("b") is False
-    assert await watch.failed("a", _WHY) is True
+async def test_a_poll_that_never_ends_is_told_as_well(bench: Bench) -> None:
+    watch = Watch(bench.store, bench.audit, bench.clock, patience=_PATIENCE)
+    watch.expect("mail")
+    assert watch.trouble("mail") == "The mail server mail was not looked at yet."
+    assert await watch.look() is False
+    bench.pass_time(minutes=2)
+    assert [await watch.look() for _ in range(2)] == [True, False]
+    assert watch.age("mail") == _PATIENCE
+    (told,) = await bench.told()
+    assert "since 09:00:00 UTC: No look at it has come to an end since." in told
+    assert watch.trouble("mail") == told.removeprefix("⚠️ ")
+    assert await watch.worked("mail") is True
+    assert watch.trouble("mail") is None
+
+
+async def test_servers_are_watched_apart(watch: Watch, clock: ManualClock) -> None:
+    watch.expect("a")
+    _pass(clock, minutes=1)
+    watch.expect("b")
+    _pass(clock, minutes=1)
+    assert await watch.look() is True
+    assert (watch.trouble("a") or "").startswith("The mail server a cannot be watched since")
+    assert "not looked at yet" in (watch.trouble("b") or "")
+    _pass(clock, minutes=1)
+    assert await watch.look() is True
+
+
+async def test_what_another_instance_looks_at_is_not_waited_for(
+    watch: Watch, clock: ManualClock
+) -> None:
+    watch.expect("mail")
+    watch.forget("mail")
+    _pass(clock, hours=1)
+    assert await watch.look() is False
+    assert (watch.age("mail"), watch.trouble("mail")) == (None, None)
 
 
 async def test_what_could_not_be_written_is_told_the_next_time(
@@ -74,9 +115,9 @@ async def test_what_could_not_be_written_is_told_the_next_time(
 ) -> None:
     file = tmp_path / "bot.db"
     async with open_store(file, busy_seconds=0.05) as store:
-        watch = Watch(store, AuditLog(store, clock), clock)
-        for _ in range(2):
-            await watch.failed("mail", _WHY)
+        watch = Watch(store, AuditLog(store, clock), clock, patience=_PATIENCE)
+        await watch.failed("mail", _WHY)
+        _pass(clock, minutes=2)
         with locked(file), pytest.raises(StoreError):
             await watch.failed("mail", _WHY)
         assert await watch.failed("mail", _WHY) is True

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from services.errors import ServerDown
 from services.mail.embedded.config import EmbeddedConfig
 from services.mail.embedded.tables import Base
-from services.sqlite import InUse, PromptConnection
+from services.sqlite import InUse, connect
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -66,7 +66,7 @@ class Database:
         path = self._config.database
         engine = create_async_engine(
             f"sqlite+aiosqlite:///{path}",
-            connect_args={"timeout": BUSY_SECONDS, "factory": PromptConnection},
+            connect_args={"timeout": BUSY_SECONDS, "async_creator_fn": connect},
         )
         event.listen(engine.sync_engine, "connect", _set_up)
         event.listen(engine.sync_engine, "begin", _begin)
