@@ -154,7 +154,7 @@ class App:
         self.started = False
         await self.jobs.stop()
         limit = self.settings.operations.stop_seconds
-        cut = await asyncio.gather(*(each.stop(limit) for each in self.connections))
+        cut = await asyncio.gather(*(each.drain(limit) for each in self.connections))
         if sum(cut):
             _log.warning(
                 "%s cut off, not having ended after %g s; what became of each is said in "
@@ -166,6 +166,8 @@ class App:
             await asyncio.gather(*(each.finish(_LAST_WORDS) for each in self.publishers))
         publishing, self._publishing = self._publishing, []
         await end(publishing)
+        for connection in self.connections:
+            await connection.stop()
         for server in reversed(self.servers):
             await server.stop()
         await self.store.close()

@@ -37,8 +37,15 @@ class Connection(Protocol):
         """Connect, or go on trying. Raises ConfigError."""
         ...
 
-    async def stop(self, seconds: float) -> int:
-        """Answer what has arrived, for so long at most; return how many acts were cut off then."""
+    async def drain(self, seconds: float) -> int:
+        """Answer what has arrived, for so long at most, and hear nothing more.
+
+        Returns how many acts were cut off then. The chat can still be told things.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Let go of the chat."""
         ...
 
 

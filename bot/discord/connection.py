@@ -47,14 +47,16 @@ class DiscordConnection:
         """Connect; Discord being away is waited out."""
         self._task = asyncio.create_task(self._run())
 
-    async def stop(self, seconds: float) -> int:
-        """Answer what has arrived, for so long at most; return how many acts were cut off then."""
-        cut = await self._listeners.under_way.over(seconds)
+    async def drain(self, seconds: float) -> int:
+        """Answer what has arrived, for so long at most, and hear nothing more."""
         if self._task is not None:
             await end([self._task])
+        return await self._listeners.under_way.over(seconds)
+
+    async def stop(self) -> None:
+        """Log out."""
         with contextlib.suppress(aiohttp.ClientError, OSError):
             await self._client.close()
-        return cut
 
     async def _run(self) -> None:
         tries = 0

@@ -76,8 +76,8 @@ class SlackConnection:
         else:
             self._connecting = asyncio.create_task(self._connect())
 
-    async def stop(self, seconds: float) -> int:
-        """Answer what has arrived, for so long at most; return how many acts were cut off then."""
+    async def drain(self, seconds: float) -> int:
+        """Answer what has arrived, for so long at most, and hear nothing more."""
         if self._connecting is not None:
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -88,9 +88,12 @@ class SlackConnection:
         cut = await self._listeners.under_way.over(seconds)
         if self._socket is not None:
             await self._socket.close_async()  # type: ignore[no-untyped-call]
+        return cut
+
+    async def stop(self) -> None:
+        """Let go of the port, where there is one."""
         if self._runner is not None:
             await self._runner.cleanup()
-        return cut
 
     @property
     def port(self) -> int | None:

@@ -117,7 +117,7 @@ async def test_a_chat_that_is_cut_off_and_one_that_refuses_are_not_ready(play: P
         await play.otto.line(card, "Acknowledged: somebody is on it")
         await until(lambda: _is(operations, 0, "spoolwarden_outbox_messages", **slack))
         await until(lambda: _is_ready(operations))
-        await play.app.connections[0].stop(1)
+        await play.app.connections[0].drain(1)
         assert await operations.unready() == ["chat slack: It is not connected."]
 
 

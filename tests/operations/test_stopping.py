@@ -54,6 +54,16 @@ async def _bot(play: Play, operations: str, **environment: str) -> AsyncIterator
             await process.communicate()
 
 
+async def _line_of(process: Process, logger: str) -> dict[str, Any]:
+    """Read what a bot logs up to a line of this logger; return that line."""
+    assert process.stderr is not None
+    async with asyncio.timeout(2 * PATIENCE):
+        while True:
+            line: dict[str, Any] = json.loads(await process.stderr.readline())
+            if line["logger"] == logger:
+                return line
+
+
 async def _said(process: Process) -> list[dict[str, Any]]:
     """Wait for the end of a bot that logs in JSON; return what it logged."""
     async with asyncio.timeout(3 * PATIENCE):
@@ -89,9 +99,9 @@ async def test_an_act_that_does_not_end_is_cut_off_and_that_is_said_twice(play: 
             await play.use(play.otto.press, "Stop sending")
             await play.otto.line(card, "otto is stopping its sending")
             bot.send_signal(signal.SIGTERM)
-            log = await _said(bot)
+            told = await _line_of(bot, "bot.app")
+        await _said(bot)
         assert bot.returncode == 0
-    (told,) = [line for line in log if line["logger"] == "bot.app"]
     assert told["level"] == "warning"
     assert told["message"].startswith("1 act cut off, not having ended after 1 s; what became")
     await play.start_bot()
