@@ -113,7 +113,9 @@ def _completer(name: str, argument: Argument, suggested: Suggested) -> Any:
     async def complete(
         interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
-        given = _told(dict(interaction.namespace)) | {argument.typed: current}
+        # Not dict(): whatever it is asked for and has not, a namespace says is None.
+        so_far = {option: value for option, value in interaction.namespace}  # noqa: C416
+        given = _told(so_far) | {argument.typed: current}
         found = await suggested(interaction, name, given, argument.typed)
         return [app_commands.Choice(name=value, value=value) for value in found if _fits(value)]
 
