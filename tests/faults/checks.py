@@ -277,9 +277,10 @@ class Checks:
         async with bench.store.reading() as session:
             lines = (await session.exec(select(Announcement))).all()
         for line in lines:
-            card = self.paper.card(f"{LINE}:{line.id}")
-            if line.intent_id is not None and card is not None:
-                self._line(card, await bench.intent(line.intent_id))
+            told = self.paper.card(f"{LINE}:{line.id}")
+            self._must(told is not None, f"{LINE}:{line.id} is not shown")
+            if line.intent_id is not None and told is not None:
+                self._line(told, await bench.intent(line.intent_id))
         for incident in await bench.incidents():
             alert = self.paper.card(f"{INCIDENT}:{incident.id}")
             assert alert is not None
