@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test bench lint format manifest lock clean
+.PHONY: help demo drill test bench faults lint format manifest lock clean
 
 help: ## Show the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(READY) ## Run every test
 
 bench: $(READY) ## How fast the Postfix module is, beside Postfix's own programs
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+faults: $(READY) ## Kill the bot at every step of every remedy, and look at what it left
+	@$(BIN)/python -m tests.faults --every $(ARGS)
 
 lint: $(READY) ## ruff, strict types, and who may import whom
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

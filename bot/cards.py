@@ -276,7 +276,7 @@ def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     match intent.state:
         case IntentState.CLAIMED:
             text = say("⏳ ", who, f" is {doing} …")
-        case IntentState.DONE if intent.undone:
+        case IntentState.DONE | IntentState.INTERRUPTED if intent.undone:
             text = say("↩️ ", who, f", taken back since: {intent.summary}")
         case IntentState.DONE:
             text = say("↩️ " if undoing else "✔️ ", who, f": {intent.summary}")

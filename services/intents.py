@@ -158,7 +158,7 @@ def _undoable(intent: Intent) -> bool:
     return (
         intent.undo is not None
         and not intent.undone
-        and intent.state in (IntentState.DONE, IntentState.FAILED)
+        and intent.state in (IntentState.DONE, IntentState.FAILED, IntentState.INTERRUPTED)
     )
 
 
@@ -176,6 +176,38 @@ def overtaken(incident: Incident | None, done: Intent) -> bool:
         and done.finished_at is not None
         and incident.state_at >= done.finished_at
     )
+
+
+async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
+    """Return the tries at the same act that were cut off, oldest first.
+
+    Not those after which something else was done there: what they found is history.
+    """
+    target = Target.model_validate_json(intent.target)
+    there = select(Intent).where(Intent.server == intent.server, Intent.id != intent.id)
+    tries = await session.exec(
+        there.where(
+            Intent.action == intent.action,
+            Intent.state == IntentState.INTERRUPTED,
+            col(Intent.undo).is_not(None),
+            col(Intent.undone).is_(False),
+        ).order_by(col(Intent.claimed_at))
+    )
+    same = [row for row in tries.all() if _of(row).shares(target)]
+    if not same or same[0].claimed_at is None:
+        return same
+    done = await session.exec(
+        there.where(
+            col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
+            col(Intent.finished_at) > same[0].claimed_at,
+        )
+    )
+    ends = [row.finished_at for row in done.all() if row.finished_at and _of(row).shares(target)]
+    return [row for row in same if row.claimed_at and all(end <= row.claimed_at for end in ends)]
+
+
+def _of(intent: Intent) -> Target:
+    return Target.model_validate_json(intent.target)
 
 
 async def touch(session: AsyncSession, intent: Intent) -> None:

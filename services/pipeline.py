@@ -31,7 +31,15 @@ from services.errors import (
     StoreError,
 )
 from services.incidents import STATE_ACTS, settle, state_without, teach
-from services.intents import APPROVE, UNDO, Intents, overtaken, touch, undo_of
+from services.intents import (
+    APPROVE,
+    UNDO,
+    Intents,
+    cut_off_before,
+    overtaken,
+    touch,
+    undo_of,
+)
 from services.mail.port import MailServer, Network, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place, Role
@@ -39,7 +47,7 @@ from services.remedies import MAX_MESSAGES, REMEDIES, Aim, Remedy, Result, lacki
 from services.rules import Rules, plain
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
-from services.targets import Target, show_network
+from services.targets import Target, Undo, show_network
 
 _log = logging.getLogger(__name__)
 
@@ -255,11 +263,16 @@ class Pipeline:
             self._kept,
             reason=f"{actor.key} through Spoolwarden",
         )
+        earlier: Undo | None = None
+        before: Undo | None = None
         try:
             if original is not None and remedy.undo is not None:
                 result = await remedy.undo(aim, undo_of(original))
             else:
-                result = await remedy.act(aim)
+                before = await remedy.look(aim) if remedy.look else None
+                if before is not None:
+                    earlier = await self._note(intent, before)
+                result = await remedy.act(replace(aim, before=before))
         except SpoolwardenError as error:
             result = Result(f"It failed: {error.sentence}", ok=False)
         except Exception:  # noqa: BLE001 - whatever it is, the person is told and it is logged
@@ -267,8 +280,11 @@ class Pipeline:
             result = Result(
                 "It failed inside Spoolwarden; part of it may have been done. "
                 "Look at the spool before trying again; the log of Spoolwarden has the details.",
+                undo=before,
                 ok=False,
             )
+        if earlier is not None:
+            result = replace(result, undo=earlier.then(result.undo or Undo()))
         try:
             return await self._finish(actor, place, intent, original, result)
         except StoreError as error:
@@ -523,6 +539,30 @@ class Pipeline:
         )
         return next((twin for twin in rows.all() if not overtaken(incident, twin)), None)
 
+    async def _note(self, intent: Intent, before: Undo) -> Undo | None:
+        """Write down how it is before the act, so that it can be taken back if it is cut off.
+
+        Earlier tries that were cut off are taken back together with this one: returns what
+        they found.
+        """
+        earlier: Undo | None = None
+        async with self._store.session() as session:
+            row = await session.get(Intent, intent.id)
+            assert row is not None  # noqa: S101 - rows are never deleted
+            for cut in await cut_off_before(session, row):
+                found = undo_of(cut)
+                earlier = found if earlier is None else earlier.then(found)
+                cut.undo = None
+                session.add(cut)
+                await touch(session, cut)
+            row.undo = (before if earlier is None else earlier.then(before)).model_dump_json()
+            row.undo_until = self._undoable_until(row)
+            session.add(row)
+        return earlier
+
+    def _undoable_until(self, row: Intent) -> datetime:
+        return self._clock.now() + (self._kept if row.action == "delete" else _UNDO_LASTS)
+
     async def _finish(
         self, actor: Actor, place: Place, intent: Intent, original: Intent | None, result: Result
     ) -> Outcome:
@@ -544,9 +584,9 @@ class Pipeline:
                 if result.teach:
                     await teach(session, incident, actor, now)
             # A part that was done can be taken back even when another part failed.
+            row.undo = None if undo is None else undo.model_dump_json()
             if undo is not None:
-                row.undo = undo.model_dump_json()
-                row.undo_until = now + (self._kept if row.action == "delete" else _UNDO_LASTS)
+                row.undo_until = self._undoable_until(row)
                 row.until = _ends(row, result, now)
                 if row.until is not None:
                     row.undo_until = max(row.undo_until, row.until + _UNDO_LASTS)

@@ -61,10 +61,12 @@ class Aim:
     now: datetime
     kept: timedelta  # how long deleted messages are kept
     reason: str = ""
+    before: Undo | None = None  # what look() found
 
 
 Act = Callable[[Aim], Awaitable[Result]]
 UndoAct = Callable[[Aim, Undo], Awaitable[Result]]
+Look = Callable[[Aim], Awaitable[Undo | None]]
 
 
 def _always(_: Capabilities, __: Target) -> Sequence[Capability]:
@@ -80,24 +82,41 @@ class Remedy:
     role: Role
     act: Act
     undo: UndoAct | None = None
+    #: How it is before: written down first, so that an act that is cut off can be taken back.
+    look: Look | None = None
     needs: Callable[[Capabilities, Target], Sequence[Capability]] = field(default=_always)
     changes_account: bool = False  # the protected list applies
     once: bool = False  # offered on a card: a second one on the same incident is a repeat
 
 
+async def _look_account(aim: Aim) -> Undo:
+    account = _account(aim)
+    user = await aim.server.user(account)
+    return Undo(account=account, user_state=None if user is None else user.state)
+
+
+async def _look_stop(aim: Aim) -> Undo:
+    before = await _look_account(aim)
+    if not aim.server.capabilities.hold.able:
+        return before
+    query = SpoolQuery(sender=before.account, queues=DELIVERING)
+    return before.model_copy(
+        update={"held": await aim.server.matching_ids(query, limit=MAX_MESSAGES)}
+    )
+
+
 async def _stop(aim: Aim) -> Result:
     account, server = _account(aim), aim.server
-    user = await server.user(account)
-    said, undo = "", Undo(account=account)
-    if user is None:
-        said = f"{account} is no mailbox here, so there was nothing to disable. "
-    else:
-        undo = undo.model_copy(update={"user_state": user.state})
-        if user.state is UserState.ACTIVE:
+    before = aim.before or await _look_stop(aim)
+    undo = before.model_copy(update={"held": ()})
+    match before.user_state:
+        case None:
+            said = f"{account} is no mailbox here, so there was nothing to disable. "
+        case UserState.ACTIVE:
             await server.set_user_state(account, UserState.NO_SENDING)
             said = f"{account} can no longer send and still receives. "
-        else:
-            said = f"{account} was already disabled ({user.state.value}). "
+        case state:
+            said = f"{account} was already disabled ({state.value}). "
     results: list[MessageResult] = []
     failed = ""
     if not server.capabilities.hold.able:
@@ -107,9 +126,11 @@ async def _stop(aim: Aim) -> Result:
             incident_state=IncidentState.REMEDIED,
         )
     try:
-        # Messages accepted while the first lot was being held are caught by the next look.
-        for _ in range(3):
-            query = SpoolQuery(sender=account, queues=DELIVERING)
+        if before.held:
+            results += await server.hold(before.held)
+        # Messages accepted before it was disabled, or while these were being held.
+        query = SpoolQuery(sender=account, queues=DELIVERING)
+        for _ in range(2):
             ids = await server.matching_ids(query, limit=MAX_MESSAGES)
             if not ids:
                 break
@@ -135,6 +156,18 @@ async def _undo_stop(aim: Aim, undo: Undo) -> Result:
     return Result(f"{said}{_tally(results, 'released')}", tuple(results), ok=_ok(results))
 
 
+async def _look_messages(aim: Aim) -> Undo | None:
+    if aim.target.permanent:
+        return None
+    moved_from = await _folders_of(aim)
+    stored = {queue_id for ids in moved_from.values() for queue_id in ids}
+    moved = tuple(queue_id for queue_id in aim.target.queue_ids if queue_id not in stored)
+    query = SpoolQuery(queues=DELIVERING)
+    delivering = set(await aim.server.matching_ids(query, limit=MAX_MESSAGES)) if moved else ()
+    waiting = tuple(queue_id for queue_id in moved if queue_id in delivering)
+    return Undo(moved=moved, moved_from=moved_from, waiting=waiting)
+
+
 async def _move(aim: Aim) -> Result:
     folder = aim.target.folder or REVIEW
     results, undo = await _to_folder(aim, folder)
@@ -148,7 +181,7 @@ async def _move(aim: Aim) -> Result:
 
 async def _to_folder(aim: Aim, folder: str) -> tuple[list[MessageResult], Undo]:
     """Move the messages; what lay in a folder already must not go to the queue when undone."""
-    folders = await _folders_of(aim)
+    folders = aim.before.moved_from if aim.before else await _folders_of(aim)
     results = await aim.server.move(aim.target.queue_ids, folder)
     done = _ids(results, Fate.DONE)
     moved_from = _only(folders, done)
@@ -161,11 +194,23 @@ async def _undo_move(aim: Aim, undo: Undo) -> Result:
     results = await aim.server.restore(undo.moved)
     for folder, ids in undo.moved_from.items():
         results += await aim.server.move(ids, folder)
+    if undo.waiting:
+        # Of a move that was cut off: on its way to the folder a message may have been held.
+        on_hold = await aim.server.matching_ids(
+            SpoolQuery(queues=(Queue.HELD,)), limit=MAX_MESSAGES
+        )
+        left = set(undo.waiting) & set(on_hold)
+        released = await aim.server.release([i for i in undo.waiting if i in left])
+        results = [result for result in results if result.queue_id not in left] + released
     return Result(_tally(results, "put back"), tuple(results), ok=_ok(results))
 
 
+async def _look_folders(aim: Aim) -> Undo:
+    return Undo(restored_from=await _folders_of(aim))
+
+
 async def _restore(aim: Aim) -> Result:
-    folders = await _folders_of(aim)
+    folders = aim.before.restored_from if aim.before else await _folders_of(aim)
     results = await aim.server.restore(aim.target.queue_ids)
     return Result(
         _tally(results, "put back in the queue"),
@@ -240,6 +285,16 @@ async def _undo_disable(aim: Aim, undo: Undo) -> Result:
 async def _enable(aim: Aim) -> Result:
     target = aim.target.model_copy(update={"user_state": UserState.ACTIVE})
     return await _disable(Aim(aim.server, target, aim.now, aim.kept))
+
+
+async def _look_blocks(aim: Aim) -> Undo:
+    named = _named(aim)
+    standing = await aim.server.blocks()
+    return Undo(blocked=tuple(named), replaced=tuple(b for b in standing if b.network in named))
+
+
+async def _look_lifted(aim: Aim) -> Undo:
+    return Undo(replaced=(await _look_blocks(aim)).replaced)
 
 
 async def _block(aim: Aim) -> Result:
@@ -407,6 +462,7 @@ REMEDIES = {
             Role.OPERATOR,
             _stop,
             _undo_stop,
+            _look_stop,
             needs=lambda c, t: (c.no_sending,),
             changes_account=True,
             once=True,
@@ -417,6 +473,7 @@ REMEDIES = {
             Role.OPERATOR,
             _move,
             _undo_move,
+            _look_messages,
             needs=lambda c, t: (c.quarantine,),
         ),
         Remedy(
@@ -425,6 +482,7 @@ REMEDIES = {
             Role.OPERATOR,
             _restore,
             _undo_restore,
+            _look_folders,
             needs=lambda c, t: (c.quarantine,),
         ),
         Remedy(
@@ -433,6 +491,7 @@ REMEDIES = {
             Role.OPERATOR,
             _delete,
             _undo_move,
+            _look_messages,
             needs=lambda c, t: (c.delete,) if t.permanent else (c.quarantine, c.delete),
         ),
         Remedy(
@@ -441,6 +500,7 @@ REMEDIES = {
             Role.OPERATOR,
             _disable,
             _undo_disable,
+            _look_account,
             needs=lambda c, t: (
                 c.refusing if t.user_state is UserState.REFUSING else c.no_sending,
             ),
@@ -452,6 +512,7 @@ REMEDIES = {
             Role.OPERATOR,
             _enable,
             _undo_disable,
+            _look_account,
             needs=lambda c, t: (c.no_sending,),
         ),
         Remedy(
@@ -460,6 +521,7 @@ REMEDIES = {
             Role.OPERATOR,
             _block,
             _undo_block,
+            _look_blocks,
             needs=lambda c, t: (c.block,),
         ),
         Remedy(
@@ -468,6 +530,7 @@ REMEDIES = {
             Role.OPERATOR,
             _unblock,
             _undo_unblock,
+            _look_lifted,
             needs=lambda c, t: (c.block,),
         ),
         Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),

@@ -1,5 +1,6 @@
 """What an act is aimed at, and what must be known to take it back. Both are kept as JSON."""
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
@@ -33,6 +34,16 @@ class Target(_Value):
             about.append(describe(self.query))
         return ", ".join(about)
 
+    def shares(self, other: "Target") -> bool:
+        """Tell whether both are aimed at something that is the same."""
+        for mine, theirs in (
+            (self.queue_ids, other.queue_ids),
+            (self.networks, other.networks),
+        ):
+            if mine or theirs:
+                return not set(mine).isdisjoint(theirs)
+        return self.account is not None and self.account == other.account
+
 
 class Undo(_Value):
     """What must be known to take an act back exactly."""
@@ -45,11 +56,45 @@ class Undo(_Value):
     restored_from: dict[str, tuple[str, ...]] = {}  # folder: queue ids
     blocked: tuple[Network, ...] = ()
     replaced: tuple[Block, ...] = ()  # block entries as they were before
+    waiting: tuple[str, ...] = ()  # of those moved: which the server would have delivered
 
     @property
     def in_folder(self) -> tuple[str, ...]:
         """The messages that an act put into its folder, wherever they were before."""
         return (*self.moved, *(i for ids in self.moved_from.values() for i in ids))
+
+    def then(self, later: "Undo") -> "Undo":
+        """Return what takes both acts back, this one and a later one: the older state counts."""
+        known = set(self.in_folder)
+        lifted = {block.network for block in self.replaced}.union(self.blocked)
+        restored = {i for ids in self.restored_from.values() for i in ids}
+        return Undo(
+            account=self.account or later.account,
+            user_state=self.user_state or later.user_state,
+            held=_once(self.held, later.held),
+            moved=_once(self.moved, (i for i in later.moved if i not in known)),
+            moved_from=_joined(self.moved_from, later.moved_from, known),
+            restored_from=_joined(self.restored_from, later.restored_from, restored),
+            blocked=tuple(dict.fromkeys((*self.blocked, *later.blocked))),
+            replaced=(*self.replaced, *(b for b in later.replaced if b.network not in lifted)),
+            waiting=_once(self.waiting, (i for i in later.waiting if i not in known)),
+        )
+
+
+def _once(ids: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*ids, *more)))
+
+
+def _joined(
+    folders: Mapping[str, tuple[str, ...]],
+    later: Mapping[str, tuple[str, ...]],
+    known: Collection[str],
+) -> dict[str, tuple[str, ...]]:
+    joined = dict(folders)
+    for name, ids in later.items():
+        fresh = tuple(queue_id for queue_id in ids if queue_id not in known)
+        joined[name] = _once(joined.get(name, ()), fresh)
+    return {name: ids for name, ids in joined.items() if ids}
 
 
 def show_network(network: Network) -> str:

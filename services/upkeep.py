@@ -1,5 +1,7 @@
 """What the bot does by itself with acts: mends what a stop cut off, purges what was deleted."""
 
+import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,13 +13,21 @@ from services.clock import Clock
 from services.errors import SpoolwardenError
 from services.intents import touch, undo_of
 from services.mail.port import MailServer, Queue, SpoolQuery
-from services.models import Incident, Intent, IntentState
+from services.models import AuditEntry, Incident, Intent, IntentState
 from services.people import BOT
+from services.reconcile import truth
 from services.remedies import DELETED, MAX_MESSAGES, Result
 from services.store import Store
 from services.targets import Target
 
 _log = logging.getLogger(__name__)
+
+_CUT_OFF = (
+    "Spoolwarden was stopped in the middle of this; part of it may have been done. "
+    "It is safe to do it again: what is already so stays so."
+)
+# A server that is down must not keep the bot from starting.
+_PATIENCE = 20.0  # seconds
 
 
 class Upkeep:
@@ -45,12 +55,13 @@ class Upkeep:
                 await session.exec(select(Intent).where(Intent.state == IntentState.CLAIMED))
             ).all()
             for intent in cut:
-                intent.state = IntentState.INTERRUPTED
-                intent.summary = (
-                    "Spoolwarden was stopped in the middle of this; part of it may have been "
-                    "done. It is safe to do it again: what is already so stays so."
-                )
+                intent.state, intent.summary = IntentState.INTERRUPTED, _CUT_OFF
                 session.add(intent)
+                if intent.undo_of is not None:
+                    # Its line shows the button that is used up.
+                    original = await session.get(Intent, intent.undo_of)
+                    if original is not None:
+                        await touch(session, original)
                 if intent.incident_id is not None:
                     # Its card shows a button that is used up: it must be drawn anew.
                     incident = await session.get(Incident, intent.incident_id)
@@ -71,9 +82,49 @@ class Upkeep:
                     ),
                 )
                 await touch(session, intent)
-        if cut:
+        told = await self._tell_the_truth()
+        if cut or told:
             self._changed()
         return len(cut)
+
+    async def _tell_the_truth(self) -> int:
+        """Say of what was cut off how it stands now; what a stop kept from being said, too."""
+        async with self._store.reading() as session:
+            untold = await session.exec(
+                select(Intent).where(
+                    Intent.state == IntentState.INTERRUPTED, Intent.summary == _CUT_OFF
+                )
+            )
+            acts = [
+                (intent, await session.get(Intent, intent.undo_of) if intent.undo_of else None)
+                for intent in untold.all()
+            ]
+        told = 0
+        for intent, original in acts:
+            now = await self._truth(intent, (original or intent).action)
+            if not now:
+                continue
+            async with self._store.session() as session:
+                row = await session.get(Intent, intent.id)
+                if row is not None and row.summary == _CUT_OFF:
+                    row.summary = f"{_CUT_OFF} {now}"
+                    session.add(row)
+                    await touch(session, row)
+                    told += 1
+        return told
+
+    async def _truth(self, intent: Intent, remedy: str) -> str:
+        server = self._servers.get(intent.server)
+        if server is None:
+            return f"The mail server {intent.server} is no longer configured."
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await truth(server, remedy, Target.model_validate_json(intent.target))
+        except TimeoutError:
+            why = f"It did not answer within {_PATIENCE:.0f} s."
+        except SpoolwardenError as error:
+            why = error.sentence
+        return f"How it stands now could not be asked of {intent.server}: {why}"
 
     async def expire(self) -> int:
         """Give up what nobody approved in time; return how many."""
@@ -120,8 +171,10 @@ class Upkeep:
                 await session.exec(
                     select(Intent).where(
                         Intent.action == "delete",
-                        # Of a deletion that failed in part, the other part was done.
-                        col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
+                        # Of a deletion that failed in part or was cut off, some was done.
+                        col(Intent.state).in_(
+                            (IntentState.DONE, IntentState.FAILED, IntentState.INTERRUPTED)
+                        ),
                         col(Intent.undo).is_not(None),
                         col(Intent.undone).is_(False),
                     )
@@ -152,16 +205,14 @@ class Upkeep:
         # Somebody may have brought some of them back by another way.
         still = set(await server.matching_ids(query, limit=MAX_MESSAGES)) - kept
         ids = [queue_id for queue_id in undo_of(intent).in_folder if queue_id in still]
-        line = Line(
-            Phase.INTENT,
-            "purge",
-            BOT,
-            intent.server,
-            intent_id=intent.id,
-            detail={"messages": len(ids)},
-        )
-        await self._audit.write(line)
+        line = Line(Phase.INTENT, "purge", BOT, intent.server, intent_id=intent.id)
+        begun = await self._begun(intent)
+        if begun is None:
+            await self._audit.write(replace(line, detail={"messages": len(ids)}))
         tally = Result("", tuple(await server.delete(ids))).tally()
+        if begun is not None:
+            # It was cut off, or failed, and is now done: one line before it, and one after it.
+            tally["before"] = max(0, begun - tally["done"])
         async with self._store.session() as session:
             row = await session.get(Intent, intent.id)
             if row is not None:
@@ -170,3 +221,17 @@ class Upkeep:
                 await touch(session, row)
             await self._audit.append(session, replace(line, phase=Phase.RESULT, detail=tally))
         return tally["done"]
+
+    async def _begun(self, intent: Intent) -> int | None:
+        """Return of how many messages an earlier purge of these was written down but not ended."""
+        async with self._store.reading() as session:
+            line = (
+                await session.exec(
+                    select(AuditEntry)
+                    .where(AuditEntry.intent_id == intent.id, AuditEntry.action == "purge")
+                    .order_by(col(AuditEntry.seq).desc())
+                )
+            ).first()
+        if line is None or line.phase != Phase.INTENT.value:
+            return None
+        return int(json.loads(line.detail)["messages"])

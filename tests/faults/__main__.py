@@ -1,0 +1,156 @@
+# ruff: noqa: T201 - printing a table is what this is for
+"""``make faults``: the bot is killed at every step of everything it does, and looked at after.
+
+Exits with 1 if anything was found that must not be. With ``--json`` the report is one object.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from ..mail.postfix_instance import PostfixInstance, missing
+from .cases import CASES
+from .checks import DONE, INTERRUPTED, NEVER
+from .forks import in_child, inherit_orphans, side_by_side
+from .runs import Ran, Runner, Spec
+from .world import EMBEDDED, POSTFIX, World
+
+_RUNS = {EMBEDDED: 300, POSTFIX: 30}
+_MESSAGES = (1, 2, 3)
+_Job = tuple[list[Ran], dict[str, int]]
+
+
+def main() -> None:
+    options = _options()
+    if options.server == POSTFIX and (why := missing()):
+        sys.exit(f"Nothing was tried: {why}")
+    begin = time.monotonic()
+    inherit_orphans()
+    with _world(options.server) as world:
+        workers = 1 if options.server == POSTFIX else options.workers
+        jobs = side_by_side(
+            [partial(_work, world, options, number, workers) for number in range(workers)]
+        )
+    ran = [one for runs, _ in jobs for one in runs]
+    steps = {name: number for _, counted in jobs for name, number in counted.items()}
+    faulty = [one for one in ran if one.faults]
+    if options.json:
+        print(json.dumps({"runs": len(ran), "steps": steps, "faulty": [asdict(r) for r in faulty],
+                          "came": Counter(one.came for one in ran)}))  # fmt: skip
+    else:
+        print("\n".join(_table(options.server, ran, steps)))
+        print(f"\n{len(ran):,} runs, seed {options.seed}, {time.monotonic() - begin:.0f} s.")
+        for one in faulty:
+            print(f"\n{one.spec}: {one.came}")
+            print("\n".join(f"  {fault}" for fault in one.faults))
+    sys.exit(1 if faulty else 0)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--server", choices=(EMBEDDED, POSTFIX), default=EMBEDDED)
+    parser.add_argument("--every", action="store_true", help="each step of each, and no others")
+    parser.add_argument("--seed", type=int, default=1, help="which runs are drawn")
+    parser.add_argument("--runs", type=int, help="how many are drawn")
+    parser.add_argument("--only", action="append", help="one of: " + ", ".join(_names()))
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    options.runs = options.runs or _RUNS[options.server]
+    options.only = options.only or _names()
+    if unknown := set(options.only) - set(_names()):
+        parser.error(f"--only knows no {', '.join(sorted(unknown))}")
+    return options
+
+
+def _names() -> list[str]:
+    return [case.name for case in CASES]
+
+
+@contextmanager
+def _world(server: str) -> Iterator[World]:
+    if server == EMBEDDED:
+        yield World()
+        return
+    # Postfix's own user must be able to walk to its queue.
+    with tempfile.TemporaryDirectory(prefix="spoolwarden-postfix-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        instance = PostfixInstance(root)
+        # Making it needs a loop, and this process forks.
+        in_child(instance.make)
+        instance.start()
+        try:
+            yield World(instance)
+        finally:
+            instance.stop()
+
+
+def _work(world: World, options: argparse.Namespace, number: int, workers: int) -> _Job:
+    """Make one worker's share of the runs."""
+    inherit_orphans()
+    runner = Runner(world, _scratch())
+    done, steps = [], {}
+    for spec in _specs(runner, options, number, workers):
+        steps[spec.case] = runner.steps(spec.case, spec.messages)
+        done.append(runner.run(spec))
+        _say(f"\r{len(done)} of worker {number}: {spec.case:30}")
+    return done, steps
+
+
+def _specs(
+    runner: Runner, options: argparse.Namespace, number: int, workers: int
+) -> Iterator[Spec]:
+    """Yield the share of one worker: whole cases, as making one ready costs most."""
+    mine = options.only[number::workers]
+    for name in mine:
+        # Each case draws its own, so that one alone can be tried again.
+        random = Random(f"{options.seed} {name}")  # noqa: S311 - to be drawn again the same
+        messages = random.choice(_MESSAGES)
+        steps = runner.steps(name, messages)
+        if options.every:
+            lasts: Sequence[int] = range(steps + 1)
+        else:
+            share = max(1, round(options.runs / len(options.only)))
+            lasts = sorted(random.sample(range(steps + 1), min(share, steps + 1)))
+        for last in lasts:
+            yield Spec(name, messages, last, random.random() < 0.5)
+
+
+def _scratch() -> str | None:
+    """Return a folder in memory where there is room: what a kill leaves is the same there."""
+    shared = Path("/dev/shm")  # noqa: S108 - a folder below it with a name nobody can guess
+    room = shutil.disk_usage(shared).free if shared.is_dir() else 0
+    return str(shared) if room > 1 << 28 and os.access(shared, os.W_OK) else None
+
+
+def _table(server: str, ran: Sequence[Ran], steps: Mapping[str, int]) -> Iterator[str]:
+    yield f"| {server} | steps | runs | {NEVER} | {INTERRUPTED} | {DONE} | faults |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
+    for name in [*steps, ""]:
+        mine = [one for one in ran if one.spec.case == name or not name]
+        came = Counter(one.came for one in mine)
+        numbers = [came[NEVER], came[INTERRUPTED], came[DONE], sum(len(r.faults) for r in mine)]
+        number = f"{steps[name]:,}" if name else f"{sum(steps.values()):,}"
+        cells = [name or "**all**", number, f"{len(mine):,}", *(f"{n:,}" for n in numbers)]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _say(line: str) -> None:
+    if sys.stderr.isatty():
+        print(line, end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

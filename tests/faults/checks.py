@@ -1,0 +1,316 @@
+"""What must hold after the bot was killed, found out from the files that it left."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from sqlmodel import select
+
+from bot.elements import Card
+from bot.publisher import INCIDENT, LINE
+from services.errors import Expired
+from services.models import Announcement, AuditEntry, Intent, IntentState
+from services.people import BOT
+from services.reconcile import truth
+from services.targets import Target
+
+from ..services.bench import CHANNEL, Bench
+from .cases import Act, Approved, Asked, Case, Mended, Purged, Set
+from .world import Paper, Snapshot, pressable, publisher, snapshot
+
+NEVER, INTERRUPTED, DONE = "never started", "interrupted", "done"
+#: A message's place half-way, where the server has one: on hold, not in the folder yet.
+_BETWEEN = "held "
+
+
+class Checks:
+    """Looks at one run's remains; what is wrong is gathered, as sentences."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        case: Case,
+        made: Set,
+        before: Snapshot,
+        after: Snapshot,
+        paper: Paper,
+    ) -> None:
+        self.bench, self.case, self.made = bench, case, made
+        self.before, self.after, self.paper = before, after, paper
+        self.faults: list[str] = []
+
+    async def run(self, *, undo_at_once: bool) -> str:
+        """Check it all; return how far it had come."""
+        if isinstance(self.case, Asked):
+            return await self._asked()
+        if isinstance(self.case, Purged):
+            return await self._purged()
+        if isinstance(self.case, Mended):
+            return await self._mended()
+        return await self._acted(undo_at_once=undo_at_once)
+
+    # -- an act ---------------------------------------------------------------------------
+
+    async def _acted(self, *, undo_at_once: bool) -> str:
+        bench, case, made = self.bench, self.case, self.made
+        intent = await case.followed(bench, made)
+        found = await snapshot(bench)
+        log = await self._logged(intent)
+        if intent is None or intent.state in (IntentState.OFFERED, IntentState.WAITING):
+            came = NEVER
+            self._must(not log, f"it was never begun, yet the log has {log}")
+            self._same(found, self.before, "it was never begun, yet the server changed")
+        elif intent.state is IntentState.CLAIMED:
+            came = INTERRUPTED
+            self._must(log == {"intent": 1}, f"it was begun, and the log has {log}")
+        else:
+            came = DONE
+            self._must(intent.state is IntentState.DONE, f"it is {intent.state}: {intent.summary}")
+            self._must(log == {"intent": 1, "result": 1}, f"it is done, and the log has {log}")
+            self._same(found, self.after, "it is said to be done, and is not")
+        self._must(
+            await bench.upkeep.recover() == (came == INTERRUPTED), "the start missed what was cut"
+        )
+        self._must(await bench.upkeep.recover() == 0, "a second start found it again")
+        self._must(found == await snapshot(bench), "the start changed the server")
+        self._part_of(found)
+        if came == INTERRUPTED:
+            await self._tells_the_truth()
+        await self._cards()
+        await self._whole()
+        await self._finish(came, undo_at_once=undo_at_once)
+        return came
+
+    async def _tells_the_truth(self) -> None:
+        intent = await self.case.followed(self.bench, self.made)
+        assert intent is not None
+        log = await self._logged(intent)
+        self._must(
+            intent.state is IntentState.INTERRUPTED, f"it was cut off, and is {intent.state}"
+        )
+        self._must(log == {"intent": 1, "result": 1}, f"it was cut off, and the log has {log}")
+        original = await self.bench.intents.original(intent)
+        target = Target.model_validate_json(intent.target)
+        now = await truth(self.bench.server, (original or intent).action, target)
+        self._must(
+            "was stopped in the middle" in intent.summary and now in intent.summary,
+            f"“{intent.summary}” does not say that “{now}”",
+        )
+
+    async def _finish(self, came: str, *, undo_at_once: bool) -> None:
+        """Use the same button again; then do it, or take it back, and compare exactly."""
+        bench, case, made = self.bench, self.case, self.made
+        intent = await case.followed(bench, made)
+        if came == NEVER:
+            await case.act(bench, made)
+            intent = await case.followed(bench, made)
+            assert intent is not None
+            self._must(intent.state is IntentState.DONE, f"done at last, it is {intent.state}")
+            done = intent.id
+        else:
+            assert intent is not None
+            await self._press_again(intent)
+            done = intent.id
+            if came == INTERRUPTED and undo_at_once and isinstance(case, Act | Approved):
+                await self._take_back(done, "what was cut off")
+                return
+            if came == INTERRUPTED:
+                outcome = await case.again(bench, made)
+                self._must(outcome.ok, f"done again, it failed: {outcome.sentence}")
+                done = outcome.intent_id
+        found = await snapshot(bench)
+        self._same(found, self.after, "done again, it is not complete")
+        self._part_of(found)
+        if isinstance(case, Act | Approved):
+            await self._take_back(done, "what was done")
+        await self._cards()
+        await self._whole()
+
+    async def _press_again(self, intent: Intent) -> None:
+        bench = self.bench
+        found = await snapshot(bench)
+        entries = len(await bench.log())
+        try:
+            await self.case.press(bench, self.made)
+        except Expired:
+            pass
+        else:
+            self.faults.append("the same button did it twice")
+        self._must(found == await snapshot(bench), "the same button changed the server")
+        said = [entry.phase for entry in (await bench.log())[entries:]]
+        expected = [] if isinstance(self.case, Approved) else ["repeated"]
+        self._must(said == expected, f"the same button again is in the log as {said}")
+
+    async def _take_back(self, intent_id: str, what: str) -> None:
+        bench = self.bench
+        undo_id = await bench.intents.offer_undo(CHANNEL, intent_id)
+        exact = not self.case.deletes and self.case.name != "false alarm"
+        if undo_id is not None:
+            act = self.case.of if isinstance(self.case, Approved) else self.case
+            actor = act.actor if isinstance(act, Act) else BOT
+            outcome = await bench.pipeline.execute(actor, CHANNEL, undo_id)
+            self._must(outcome.ok, f"{what} could not be taken back: {outcome.sentence}")
+        if exact:
+            self._same(await snapshot(bench), self.before, f"{what} was not taken back exactly")
+        await self._cards()
+        await self._whole()
+
+    # -- what is no act -------------------------------------------------------------------
+
+    async def _asked(self) -> str:
+        bench = self.bench
+        intent = await bench.intent(self.made.press)
+        log = [entry.phase for entry in await bench.log() if entry.intent_id == intent.id]
+        waits = intent.state is IntentState.WAITING
+        self._must(waits or intent.state is IntentState.OFFERED, f"it is {intent.state}")
+        self._must(log == ["asked"] * waits, f"it {'waits' if waits else 'does not wait'}: {log}")
+        self._same(await snapshot(bench), self.before, "only asked, and the server changed")
+        self._must(await bench.upkeep.recover() == 0, "the start took it for an act")
+        if waits:
+            with suppress(Expired):
+                await self.case.act(bench, self.made)
+        else:
+            await self.case.act(bench, self.made)
+        intent = await bench.intent(self.made.press)
+        self._must(intent.state is IntentState.WAITING, f"asked again, it is {intent.state}")
+        log = [e.phase for e in await bench.log() if e.intent_id == intent.id]
+        self._must(log == ["asked", *["repeated"] * waits], f"asked again, the log has {log}")
+        await self._cards()
+        await self._whole()
+        return DONE if waits else NEVER
+
+    async def _purged(self) -> str:
+        bench = self.bench
+        found = await snapshot(bench)
+        log = await self._purges()
+        self._part_of(found)
+        came = {0: NEVER, 1: INTERRUPTED, 2: DONE}.get(len(log), DONE)
+        if came == NEVER:
+            self._same(found, self.before, "not begun, and messages are gone")
+        if came == DONE:
+            self._same(found, self.after, "purged, and messages are there")
+        self._must(await bench.upkeep.recover() == 0, "the start took it for an act")
+        await bench.upkeep.purge()
+        self._same(await snapshot(bench), self.after, "purged again, and not complete")
+        log = await self._purges()
+        self._must([e.phase for e in log] == ["intent", "result"], f"the log has {log}")
+        promised, kept = (json.loads(entry.detail) for entry in log)
+        lost = len(self.before.bytes_of) - len(self.after.bytes_of)
+        self._must(promised["messages"] == lost, f"the log promised {promised}")
+        self._must(
+            kept["done"] + kept.get("before", 0) == lost, f"the log says {kept} of {lost} messages"
+        )
+        self._must(await bench.upkeep.purge() == 0, "purged a third time")
+        self._must(len(await self._purges()) == 2, "purged a third time, in the log")
+        await self._cards()
+        await self._whole()
+        return came
+
+    async def _mended(self) -> str:
+        bench = self.bench
+        intent = await bench.intent(self.made.press)
+        came = NEVER if intent.state is IntentState.CLAIMED else INTERRUPTED
+        await bench.upkeep.recover()
+        self._same(await snapshot(bench), self.before, "the start changed the server")
+        intent = await bench.intent(self.made.press)
+        now = await truth(bench.server, intent.action, Target.model_validate_json(intent.target))
+        if came == INTERRUPTED and intent.summary.count(now) == 1:
+            came = DONE
+        await self._tells_the_truth()
+        self._must(intent.summary.count(now) == 1, f"“{intent.summary}” says it twice")
+        await self._cards()
+        await self._whole()
+        return came
+
+    # -- parts ----------------------------------------------------------------------------
+
+    async def _logged(self, intent: Intent | None) -> dict[str, int]:
+        if intent is None:
+            return {}
+        entries = [e for e in await self.bench.log() if e.intent_id == intent.id]
+        return dict(Counter(e.phase for e in entries if e.phase in ("intent", "result")))
+
+    async def _purges(self) -> Sequence[AuditEntry]:
+        log = await self.bench.log()
+        return [e for e in log if e.action == "purge" and e.intent_id == self.made.of]
+
+    async def _whole(self) -> None:
+        """The log verifies, and nothing in it was begun twice, or ended without a beginning."""
+        verdict = await self.bench.audit.verify()
+        self._must(verdict.broken_at is None, verdict.sentence)
+        log = [e for e in await self.bench.log() if e.intent_id and e.action != "purge"]
+        number = Counter((e.phase, e.intent_id) for e in log)
+        for phase, intent_id in number:
+            if phase in ("intent", "result"):
+                both = (number["intent", intent_id], number["result", intent_id])
+                self._must(both == (1, 1), f"{intent_id} has {both} entries in the log")
+
+    def _part_of(self, found: Snapshot) -> None:
+        """Nothing is anywhere but where it was or was to be; each message is whole, and once."""
+        before, after = self.before, self.after
+        for name in ("accounts", "blocks", "places"):
+            was, will, now = (getattr(s, name) for s in (before, after, found))
+            for key in {*was, *will, *now}:
+                allowed = [was.get(key), will.get(key)]
+                if name == "places" and key in now and was.get(key) == "waiting":
+                    allowed.append(_BETWEEN)
+                if now.get(key) not in allowed:
+                    self.faults.append(f"{key} is {now.get(key)}, and not one of {allowed}")
+        self._must(
+            found.incident in (before.incident, after.incident), f"the incident is {found.incident}"
+        )
+        for queue_id, content in found.bytes_of.items():
+            self._must(before.bytes_of.get(queue_id) == content, f"{queue_id} is not as it was")
+        if not self.case.deletes:
+            self._must(len(found.bytes_of) == len(before.bytes_of), "a message is lost")
+
+    async def _cards(self) -> None:
+        """Have the channel drawn, and read it: no button is used up, and the words are true."""
+        bench = self.bench
+        await publisher(bench, self.paper).catch_up()
+        for ref, card in self.paper.shown.values():
+            for label, intent_id in pressable(card).items():
+                row = await bench.intent(intent_id)
+                good = row.state is IntentState.OFFERED and row.expires_at > bench.clock.now()
+                self._must(good, f"{ref} offers “{label}”, which is {row.state}")
+        async with bench.store.reading() as session:
+            lines = (await session.exec(select(Announcement))).all()
+        for line in lines:
+            told = self.paper.card(f"{LINE}:{line.id}")
+            self._must(told is not None, f"{LINE}:{line.id} is not shown")
+            if line.intent_id is not None and told is not None:
+                self._line(told, await bench.intent(line.intent_id))
+        for incident in await bench.incidents():
+            alert = self.paper.card(f"{INCIDENT}:{incident.id}")
+            assert alert is not None
+            labels = pressable(alert)
+            stands = "stop" in await bench.intents.done_on(incident.id or 0)
+            self._must(("Undo stop" in labels) is stands, f"the card offers {sorted(labels)}")
+            said = alert.fallback.casefold()
+            word = {"remedied": "ed by"}.get(incident.state.value, incident.state.value)
+            self._must(word in said, f"the incident is {incident.state}, and the card: {said}")
+
+    def _line(self, card: Card, intent: Intent) -> None:
+        mark = {
+            IntentState.CLAIMED: "⏳",
+            IntentState.DONE: "✔️",
+            IntentState.INTERRUPTED: "⚠️",
+            IntentState.WAITING: "✋",
+        }.get(intent.state, "?")
+        if intent.undo_of is not None and intent.state is IntentState.DONE:
+            mark = "↩️"
+        if intent.undone:
+            mark = "↩️"
+        said = card.fallback
+        self._must(said.startswith(mark), f"it is {intent.state}, and the line: {said}")
+        self._must(intent.summary in said, f"the line does not say “{intent.summary}”: {said}")
+
+    def _must(self, good: bool, sentence: str) -> None:
+        if not good:
+            self.faults.append(sentence)
+
+    def _same(self, found: Snapshot, expected: Snapshot, sentence: str) -> None:
+        for name in ("accounts", "blocks", "places", "incident"):
+            is_, should = getattr(found, name), getattr(expected, name)
+            self._must(is_ == should, f"{sentence}: {name} are {is_}, should be {should}")

@@ -1,0 +1,175 @@
+"""One run: something is made ready, done until it is killed, and looked at."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from bot.elements import Card
+
+from ..mail.harness import ANN, BOB
+from ..services.bench import CEO, open_bench
+from .cases import BY_NAME, Case, Set, furnish
+from .checks import Checks
+from .forks import ChildError, in_child
+from .stepping import Steps, die
+from .world import Paper, Snapshot, World, publisher, snapshot
+
+_T = TypeVar("_T")
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Something made ready: the databases, what is to be pressed, how all is before."""
+
+    files: Files
+    at: datetime
+    made: Set
+    before: Snapshot
+    shown: dict[str, tuple[str, Card]]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Which run: what is done, with how much mail, killed where, and what comes after it."""
+
+    case: str
+    messages: int
+    last: int
+    undo_at_once: bool
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run."""
+
+    spec: Spec
+    came: str
+    faults: tuple[str, ...]
+
+
+class Runner:
+    """Makes runs on one world, one after another."""
+
+    def __init__(self, world: World, scratch: str | None) -> None:
+        self._world = world
+        self._scratch = scratch
+        self._furnished: dict[int, tuple[Files, int]] = {}
+        self._ready: dict[tuple[str, int], Ready] = {}
+        self._whole: dict[tuple[str, int], tuple[int, Snapshot]] = {}
+
+    def steps(self, case: str, messages: int) -> int:
+        """Return in how many steps this is done."""
+        return self._through(case, messages)[0]
+
+    def run(self, spec: Spec) -> Ran:
+        """Do it, killed at its step, and look. Raises ChildError where looking failed."""
+        _, after = self._through(spec.case, spec.messages)
+        ready = self._make_ready(spec.case, spec.messages)
+        case = BY_NAME[spec.case]
+        with self._folder(ready.files) as folder:
+            path = Path(folder)
+            in_child(_loop(self._act, path, case, ready, spec.last))
+            try:
+                looked = in_child(_loop(self._look, path, case, ready, after, spec.undo_at_once))
+            except ChildError as error:
+                looked = ("unknown", (f"looking failed: {error}",))
+        assert looked is not None
+        return Ran(spec, *looked)
+
+    def _through(self, name: str, messages: int) -> tuple[int, Snapshot]:
+        key = (name, messages)
+        if key not in self._whole:
+            ready = self._make_ready(name, messages)
+            with self._folder(ready.files) as folder:
+                done = in_child(_loop(self._act, Path(folder), BY_NAME[name], ready, None))
+            assert done is not None
+            self._whole[key] = done
+        return self._whole[key]
+
+    def _make_ready(self, name: str, messages: int) -> Ready:
+        """Make it ready: on Postfix, whose spool is not ours to copy, each time anew."""
+        key = (name, messages)
+        copied = self._world.instance is None
+        if not copied or key not in self._ready:
+            files, incident_id = self._furnish(messages)
+            with self._folder(files) as folder:
+                ready = in_child(_loop(self._prepare, Path(folder), BY_NAME[name], incident_id))
+            assert ready is not None
+            self._ready[key] = ready
+        return self._ready[key]
+
+    def _furnish(self, messages: int) -> tuple[Files, int]:
+        if self._world.instance is not None:
+            self._world.instance.empty()
+            for address in (ANN, BOB, CEO):
+                self._world.instance.add_login(address, "correct horse")
+            self._furnished.clear()
+        if messages not in self._furnished:
+            with self._folder({}) as folder:
+                done = in_child(_loop(self._fill, Path(folder), messages))
+            assert done is not None
+            self._furnished[messages] = done
+        return self._furnished[messages]
+
+    def _folder(self, files: Files) -> "TemporaryDirectory[str]":
+        folder = TemporaryDirectory(dir=self._scratch, prefix="spoolwarden-faults-")
+        for name, content in files.items():
+            (Path(folder.name) / name).write_bytes(content)
+        return folder
+
+    # -- in a child -----------------------------------------------------------------------
+
+    async def _fill(self, folder: Path, messages: int) -> tuple[Files, int]:
+        if self._world.instance is None:
+            async with open_bench(folder) as bench:
+                incident_id = await furnish(bench, messages)
+        else:
+            async with self._world.opened(folder, self._world.begins) as bench:
+                incident_id = await furnish(bench, messages)
+        return _files(folder), incident_id
+
+    async def _prepare(self, folder: Path, case: Case, incident_id: int) -> Ready:
+        paper = Paper({})
+        async with self._world.opened(folder, self._world.begins) as bench:
+            made = await case.prepare(bench, incident_id)
+            await publisher(bench, paper).catch_up()
+            before = await snapshot(bench)
+            at = bench.clock.now()
+        return Ready(_files(folder), at, made, before, paper.shown)
+
+    async def _act(
+        self, folder: Path, case: Case, ready: Ready, last: int | None
+    ) -> tuple[int, Snapshot]:
+        steps = Steps(last)
+        async with self._world.opened(folder, ready.at) as bench:
+            await steps.through(case.act(bench, ready.made))
+            if last is not None:
+                die()
+            return steps.passed, await snapshot(bench)
+
+    async def _look(
+        self, folder: Path, case: Case, ready: Ready, after: Snapshot, undo_at_once: bool
+    ) -> tuple[str, tuple[str, ...]]:
+        async with self._world.opened(folder, ready.at) as bench:
+            paper = Paper(dict(ready.shown))
+            checks = Checks(bench, case, ready.made, ready.before, after, paper)
+            came = await checks.run(undo_at_once=undo_at_once)
+            return came, tuple(checks.faults)
+
+
+def _loop(work: Callable[..., Coroutine[Any, Any, _T]], *arguments: Any) -> Callable[[], _T]:
+    return partial(_run, work, arguments)
+
+
+def _run(work: Callable[..., Coroutine[Any, Any, _T]], arguments: tuple[Any, ...]) -> _T:
+    return asyncio.run(work(*arguments))
+
+
+def _files(folder: Path) -> Files:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
