@@ -10,12 +10,12 @@ import pytest
 from bot.discord.chat import PERMISSIONS
 from bot.discord.client import ShortPause
 from bot.guild.permissions import EVERY_PERMISSION, Permission
-from bot.guild.reading import ShownMessage, buttons, plain_text
+from bot.guild.reading import ShownMessage, buttons, find_button, plain_text
 from bot.hands import Hands, Shown
 from services.audit import Phase
 from services.mail.port import UserState
 
-from .playing import ACCOUNT, Play, in_guild, locked, playing, until
+from .playing import ACCOUNT, Play, command, config_file, in_guild, locked, playing, until
 
 SECOND = "ben.osei@example.com"
 POST = ("POST", "/channels/{channel_id}/messages")
@@ -514,6 +514,41 @@ async def test_after_a_restart_old_buttons_menus_and_windows_work_or_say_so(play
     assert "This form is too old. Nothing was done; please ask for it again." in old.text
     assert [card.id for card in play.otto.cards()] == [before.id]
     assert (await play.app.audit.verify()).broken_at is None
+
+
+async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_it_again(
+    play: Play,
+) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    await play.app.stop()
+    bot = await command("run", "--config", str(config_file(play)))
+    try:
+        async with asyncio.timeout(15):
+            await play.guild.until_app_connected()
+        async with locked(play.folder / "mail.db"):
+            await play.use(play.otto.press, "Stop sending")
+            await play.otto.line(card, "otto is stopping its sending")
+            bot.kill()
+            await bot.communicate()
+    finally:
+        if bot.returncode is None:
+            bot.kill()
+            await bot.communicate()
+    await _restart(play)
+    line = await play.otto.line(card, "was stopped in the middle of this")
+    assert "It is safe to do it again" in line.text
+    used = find_button(card.raw, "Stop sending").custom_id
+
+    def other() -> bool:
+        now = play.otto.cards()[-1]
+        anew = "Stop sending" in now.labels
+        return anew and find_button(now.raw, "Stop sending").custom_id != used
+
+    await until(other)
+    await play.use(play.otto.press, "Stop sending")
+    await play.otto.line(card, "60 messages held")
+    assert (await play.waiting(), await play.held()) == (0, 60)
 
 
 async def test_the_command_is_registered_once_and_again_only_where_it_changed(play: Play) -> None:
