@@ -33,7 +33,17 @@ for _trigger in _NO.values():
     )
 
 # Columns that databases of older releases lack; each may be empty.
-_ADDED = {"auditentry": {"key_id": "VARCHAR", "mac": "VARCHAR"}}
+_ADDED = {
+    "auditentry": {"key_id": "VARCHAR", "mac": "VARCHAR"},
+    "intent": {
+        "asked_by": "VARCHAR",
+        "asked_name": "VARCHAR",
+        "asked_why": "TEXT NOT NULL DEFAULT ''",
+        "decides": "VARCHAR",
+        "until": "TIMESTAMP",
+    },
+    "recentsubmission": {"facts": "TEXT NOT NULL DEFAULT ''"},
+}
 
 
 class Store:

@@ -1,7 +1,9 @@
 """The bot's database: all or nothing, and its failures are sentences."""
 
 import asyncio
-from datetime import datetime, timedelta
+import contextlib
+import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ from sqlmodel import select
 
 from services.clock import ManualClock
 from services.errors import ConfigError, StoreError
-from services.models import Announcement, PollCursor
-from services.store import Store
+from services.models import Announcement, Intent, PollCursor
+from services.store import _ADDED, Store
 
 from ..mail.harness import START
 from .bench import locked, open_store
@@ -154,3 +156,29 @@ async def test_a_database_that_may_not_be_opened_is_no_matter_of_waiting(tmp_pat
     with pytest.raises(StoreError, match=r"could not be opened .* the bot's user may write"):
         await store.open()
     await store.close()
+
+
+async def test_a_database_of_before_gets_the_columns_that_were_added_since(tmp_path: Path) -> None:
+    file = tmp_path / "bot.db"
+    async with open_store(file):
+        pass
+    with contextlib.closing(sqlite3.connect(file)) as old:
+        old.execute("DROP INDEX ix_intent_decides")
+        for table, columns in _ADDED.items():
+            for name in columns:
+                old.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+        old.execute(
+            "INSERT INTO intent (id, action, server, chat, channel, created_at, expires_at, "
+            "target, state, summary, undone) VALUES ('old', 'stop', 'mail', 'slack', 'C1', "
+            "'2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000', '{}', 'done', '', 0)"
+        )
+        old.commit()
+    async with open_store(file) as store, store.session() as session:
+        intent = await session.get(Intent, "old")
+        assert intent is not None
+        assert (intent.asked_why, intent.until, intent.decides) == ("", None, None)
+        intent.until = datetime(2026, 1, 2, tzinfo=UTC)
+    async with open_store(file) as store, store.reading() as session:
+        intent = await session.get(Intent, "old")
+        assert intent is not None
+        assert intent.until == datetime(2026, 1, 2, tzinfo=UTC)
