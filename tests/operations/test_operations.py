@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,7 +14,7 @@ from bot.app import App
 from bot.operations import Operations, operating
 from services.errors import ConfigError
 from services.settings import OperationsSettings
-from tests.end_to_end.playing import ACCOUNT, Play, locked, until
+from tests.end_to_end.playing import ACCOUNT, PATIENCE, Play, locked, playing, until
 
 _LISTEN = OperationsSettings(listen="127.0.0.1:0")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -119,6 +120,19 @@ async def test_a_chat_that_is_cut_off_and_one_that_refuses_are_not_ready(play: P
         await until(lambda: _is_ready(operations))
         await play.app.connections[0].drain(1)
         assert await operations.unready() == ["chat slack: It is not connected."]
+
+
+async def test_discord_is_connected_until_it_is_drained(tmp_path: Path, mailboxes: Path) -> None:
+    async with playing(tmp_path, mailboxes, chats=("discord",)) as play:
+        connection, publisher = play.app.chats["discord"]
+        await until(lambda: connection.connected)
+        await play.spam()
+        await play.otto.alert(ACCOUNT)
+        assert await connection.drain(PATIENCE) == 0
+        # It can be told things still, and hears nothing.
+        assert await publisher.finish(PATIENCE)
+        await play.app.stop()
+        assert not connection.connected
 
 
 async def test_a_mail_server_that_is_away_is_not_ready(play: Play) -> None:
