@@ -121,8 +121,10 @@ def run(config: _ConfigFile = None) -> None:
     from bot.app import App
     from bot.logs import set_up
     from bot.operations import operating
+    from services.garbage import settle
     from services.secrets import secret_values
 
+    settle()
     settings = _settings(config)
     how = settings.operations
     set_up(logging.getLevelNamesMapping()[how.log_level.upper()], how.log, secret_values(settings))
@@ -266,7 +268,9 @@ def evaluate(
     from services.detection.evaluate import traffic_file
     from services.detection.evaluate.replay import replay
     from services.detection.evaluate.report import HEAD, Evaluation
+    from services.garbage import settle
 
+    settle()
     if generate is not None:
         made = shipped.generate(generate, seed or 0)
         traffic_file.write(made, sys.stdout.buffer)

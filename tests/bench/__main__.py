@@ -88,7 +88,7 @@ def _detector(scale: float) -> list[str]:
         _row(engine, runs[engine], _slower(runs[counter], runs[engine])),
         _row(twice, runs[twice], _slower(runs[engine], runs[twice])),
         f"| a poll in which 10,000 senders sent | {poll:.3f} | "
-        f"(the first of an hour: {runs[engine].told['polls'][0]:.2f}) | |",
+        f"(the first of a day: {runs[engine].told['polls'][0]:.2f}) | |",
     ]
 
 

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from services.detection.engine import Engine, Event
+from services.garbage import settle
 
 _SENDERS = 10_000
 _DAYS = 10
@@ -109,6 +110,7 @@ def _counter(number: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    settle()  # as the bot does
     works = {"engine": _engine, "counter": _counter}
     print(json.dumps(works[sys.argv[1]](int(sys.argv[2]))))  # noqa: T201
 

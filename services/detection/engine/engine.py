@@ -151,16 +151,23 @@ class Engine:
             keys: tuple[int, ...] = ()
             strange = 0
             if to:
-                if len(to) > most_read:
-                    to = to[:most_read]
-                keys = tuple([crc32(one.casefold().encode("utf-8", "replace")) for one in to])
                 known, bits = sender.known, sender.bits
-                for key in keys:
+                if len(to) == 1:
+                    key = crc32(to[0].lower().encode("utf-8", "replace"))
+                    keys = (key,)
                     spot = key % bits
                     if not known[spot >> 3] >> (spot & 7) & 1:
-                        strange += 1
+                        strange = 1
                         sender.meet(key)
-                        known, bits = sender.known, sender.bits
+                else:
+                    some = to[:most_read]
+                    keys = tuple([crc32(one.lower().encode("utf-8", "replace")) for one in some])
+                    for key in keys:
+                        spot = key % bits
+                        if not known[spot >> 3] >> (spot & 7) & 1:
+                            strange += 1
+                            sender.meet(key)
+                            known, bits = sender.known, sender.bits
                 if strange * 2 >= len(keys):
                     sender.strange_today += 1
             sender.letters.append(

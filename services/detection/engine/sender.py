@@ -155,12 +155,13 @@ class Sender:
     def turn_hour(self, hour: int, everybody: Population) -> None:
         """Go on to another hour, and learn of the hour and the day that ended with it."""
         if self.hour >= 0:
-            if self.in_hour and self.hot_hour < tuning.OPENS_AT:
-                self.hours_today = (*self.hours_today, (self.hour, self.in_hour))
-                if self.in_hour > 2 or self.cusum:
-                    self._sum_up(self.in_hour, self.expected(self.hour))
-            if self.in_hour > self.today_hour:
-                self.today_hour = self.in_hour
+            sent = self.in_hour
+            if sent and self.hot_hour < tuning.OPENS_AT:
+                self.hours_today += ((self.hour, sent),)
+                if sent > 2 or self.cusum:
+                    self._sum_up(sent, self.expected(self.hour))
+            if sent > self.today_hour:
+                self.today_hour = sent
             if self.cusum:
                 empty = hour - self.hour - 1
                 self.cusum = max(0.0, self.cusum - empty * tuning.CUSUM_STEP)
