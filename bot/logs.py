@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from bot.elements import visible
+from bot.rooms import LIBRARIES
 
 #: What a record may carry beside its message (``extra=``), and is written into JSON.
 FIELDS = ("server", "chat", "action", "incident", "intent")
@@ -15,7 +16,7 @@ _HIDDEN = "[secret]"
 # These tell of each SMTP command, of each run of a job that was late, of each SQL parameter.
 _NOISY = ("mail.log", "apscheduler", "aiosqlite")
 # At a finer level these write out what they send and get, which may be what nobody may read.
-_TALKATIVE = ("slack_sdk", "slack_bolt", "discord", "asyncssh", "aiohttp", "asyncio", "httpx")
+_TALKATIVE = (*LIBRARIES, "asyncssh", "aiohttp", "asyncio", "httpx")
 
 
 class Text(logging.Formatter):

@@ -15,6 +15,8 @@ ROOMS: Mapping[str, tuple[str, str]] = {
     "discord": ("bot.guild.room", "GuildRoom"),
 }
 DEFAULT_CHATS = ("slack",)
+#: The loggers of the client libraries that the chats use.
+LIBRARIES = ("slack_sdk", "slack_bolt", "discord")
 
 
 def make_room(

@@ -1,9 +1,9 @@
 """Secrets that stand in files: NAME_file beside NAME in any table, and systemd's credentials.
 
 Whatever setting is a SecretStr, or is marked with MayBeInFile, may be given as the
-path of a file that holds it: bot_token_file in the file of settings,
-SPOOLWARDEN_SLACK__BOT_TOKEN_FILE in the environment. Or systemd hands it over
-(LoadCredential=) in a file that is named after the setting: slack.bot_token,
+path of a file that holds it: database_file in the file of settings,
+SPOOLWARDEN_DATABASE_FILE in the environment. Or systemd hands it over
+(LoadCredential=) in a file that is named after the setting: database,
 mail_server.mx1.password, mail_server.mx1.logins.url.
 """
 
