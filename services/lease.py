@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,12 +26,23 @@ from services.store import Store
 from services.tasks import end
 
 _log = logging.getLogger(__name__)
-_TICK = 1.0  # seconds between two looks at who leads
-_PATIENCE = 5.0  # seconds for one
-# What the leader before sent to a chat in its last moment has arrived by then.
-_SETTLES = 2.0
-# An instance that lost its connection to the database has it again by then, or is dead.
-_GRACE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many seconds things take.
+
+    What a leader sent to a chat in its last moment has arrived after ``settles``, and an
+    instance that lost its connection to the database has it again, or is dead, after ``grace``.
+    """
+
+    tick: float = 1.0  # between two looks at who leads
+    patience: float = 5.0  # for one look
+    settles: float = 2.0
+    grace: float = 5.0
+
+
+_PACE = Pace()
 
 Turn = Callable[[bool], Awaitable[None]]
 
@@ -146,8 +158,9 @@ class FileLease:
 class ServerLease:
     """The lease on a PostgreSQL database."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pace: Pace = _PACE) -> None:
         self._store = store
+        self._pace = pace
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._connected_at = 0.0
         self._seen: dict[int, float] = {}
@@ -156,7 +169,7 @@ class ServerLease:
     async def take(self) -> None:
         """Count as living, and lead if nobody does. Raises StoreError."""
         try:
-            async with asyncio.timeout(_PATIENCE * 2):
+            async with asyncio.timeout(self._pace.patience * 2):
                 await self._look()
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self._lose()
@@ -190,21 +203,21 @@ class ServerLease:
         try:
             if await self._news():
                 woken()
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._pace.patience):
                 await self._look()
         except (psycopg.Error, OSError, TimeoutError) as error:
             _log.warning("the connection that the lease is held on is gone: %s", error)
             await self._lose()
         if self.leads and not led:
             _log.warning("this instance watches the mail servers from now on")
-            await asyncio.sleep(_SETTLES)
+            await asyncio.sleep(self._pace.settles)
         elif led and not self.leads:
             _log.warning("this instance no longer watches the mail servers")
         if self.leads is not led:
             led = self.leads
             await turn(led)
         if self._connection is None:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self._pace.tick)
         return led
 
     def others(self) -> bool:
@@ -225,15 +238,15 @@ class ServerLease:
     async def _unlock(self, statement: str, values: Mapping[str, int] | None = None) -> None:
         if self._connection is not None:
             with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(self._pace.patience):
                     await self._connection.execute(statement, values)
 
     def living(self) -> frozenset[int] | None:
         """Return who was seen lately; None until all that live can have been seen."""
         now = asyncio.get_running_loop().time()
-        if self._connection is None or now - self._connected_at < _GRACE:
+        if self._connection is None or now - self._connected_at < self._pace.grace:
             return None
-        alive = {number for number, at in self._seen.items() if now - at < _GRACE}
+        alive = {number for number, at in self._seen.items() if now - at < self._pace.grace}
         return frozenset({self._store.number, *alive})
 
     async def check(self, session: AsyncSession) -> None:
@@ -264,7 +277,8 @@ class ServerLease:
         now = asyncio.get_running_loop().time()
         rows = await (await connection.execute(_LIVING, {"space": postgres.INSTANCES})).fetchall()
         self._seen |= {int(number): now for (number,) in rows}
-        self._seen = {number: at for number, at in self._seen.items() if now - at < _GRACE}
+        fresh = self._pace.grace
+        self._seen = {number: at for number, at in self._seen.items() if now - at < fresh}
 
     async def _connect(self) -> None:
         store = self._store
@@ -279,7 +293,7 @@ class ServerLease:
         if self._connection is None:
             return False
         mine = str(self._store.number)
-        heard = self._connection.notifies(timeout=_TICK, stop_after=1)
+        heard = self._connection.notifies(timeout=self._pace.tick, stop_after=1)
         return any([notice.payload != mine async for notice in heard])
 
     async def _lose(self) -> None:

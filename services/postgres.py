@@ -6,6 +6,8 @@ bot it is in: a button is claimed once, the audit chain has one end, and no two 
 take in the same.
 """
 
+import os
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,7 +41,8 @@ def connect_args(url: URL, busy_seconds: float) -> dict[str, Any]:
     theirs = url.query.get("options", "")
     return {
         "connect_timeout": url.query.get("connect_timeout", "10"),
-        "fallback_application_name": "spoolwarden",
+        # So that whoever looks into the server finds the process.
+        "fallback_application_name": f"spoolwarden {os.getpid()} {socket.gethostname()}"[:63],
         # Whatever encoding the database has, the bot's texts are Unicode.
         "client_encoding": "utf8",
         "options": f"{options} {theirs if isinstance(theirs, str) else ' '.join(theirs)}",
