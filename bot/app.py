@@ -18,9 +18,10 @@ from services.audit import keyring
 from services.audit.keeper import AuditKeeper
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
-from services.errors import ServerDown, SpoolwardenError
+from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
+from services.lease import lease_of
 from services.mail.build import HostedServer, build
 from services.pipeline import Pipeline
 from services.rules import Rules
@@ -58,6 +59,7 @@ class App:
             else tuple(build(server, self.clock) for server in settings.mail_server)
         )
         self.store = Store(settings.database)
+        self.lease = lease_of(self.store)
         self.metrics = Metrics(server.name for server in self.servers)
         self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit, os.environ))
         self.audit.metrics = self.metrics
@@ -80,7 +82,7 @@ class App:
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
         self.publishers = tuple(
-            Publisher(made.chat, self.store, self.intents, by_name, self.clock)
+            Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)
             for made in chats.made
         )
         self.watch = Watch(
@@ -124,6 +126,7 @@ class App:
         }
         self.started = False
         self._publishing: list[asyncio.Task[None]] = []
+        self._keeping: asyncio.Task[None] | None = None
         self._closed: set[str] = set()  # names of servers that could not be opened yet
 
     @contextlib.asynccontextmanager
@@ -137,22 +140,38 @@ class App:
 
     async def start(self) -> None:
         """Open the database and the servers, mend what a crash left, then watch and answer."""
+        await self.lease.take()
         await self.store.open()
         await self.audit.use_key()
+        if not self.lease.leads and any(server.ours for server in self.servers):
+            raise ConfigError(
+                "Another Spoolwarden runs on this database, and the built-in mail server is in "
+                "one process only. Nothing was started; stop the other one first."
+            )
         for server in self.servers:
             await self._open(server)
-        if cut := await self.upkeep.recover():
-            _log.warning("%d acts were cut off when the bot last stopped", cut)
-        self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
+        await self._mend()
         for connection in self.connections:
-            await connection.start()
-        self.jobs.start()
+            if connection.shared:
+                await connection.start()
+        await self._take_turn(self.lease.leads)
+        self._keeping = asyncio.create_task(
+            self.lease.keep(self._take_turn, self._changed, self._mend)
+        )
         self.started = True
 
     async def stop(self) -> None:
         """Stop in the reverse order; acts under way end first. May be called at any point."""
         self.started = False
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            await end([keeping])
         await self.jobs.stop()
+        if self.lease.others():
+            # Another one leads at once, and tells what becomes of the acts under way here.
+            publishing, self._publishing = self._publishing, []
+            await end(publishing)
+            await self.lease.hand_over()
         limit = self.settings.operations.stop_seconds
         cut = await asyncio.gather(*(each.drain(limit) for each in self.connections))
         if sum(cut):
@@ -170,7 +189,31 @@ class App:
             await connection.stop()
         for server in reversed(self.servers):
             await server.stop()
+        await self.lease.leave()
         await self.store.close()
+
+    async def _take_turn(self, leads: bool) -> None:
+        """Begin or cease to poll and publish; of several instances one does."""
+        await self.jobs.stop()
+        publishing, self._publishing = self._publishing, []
+        await end(publishing)
+        own = [connection for connection in self.connections if not connection.shared]
+        if leads:
+            self.detector.begin()
+            self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
+            for connection in own:
+                await connection.start()
+        else:
+            await asyncio.gather(*(c.drain(self.settings.operations.stop_seconds) for c in own))
+            for connection in own:
+                await connection.stop()
+        self.jobs.start(leading=leads)
+
+    async def _mend(self) -> None:
+        """Find the acts that an instance's end cut off, once it is sure which live."""
+        living = self.lease.living()
+        if living is not None and (cut := await self.upkeep.recover(living)):
+            _log.warning("%d acts were cut off when the bot, or an instance of it, ended", cut)
 
     async def _open(self, server: HostedServer) -> None:
         """Open a mail server. One that is down now is tried again at each poll."""

@@ -27,6 +27,7 @@ class Connection(Protocol):
 
     trouble: str | None
     refused: int  # requests that were not the chat's
+    shared: bool  # whether several instances can be connected, and each click reaches one
 
     @property
     def connected(self) -> bool:

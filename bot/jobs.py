@@ -61,38 +61,51 @@ class Jobs:
         self._ready = ready
         self._changed = changed
         self._polled = polled
+        self._poll_seconds = poll_seconds
         self._looking: asyncio.Task[None] | None = None
         self._look_seconds = min(_LOOK_SECONDS, poll_seconds)
+        self._scheduler: AsyncIOScheduler | None = None
+
+    def start(self, *, leading: bool = True) -> None:
+        """Start the timetable; it can be stopped and started again.
+
+        An instance that does not lead only sees to it that the mail servers are open.
+        """
+        logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
+        for server in self._servers:
+            if leading:
+                self._watch.expect(server.name)
+            else:
+                self._watch.forget(server.name)
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
             # A poll that is late or was missed runs once, and never beside itself.
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        for server in servers:
+        for server in self._servers:
             self._scheduler.add_job(
-                self.poll,
-                IntervalTrigger(seconds=poll_seconds),
+                self.poll if leading else self.stand_by,
+                IntervalTrigger(seconds=self._poll_seconds),
                 args=[server],
                 id=server.name,
                 next_run_time=datetime.now(UTC),
             )
-        self._scheduler.add_job(self.expire, IntervalTrigger(seconds=_EXPIRE_SECONDS), id="expire")
-        self._scheduler.add_job(self.upkeep, IntervalTrigger(seconds=_UPKEEP_SECONDS), id="upkeep")
-
-    def start(self) -> None:
-        """Start the timetable."""
-        logging.getLogger("apscheduler.executors.default").addFilter(_no_cut_off_job)
-        for server in self._servers:
-            self._watch.expect(server.name)
+        if leading:
+            expire = IntervalTrigger(seconds=_EXPIRE_SECONDS)
+            self._scheduler.add_job(self.expire, expire, id="expire")
+            upkeep = IntervalTrigger(seconds=_UPKEEP_SECONDS)
+            self._scheduler.add_job(self.upkeep, upkeep, id="upkeep")
         self._scheduler.start()
         self._looking = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
         """Stop it; a job under way is cut off, and nothing is half-written by that."""
-        if self._looking is not None:
-            await end([self._looking])
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            await end([looking])
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is not None and scheduler.running:
+            scheduler.shutdown(wait=False)
 
     async def poll(self, server: HostedServer) -> None:
         """Look at one server; trouble is told to the channel, once."""
@@ -116,6 +129,10 @@ class Jobs:
             told = await _try(lambda: self._watch.worked(server.name))
         if told or (poll is not None and poll.changed):
             self._changed()
+
+    async def stand_by(self, server: HostedServer) -> None:
+        """Open a server that could not be opened yet; the one that polls tells of trouble."""
+        await _try(lambda: self._ready(server))
 
     async def expire(self) -> None:
         """End what was asked for, or done, for a time that is over."""

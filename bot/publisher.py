@@ -19,6 +19,7 @@ from bot.elements import Card
 from services.clock import Clock
 from services.errors import SpoolwardenError, StoreError
 from services.intents import APPROVE, DECLINE, UNDO, Intents
+from services.lease import Lease
 from services.mail.port import MailServer, SpoolQuery
 from services.models import (
     LIVE,
@@ -51,12 +52,14 @@ class Publisher:
         intents: Intents,
         servers: Mapping[str, MailServer],
         clock: Clock,
+        lease: Lease,
     ) -> None:
         self._chat = chat
         self._store = store
         self._intents = intents
         self._servers = servers
         self._clock = clock
+        self._lease = lease
         self._wake = asyncio.Event()
         self._showing = asyncio.Lock()
         self.trouble: str | None = None  # why the channel is behind, if it is
@@ -204,7 +207,7 @@ class Publisher:
                     )
                 if posted.message_id is None:
                     posted.tried_at = self._clock.now()
-                    posted = await self._save(posted)
+                    posted = await self._save(posted, leading=True)
                     posted.message_id = await self._chat.post(card, ref=name, thread=thread)
                     posted.tried_at = None
                 else:
@@ -241,9 +244,13 @@ class Publisher:
             )
             return rows.first()
 
-    async def _save(self, posted: Posted) -> Posted:
+    async def _save(self, posted: Posted, *, leading: bool = False) -> Posted:
         async with self._store.session() as session:
-            return await session.merge(posted)
+            saved = await session.merge(posted)
+            if leading:
+                # Nothing is posted by one whose place another instance has taken.
+                await self._lease.check(session)
+            return saved
 
     async def _alert(self, incident_id: int) -> Card | None:
         async with self._store.reading() as session:

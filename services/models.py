@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
     Dialect,
@@ -144,6 +145,7 @@ class Intent(SQLModel, table=True):
     claimed_by: str | None = None  # Actor.key
     claimed_name: str | None = None
     claimed_at: datetime | None = _when(default=None)
+    claimed_in: int | None = None  # the number of the instance of the bot that does it
     finished_at: datetime | None = _when(default=None)
     summary: str = _text(default="")  # the sentence that tells the result
     undo: str | None = _text(default=None)  # targets.Undo as JSON, where it can be undone
@@ -227,7 +229,11 @@ class RecentSubmission(SQLModel, table=True):
         Index("ix_recent_sender", "server", "sender", "at"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    # SQLite counts up by itself only what is called an INTEGER; any of those is large.
+    id: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    )
     server: str
     at: datetime = _when()
     sender: str
@@ -254,7 +260,7 @@ class SenderState(SQLModel, table=True):
 
     server: str = Field(primary_key=True)
     sender: str = Field(primary_key=True)
-    place: int  # the submission that it has read up to
+    place: int = Field(sa_type=BigInteger)  # the submission that it has read up to
     state: bytes = Field(sa_type=LargeBinary)
 
 
@@ -262,7 +268,7 @@ class EngineState(SQLModel, table=True):
     """What the detector knows of all senders, and the submission it has read up to."""
 
     server: str = Field(primary_key=True)
-    place: int
+    place: int = Field(sa_type=BigInteger)
     common: bytes = Field(sa_type=LargeBinary)
 
 

@@ -493,6 +493,7 @@ class Pipeline:
                         claimed_by=actor.key,
                         claimed_name=name,
                         claimed_at=now,
+                        claimed_in=self._store.number,
                         target=target.model_dump_json(),
                     )
                 )

@@ -1,104 +1,99 @@
-"""The bot's database: SQLite by default, whatever SQLAlchemy's async engines know by URL."""
+"""The bot's database: a SQLite file by default, or a PostgreSQL that several instances share."""
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DDL, Connection, event, inspect
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlmodel import SQLModel
+from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services import models
+from services import migrations, postgres
 from services.errors import ConfigError, StoreError
-from services.sqlite import InUse, connect
+from services.sqlite import InUse, PromptConnection, connect
 
 # How long a writer waits for another before it gives up, in seconds.
 BUSY_SECONDS = 10.0
-
-# The log refuses to be rewritten even by our own code.
-_NO = {
-    verb: f"CREATE TRIGGER auditentry_no_{verb.lower()} BEFORE {verb} ON auditentry "
-    "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
-    for verb in ("UPDATE", "DELETE")
+# The same for the change to newer tables, which may have to wait for one of another instance.
+_MIGRATION_BUSY_SECONDS = 600.0
+# What lets audit entries be removed, and what forbids it again.
+_GUARD = {
+    "sqlite": (
+        "DROP TRIGGER auditentry_no_delete",
+        "CREATE TRIGGER auditentry_no_delete BEFORE DELETE ON auditentry "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
+    ),
+    "postgresql": (
+        "ALTER TABLE auditentry DISABLE TRIGGER auditentry_no_delete",
+        "ALTER TABLE auditentry ENABLE TRIGGER auditentry_no_delete",
+    ),
 }
-for _trigger in _NO.values():
-    event.listen(
-        models.AuditEntry.__table__,  # type: ignore[attr-defined]
-        "after_create",
-        DDL(_trigger).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
-    )
-
-# Columns that databases of older releases lack; each may be empty.
-_ADDED = {
-    "auditentry": {"key_id": "VARCHAR", "mac": "VARCHAR"},
-    "intent": {
-        "asked_by": "VARCHAR",
-        "asked_name": "VARCHAR",
-        "asked_why": "TEXT NOT NULL DEFAULT ''",
-        "decides": "VARCHAR",
-        "until": "TIMESTAMP",
-    },
-    "recentsubmission": {"facts": "TEXT NOT NULL DEFAULT ''"},
-}
+_EXAMPLE = "Write for example sqlite:///spoolwarden.db"
 
 
 class Store:
-    """Opens sessions on the database. One for the whole process."""
+    """Opens sessions on the database. One for the whole process.
+
+    ``number`` tells this instance of the bot from the others.
+    """
 
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         """Take ``url`` as SQLAlchemy has it; raises ConfigError, without it: it holds a password.
 
-        It must be one that an installed driver serves.
+        It must be one of SQLite or PostgreSQL.
         """
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError) as error:
-            raise ConfigError(
-                "The database setting is not a URL. Write for example sqlite:///spoolwarden.db"
-            ) from error
+            raise ConfigError(f"The database setting is not a URL. {_EXAMPLE}") from error
         self._in_use = InUse()
-        self._sqlite = parsed.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {}
-        if self._sqlite:
-            parsed = parsed.set(drivername="sqlite+aiosqlite")
-            options["connect_args"] = {"timeout": busy_seconds, "async_creator_fn": connect}
-        self.url = parsed
-        try:
-            self._engine: AsyncEngine = create_async_engine(parsed, **options)
-        except (SQLAlchemyError, ImportError) as error:
+        self._busy_seconds = busy_seconds
+        self.number = secrets.randbelow(2**31 - 1) + 1
+        kind = parsed.drivername.partition("+")[0]
+        self.sqlite = kind == "sqlite"
+        if self.sqlite:
+            if parsed.database in (None, "", ":memory:") or str(parsed.database)[:5] == "file:":
+                raise ConfigError(f"The database setting names no file. {_EXAMPLE}")
+            self.url = parsed.set(drivername="sqlite+aiosqlite")
+        elif kind in ("postgresql", "postgres"):
+            self.url = parsed.set(drivername="postgresql+psycopg")
+        else:
             raise ConfigError(
-                f"The database setting names {parsed.drivername}, for which no asynchronous "
-                "driver is installed. Install one, or write for example sqlite:///spoolwarden.db"
-            ) from error
-        if self._sqlite:
-            event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
-            event.listen(self._engine.sync_engine, "begin", _begin_immediate)
+                f"The database setting names {parsed.drivername}; Spoolwarden knows sqlite and "
+                f"postgresql. {_EXAMPLE}"
+            )
+        try:
+            self._engine: AsyncEngine = create_async_engine(
+                self.url, connect_args=self.connect_args(), pool_pre_ping=not self.sqlite
+            )
+        except (SQLAlchemyError, ImportError) as error:
+            raise ConfigError(f"The database setting cannot be used. {_EXAMPLE}") from error
+        self._prepare(self._engine.sync_engine)
 
     async def open(self) -> None:
-        """Make what tables and columns are missing.
-
-        Raises StoreError if the database cannot be used.
-        """
-        if self._sqlite and self.url.database:
-            folder = Path(self.url.database).parent
+        """Bring the tables up to date. Raises StoreError if the database cannot be used."""
+        if (file := self.file) is not None:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(
-                    f"The folder {folder} for the bot's database cannot be made "
+                    f"The folder {file.parent} for the bot's database cannot be made "
                     f"({error.strerror}). Nothing was written."
                 ) from error
             # The driver's thread outlives a connection that could not be opened.
-            if self.url.database != ":memory:" and not self.url.database.startswith("file:"):
-                _must_be_writable(Path(self.url.database))
+            _must_be_writable(file)
         with _as_sentences():
-            async with self._engine.begin() as connection:
-                await connection.run_sync(SQLModel.metadata.create_all)
-                await connection.run_sync(_add_columns)
+            async with self._engine.connect() as plain:
+                connection = await plain.execution_options(reading=True)
+                there = await connection.run_sync(migrations.version)
+            if there != migrations.HEAD:
+                await asyncio.to_thread(self._migrate)
 
     async def close(self) -> None:
         """Close every connection, once the transactions under way have ended."""
@@ -109,7 +104,8 @@ class Store:
     async def session(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction: committed when the block ends, undone when it raises.
 
-        Raises StoreError, with nothing written, when the database cannot be used.
+        From its first statement on no other can write. Raises StoreError, with nothing
+        written, when the database cannot be used.
         """
         with _as_sentences(), self._in_use.using():
             async with (
@@ -120,14 +116,48 @@ class Store:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Open a session that only reads, and so never waits for a writer.
+        """Open a session that only reads one state, and so never waits for a writer.
 
         Raises StoreError when the database cannot be used.
         """
+        options: dict[str, Any] = {"reading": True}
+        if not self.sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with _as_sentences(), self._in_use.using():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
-                await session.connection(execution_options={"reading": True})
+                await session.connection(execution_options=options)
                 yield session
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, None where it is PostgreSQL."""
+        return Path(str(self.url.database)) if self.sqlite else None
+
+    def connect_args(self, busy_seconds: float | None = None) -> dict[str, Any]:
+        """Return what the driver is told for each connection, beside the URL."""
+        seconds = self._busy_seconds if busy_seconds is None else busy_seconds
+        if self.sqlite:
+            return {"timeout": seconds, "async_creator_fn": connect}
+        return postgres.connect_args(self.url, seconds)
+
+    def _prepare(self, engine: Engine) -> None:
+        if self.sqlite:
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_immediate)
+        else:
+            event.listen(engine, "connect", postgres.set_up)
+            event.listen(engine, "begin", postgres.begin_as(self.number))
+
+    def _migrate(self) -> None:
+        """Take the steps that are missing, with a connection of its own: Alembic knows no async."""
+        if self.sqlite:
+            url = self.url.set(drivername="sqlite")
+            args = {"timeout": _MIGRATION_BUSY_SECONDS, "factory": PromptConnection}
+        else:
+            url, args = self.url, self.connect_args(_MIGRATION_BUSY_SECONDS)
+        engine = create_engine(url, connect_args=args, poolclass=NullPool)
+        self._prepare(engine)
+        migrations.migrate(engine)
 
 
 def _must_be_writable(file: Path) -> None:
@@ -144,24 +174,11 @@ def _must_be_writable(file: Path) -> None:
 async def removing_from_log(session: AsyncSession) -> AsyncIterator[None]:
     """Let audit entries be removed within the block, in this transaction only."""
     connection = await session.connection()
-    sqlite = connection.dialect.name == "sqlite"
-    if sqlite:
-        await connection.exec_driver_sql("DROP TRIGGER auditentry_no_delete")
+    off, on = _GUARD[connection.dialect.name]
+    await connection.exec_driver_sql(off)
     yield
     # When the block raises, the transaction is undone, and with it this.
-    if sqlite:
-        await connection.exec_driver_sql(_NO["DELETE"])
-
-
-def _add_columns(connection: Connection) -> None:
-    # Another instance may be starting at the same moment. SQLite lets one at a time in.
-    unless = "" if connection.dialect.name == "sqlite" else "IF NOT EXISTS "
-    for table, columns in _ADDED.items():
-        there = {column["name"] for column in inspect(connection).get_columns(table)}
-        for name in columns.keys() - there:
-            connection.exec_driver_sql(
-                f"ALTER TABLE {table} ADD COLUMN {unless}{name} {columns[name]}"
-            )
+    await connection.exec_driver_sql(on)
 
 
 class _as_sentences:

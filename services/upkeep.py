@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from sqlmodel import col, select
@@ -48,12 +48,20 @@ class Upkeep:
         self._clock = clock
         self._changed = changed
 
-    async def recover(self) -> int:
-        """Mark acts that a stop of the bot cut off, and say so; return how many there were."""
+    async def recover(self, living: Collection[int] = ()) -> int:
+        """Mark acts that a stop of the bot cut off, and say so; return how many there were.
+
+        Those that instances with a number in ``living`` have claimed are under way.
+        """
+        query = select(Intent).where(
+            Intent.state == IntentState.CLAIMED,
+            col(Intent.claimed_in).is_(None) | col(Intent.claimed_in).not_in(living),
+        )
+        async with self._store.reading() as session:
+            if (await session.exec(query.limit(1))).first() is None:
+                return 0  # it is asked often, and this waits for nobody
         async with self._store.session() as session:
-            cut = (
-                await session.exec(select(Intent).where(Intent.state == IntentState.CLAIMED))
-            ).all()
+            cut = (await session.exec(query)).all()
             for intent in cut:
                 intent.state, intent.summary = IntentState.INTERRUPTED, _CUT_OFF
                 session.add(intent)

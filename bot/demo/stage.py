@@ -44,6 +44,7 @@ class Plan:
     policy: Policy = remote_policy
     week: bool = False  # play a normal week first, so that everybody has habits
     chats: tuple[str, ...] = DEFAULT_CHATS
+    database: str | None = None  # the URL of the bot's, unless it is in the folder
 
 
 def make_rooms(chats: Iterable[str] = DEFAULT_CHATS) -> tuple[Room, ...]:
@@ -84,7 +85,7 @@ class Stage:
         plan = self.plan
         addresses = [*(person.address for person in people()), NEWSLETTER]
         return fixed(
-            database=f"sqlite:///{plan.folder / 'bot.db'}",
+            database=plan.database or f"sqlite:///{plan.folder / 'bot.db'}",
             **reaching(self.rooms),
             mail_server=[
                 {

@@ -24,6 +24,8 @@ _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds between tries; the last one repe
 class DiscordConnection:
     """Brings commands, clicks and forms to the dispatch, from start() to stop()."""
 
+    shared = False  # each connection to the gateway gets each click
+
     def __init__(self, settings: DiscordSettings, client: Client, dispatch: Dispatch) -> None:
         self._settings = settings
         self._client = client
@@ -44,7 +46,9 @@ class DiscordConnection:
         return client.is_ready() and not client.is_closed() and socket is not None and socket.open
 
     async def start(self) -> None:
-        """Connect; Discord being away is waited out."""
+        """Connect; Discord being away is waited out. It may have been stopped before."""
+        if self._client.is_closed():
+            self._client.clear()
         self._task = asyncio.create_task(self._run())
 
     async def drain(self, seconds: float) -> int:

@@ -179,6 +179,11 @@ class Workspace:
         """Whether interactions reach the app: a socket is open, or a request URL is set."""
         return self._http is not None or self._sockets.connected
 
+    @property
+    def app_connections(self) -> int:
+        """How many sockets of the app are open: several instances of it may run."""
+        return self._sockets.connections
+
     def channel_id(self, name: str) -> str:
         """Return a channel's id. Raises KeyError for a name it doesn't have."""
         for channel in self.store.channels.values():

@@ -56,6 +56,11 @@ class SocketMode:
         """Whether the app has a connection that takes envelopes."""
         return any(not c.leaving for c in self._connections)
 
+    @property
+    def connections(self) -> int:
+        """How many connections the app has that take envelopes."""
+        return sum(not c.leaving for c in self._connections)
+
     def ticket(self) -> str:
         """Return a single-use ticket for one connection."""
         now = self._clock.monotonic()

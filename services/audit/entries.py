@@ -184,5 +184,6 @@ def _next(before: Entry | None) -> int:
 
 def storable(text: str) -> str:
     """Return a text as it can be stored whoever wrote it: bounded, and UTF-8."""
-    # A lone surrogate cannot be stored as UTF-8; better a "?" than a failed log.
-    return text[:_MAX_TEXT].encode("utf-8", "replace").decode()
+    # A lone surrogate cannot be stored as UTF-8, nor a NUL in PostgreSQL; better a "?" than
+    # a failed log.
+    return text[:_MAX_TEXT].replace("\0", "?").encode("utf-8", "replace").decode()

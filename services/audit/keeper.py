@@ -1,6 +1,7 @@
 """What is done with the log from time to time: its head is told, its oldest part archived."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -123,9 +124,10 @@ class AuditKeeper:
         number, hash = 0, ""
         try:
             with ArchiveWriter(folder, first, last) as archive:
-                async for page in self._audit.pages(last):
-                    archive.add(page)
-                    number, hash = number + len(page), page[-1].hash
+                async with aclosing(self._audit.pages(last)) as pages:
+                    async for page in pages:
+                        archive.add(page)
+                        number, hash = number + len(page), page[-1].hash
                 if number != last - first + 1:
                     # Another instance has moved them meanwhile; its file must not be touched.
                     raise StoreError("The audit log was not archived: it changed meanwhile.")

@@ -1,6 +1,7 @@
 """Writes the log, reads it, and walks the whole chain."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,11 @@ class AuditLog:
         """Feed the table, in one statement: what is archived meanwhile is still seen."""
         last = None
         try:
-            async for record in self._records():
-                if not chain.feed(record):
-                    return
-                last = record.seq
+            async with aclosing(self._records()) as records:
+                async for record in records:
+                    if not chain.feed(record):
+                        return
+                    last = record.seq
         except (TypeError, ValueError, StoreError) as error:
             _only_unreadable(error)
         else:
@@ -112,23 +114,30 @@ class AuditLog:
             yield record
             after = record.seq
 
-    async def _records(self) -> AsyncIterator[Record]:
-        async for page in self.pages():
-            for record in page:
-                yield record
+    async def _records(self) -> AsyncGenerator[Record]:
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for record in page:
+                    yield record
 
     # -- reading ----------------------------------------------------------------
 
-    async def pages(self, last: int | None = None) -> AsyncIterator[list[Record]]:
-        """Yield every entry up to number ``last``, oldest first, as they stand now."""
+    async def pages(self, last: int | None = None) -> AsyncGenerator[list[Record]]:
+        """Yield every entry up to number ``last``, oldest first, as they stand now.
+
+        Who does not take all of them must close it: it reads in a transaction.
+        """
         # No lower bound: an entry slipped in before the first must be seen.
         query = _after(None)
         if last is not None:
             query = query.where(col(AuditEntry.seq) <= last)
         async with self._store.reading() as session:
             rows = await (await session.connection()).stream(query)
-            async for page in rows.partitions(_PAGE):
-                yield list(map(Record._make, page))
+            try:
+                async for page in rows.partitions(_PAGE):
+                    yield list(map(Record._make, page))
+            finally:
+                await rows.close()
 
     async def entries(self, *, page: int = _PAGE) -> AsyncIterator[AuditEntry]:
         """Yield every entry, oldest first; ``page`` of them are read at a time."""

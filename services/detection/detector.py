@@ -77,6 +77,10 @@ class Detector:
         self._ingest = Ingest(store, clock, habit_days=settings.habit_days, trusted=self._trusted)
         self._memories: dict[str, Memory] = {}
 
+    def begin(self) -> None:
+        """Take up what whoever polled until now has kept, instead of what was known here."""
+        self._memories.clear()
+
     async def prune(self) -> None:
         """Keep what was learnt, and forget submissions and habits that are too old to matter."""
         for memory in self._memories.values():

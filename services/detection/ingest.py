@@ -146,7 +146,7 @@ class Ingest:
 
 
 async def _cursor(session: AsyncSession, server: str) -> str | None:
-    row = await session.get(PollCursor, server, with_for_update=True)
+    row = await session.get(PollCursor, server)
     return row.cursor if row else None
 
 

@@ -202,7 +202,7 @@ class Memory:
         common, place = engine.common(), self._place
         try:
             async with self._store.session() as session:
-                kept = await session.get(EngineState, self._server, with_for_update=True)
+                kept = await session.get(EngineState, self._server)
                 if kept is None or kept.place <= place:
                     await _write(session, self._server, changed, place)
                     await session.merge(

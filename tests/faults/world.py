@@ -12,6 +12,7 @@ from bot.chat import ChatGone
 from bot.elements import Button, Card
 from bot.publisher import Publisher
 from services.clock import Clock, ManualClock, SystemClock
+from services.lease import lease_of
 from services.mail.port import DELIVERING, SpoolQuery
 from services.mail.postfix import PostfixServer
 from services.people import Place
@@ -119,7 +120,14 @@ def bench_of(store: Store, mail: EmbeddedHarness | PostfixHarness) -> Bench:
 
 
 def publisher(bench: Bench, paper: Paper) -> Publisher:
-    return Publisher(paper, bench.store, bench.intents, {"mail": bench.server}, bench.clock)
+    return Publisher(
+        paper,
+        bench.store,
+        bench.intents,
+        {"mail": bench.server},
+        bench.clock,
+        lease_of(bench.store),
+    )
 
 
 async def snapshot(bench: Bench) -> Snapshot:

@@ -1,8 +1,7 @@
 """Everything behind the chats, built as the bot builds it, on a real mail server."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +26,7 @@ from services.targets import Target
 from services.traffic import gather
 from services.upkeep import Upkeep
 
+from ..databases import open_store_at
 from ..mail.harness import ANN, BOB, DOMAIN, EmbeddedHarness
 
 CHANNEL = Place("slack", "C1")
@@ -206,22 +206,20 @@ class Bench:
 
 @asynccontextmanager
 async def open_store(file: Path, **options: float) -> AsyncIterator[Store]:
-    store = Store(f"sqlite:///{file}", **options)
-    await store.open()
-    try:
+    async with open_store_at(f"sqlite:///{file}", **options) as store:
         yield store
-    finally:
-        await store.close()
 
 
 @asynccontextmanager
-async def open_bench(folder: Path, safety: SafetySettings = SAFETY) -> AsyncIterator[Bench]:
+async def open_bench(
+    folder: Path, safety: SafetySettings = SAFETY, *, database: str | None = None
+) -> AsyncIterator[Bench]:
     """Open everything, with the mailboxes ann, bob and the protected ceo."""
     await _copy_databases(folder)
     mail = EmbeddedHarness(folder)
     await mail.start()
     try:
-        async with open_store(folder / "bot.db") as store:
+        async with open_store_at(database or f"sqlite:///{folder}/bot.db") as store:
             yield Bench(store, mail, safety)
     finally:
         await mail.stop()
@@ -248,15 +246,3 @@ async def _copy_databases(folder: Path) -> None:
 
 def _read(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.glob("*.db")}
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Hold the write lock of a database, as another process would."""
-    other = sqlite3.connect(file, isolation_level=None)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-    finally:
-        other.close()

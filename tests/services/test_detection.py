@@ -3,7 +3,6 @@
 import asyncio
 from datetime import datetime, timedelta
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 from sqlmodel import col, select
@@ -17,8 +16,9 @@ from services.settings import DetectionSettings
 from services.targets import Target
 from services.traffic import top_domains, users_of
 
+from ..databases import locked_at, open_store_at
 from ..mail.harness import ANN, BOB, START
-from .bench import ELSEWHERE, OPERATOR, Bench, locked, open_store
+from .bench import ELSEWHERE, OPERATOR, Bench
 
 #: Enough alike at once for an alert about somebody never seen before.
 _BURST = 44
@@ -79,12 +79,11 @@ async def test_a_mail_server_that_is_down_loses_nothing(bench: Bench) -> None:
     assert (poll.taken_in, poll.opened) == (_BURST, 1)
 
 
-async def test_a_database_that_is_locked_loses_nothing(bench: Bench, tmp_path: Path) -> None:
+async def test_a_database_that_is_locked_loses_nothing(bench: Bench, database: str) -> None:
     await bench.burst(_BURST)
-    file = tmp_path / "bot.db"
-    async with open_store(file, busy_seconds=0.05) as store:
+    async with open_store_at(database, busy_seconds=0.05) as store:
         detector = Detector(store, bench.audit, bench.clock, DetectionSettings())
-        with locked(file), pytest.raises(StoreError):
+        with locked_at(database), pytest.raises(StoreError):
             await detector.poll(bench.server)
         assert await _recent(bench) == []
         poll = await detector.poll(bench.server)

@@ -1,7 +1,6 @@
 """A mail server that cannot be watched: told once, and once more when it can."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,8 @@ from services.errors import ServerDown, StoreError
 from services.store import Store
 from services.watch import Watch
 
-from .bench import Bench, locked, open_store
+from ..databases import locked_at, open_store_at
+from .bench import Bench
 
 _WHY = "The embedded mail server mail is not running."
 _PATIENCE = timedelta(minutes=2)
@@ -111,18 +111,17 @@ async def test_what_another_instance_looks_at_is_not_waited_for(
 
 
 async def test_what_could_not_be_written_is_told_the_next_time(
-    tmp_path: Path, clock: ManualClock
+    database: str, clock: ManualClock
 ) -> None:
-    file = tmp_path / "bot.db"
-    async with open_store(file, busy_seconds=0.05) as store:
+    async with open_store_at(database, busy_seconds=0.05) as store:
         watch = Watch(store, AuditLog(store, clock), clock, patience=_PATIENCE)
         await watch.failed("mail", _WHY)
         _pass(clock, minutes=2)
-        with locked(file), pytest.raises(StoreError):
+        with locked_at(database), pytest.raises(StoreError):
             await watch.failed("mail", _WHY)
         assert await watch.failed("mail", _WHY) is True
         assert await watch.failed("mail", _WHY) is False
-        with locked(file), pytest.raises(StoreError):
+        with locked_at(database), pytest.raises(StoreError):
             await watch.worked("mail")
         assert await watch.worked("mail") is True
         assert await watch.worked("mail") is False

@@ -3,6 +3,7 @@
 The names of the calls are those of the facts on SmarterMail's REST API.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -50,6 +51,7 @@ class Faults:
     """What goes wrong now. Calls are named without what comes after their name."""
 
     hanging: set[str] = field(default_factory=set)  # no answer until the client leaves
+    held: dict[str, asyncio.Event] = field(default_factory=dict)  # answered once that is set
     truncated: set[str] = field(default_factory=set)  # half of the JSON, with a right length
     broken: set[str] = field(default_factory=set)  # half of the announced length
     html: set[str] = field(default_factory=set)  # a proxy's error page, HTTP 502

@@ -60,6 +60,8 @@ class Web:
             return web.Response()
         if name in faults.hanging:
             await self._leave.wait()
+        if name in faults.held:
+            await faults.held[name].wait()
         if name in faults.html:
             return web.Response(status=502, text=_PAGE, content_type="text/html")
         if name in faults.html_ok:

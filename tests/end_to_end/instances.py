@@ -1,0 +1,144 @@
+"""Several bots as real processes: one PostgreSQL, one workspace, one SmarterMail."""
+
+import asyncio
+import contextlib
+import json
+import os
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bot.demo.campaigns import LOUD
+from bot.demo.stage import ADA, OTTO, make_rooms, reaching
+from bot.demo.town import PASSWORD as MAILBOX_PASSWORD
+from bot.demo.traffic import Traffic
+from bot.hands import Hands
+from bot.workspace import Workspace
+from bot.workspace.room import WorkspaceRoom
+from services.clock import SystemClock
+from services.postgres import INSTANCES, LEADING, LOCKS
+from tests.databases import PostgresDatabases
+from tests.mail.smartermail_server import ADMIN, LocalSmarterMail
+from tests.mail.smartermail_server import PASSWORD as ADMIN_PASSWORD
+
+from .playing import ACCOUNT, POLL_SECONDS, SPOOLWARDEN, until
+
+OTHER_ACCOUNT = "ben.osei@example.com"
+#: What the act of stopping an account asks of the mail server.
+STOPPING = "settings/domain/post-user"
+
+
+class Fleet:
+    """Everything that runs. ``processes`` are the instances that were not killed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        mail: LocalSmarterMail,
+        workspace: Workspace,
+        people: tuple[Hands, Hands],
+        database: tuple[PostgresDatabases, str],
+    ) -> None:
+        self.mail = mail
+        self.workspace = workspace
+        self.otto, self.ada = people
+        self.processes: dict[int, Process] = {}
+        self._folder = folder
+        self._postgres, self.url = database
+        self._begun = 0
+
+    async def begin(self) -> int:
+        """Start one more instance; return its process id once it answers clicks."""
+        connected = self.workspace.app_connections
+        self._begun += 1
+        clean = {name: value for name, value in os.environ.items() if "SPOOLWARDEN" not in name}
+        with (self._folder / f"instance-{self._begun}.log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                SPOOLWARDEN,
+                "run",
+                "--config",
+                str(self._folder / "spoolwarden.toml"),
+                stdout=DEVNULL,
+                stderr=log,
+                env=clean,
+            )
+        self.processes[process.pid] = process
+        await until(lambda: self.workspace.app_connections == connected + 1)
+        return process.pid
+
+    async def kill(self, pid: int) -> None:
+        """Kill an instance as a power cut would."""
+        process = self.processes.pop(pid)
+        process.kill()
+        await process.wait()
+
+    async def end(self) -> None:
+        for pid in list(self.processes):
+            await self.kill(pid)
+
+    async def spam(self, messages: int, account: str = ACCOUNT) -> None:
+        """Send spam over SMTP from eight addresses."""
+        traffic = Traffic("127.0.0.1", self.mail.front.port, SystemClock(), 1)
+        await traffic.attack(replace(LOUD, account=account, pace=4000), limit=messages)
+
+    def leader(self) -> int | None:
+        """Return the process that leads, by what the database's server says."""
+        found = self._holders(LOCKS, LEADING)
+        return found[0] if found else None
+
+    def instance_of(self, number: int) -> int | None:
+        """Return the process of an instance, None if it is dead."""
+        found = self._holders(INSTANCES, number)
+        return found[0] if found else None
+
+    def asked(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask the bot's database."""
+        return self._postgres.execute(statement, self.url)
+
+    def _holders(self, space: int, number: int) -> list[int]:
+        rows = self.asked(
+            "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "  # noqa: S608
+            "WHERE locktype = 'advisory' AND granted AND datname = current_database() "
+            f"AND classid = {space} AND objid = {number}"
+        )
+        return [int(name.split()[1]) for (name,) in rows]
+
+
+@contextlib.asynccontextmanager
+async def fleet(folder: Path, postgres: PostgresDatabases) -> AsyncIterator[Fleet]:
+    """Set everything up, with no instance begun yet."""
+    async with contextlib.AsyncExitStack() as stack:
+        url = stack.enter_context(postgres.lent())
+        (room,) = make_rooms()
+        assert isinstance(room, WorkspaceRoom)
+        await room.start()
+        stack.push_async_callback(room.stop)
+        mail = LocalSmarterMail(folder, SystemClock(), "example.com")
+        await mail.start()
+        stack.push_async_callback(mail.stop)
+        for account in (ACCOUNT, OTHER_ACCOUNT):
+            await mail.add_user(account, MAILBOX_PASSWORD)
+        reached = reaching([room])
+        tables = {
+            **reached,
+            "[mail_server]": {
+                "kind": "smartermail",
+                "url": mail.web.url,
+                "username": ADMIN,
+                "password": ADMIN_PASSWORD,
+                "timeout": 60,
+            },
+            "detection": {"poll_seconds": POLL_SECONDS},
+        }
+        lines = [f"database = {json.dumps(url)}"]
+        for name, table in tables.items():
+            # A JSON string, number or list of strings is one of TOML too.
+            lines += [f"[{name}]", *(f"{key} = {json.dumps(v)}" for key, v in table.items())]
+        (folder / "spoolwarden.toml").write_text("\n".join(lines) + "\n", "utf-8")
+        otto = await stack.enter_async_context(room.hands(OTTO))
+        ada = await stack.enter_async_context(room.hands(ADA))
+        made = Fleet(folder, mail, room.workspace, (otto, ada), (postgres, url))
+        stack.push_async_callback(made.end)
+        yield made

@@ -1,0 +1,192 @@
+"""Two and three instances on one PostgreSQL: one alert, one act, and nothing lost when one dies."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bot.app import App
+from bot.hands import NotThere
+from bot.rooms import ROOMS
+from services.audit import Phase
+from services.errors import ConfigError
+from services.mail.build import Embedded, HostedServer
+from tests.databases import PostgresDatabases, postgres
+
+from .instances import OTHER_ACCOUNT, STOPPING, Fleet
+from .instances import fleet as open_fleet
+from .playing import ACCOUNT, Play, playing, until
+
+__all__ = ["postgres"]
+
+
+class _Elsewhere:
+    """A mail server that is not in this process, as far as the bot can tell."""
+
+    ours = False
+
+    def __init__(self, server: Embedded) -> None:
+        self._server = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    async def start(self) -> None:
+        """Nothing: it runs."""
+
+    async def stop(self) -> None:
+        """Nothing: others use it."""
+
+
+@pytest.fixture(params=sorted(ROOMS))
+async def play(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    mailboxes: Path,
+    postgres: PostgresDatabases,
+) -> AsyncIterator[Play]:
+    with postgres.lent() as url:
+        async with playing(tmp_path, mailboxes, chats=(request.param,), database=url) as made:
+            yield made
+
+
+def _another(play: Play) -> App:
+    server = cast("HostedServer", _Elsewhere(play.stage.server))
+    return App(play.app.settings, clock=play.stage.clock, servers=[server])
+
+
+# -- in one process --------------------------------------------------------------------------
+
+
+async def test_two_instances_tell_once_and_act_once_and_the_second_takes_over(play: Play) -> None:
+    other = _another(play)
+    async with other.running():
+        assert (play.app.lease.leads, other.lease.leads) == (True, False)
+        await play.spam()
+        card = await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+        await asyncio.gather(*(_press(play) for _ in range(4)))
+        await play.otto.line(card, "60 messages held")
+        entries = [entry.phase for entry in await play.audited("stop")]
+        assert entries.count(Phase.INTENT) == entries.count(Phase.RESULT) == 1
+        assert (await play.waiting(), await play.held()) == (0, 60)
+        # The first stops in order, and takes the mail server that is in its process along.
+        await play.app.stop()
+        await play.stage.server.start()
+        await until(lambda: other.lease.leads)
+        play.app = other
+        stopped = await play.otto.card_with(ACCOUNT, "Undo stop")
+        form = await play.otto.press_for_form(stopped, "Undo stop")
+        assert "60 messages released" in await play.otto.choose(form)
+        assert [shown.id for shown in play.otto.cards()] == [card.id]
+        assert len([line for line in play.otto.lines(card) if "60 messages held" in line.text]) == 1
+        assert (await other.audit.verify()).broken_at is None
+
+
+async def _press(play: Play) -> None:
+    """Press the button if it is still there: another press may have been faster."""
+    card = await play.otto.alert(ACCOUNT)
+    try:
+        await play.otto.press(card, "Stop sending")
+    except NotThere:
+        return
+
+
+async def test_the_built_in_mail_server_is_in_one_process_only(play: Play) -> None:
+    second = App(play.app.settings, clock=play.stage.clock)
+    with pytest.raises(ConfigError, match="the built-in mail server is in one process only"):
+        async with second.running():
+            raise AssertionError("it runs")
+    assert play.app.lease.leads
+
+
+# -- as processes ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, postgres: PostgresDatabases) -> AsyncIterator[Fleet]:
+    async with open_fleet(tmp_path, postgres) as made:
+        yield made
+
+
+async def test_when_the_leader_is_killed_another_polls_and_nothing_is_lost_or_doubled(
+    fleet: Fleet,
+) -> None:
+    for _ in range(3):
+        await fleet.begin()
+    leaders = []
+    for messages in (60, 120):
+        await until(lambda: fleet.leader() in fleet.processes)
+        leader = fleet.leader()
+        assert leader is not None
+        leaders.append(leader)
+        await fleet.spam(60)
+        card = await fleet.otto.card_with(ACCOUNT, f"{messages} messages in 5 min")
+        await fleet.kill(leader)
+    # The third sees what came in while nobody led, within the time that until() allows.
+    await fleet.spam(30)
+    await fleet.otto.card_with(ACCOUNT, "150 messages in 5 min")
+    leaders.append(fleet.leader() or 0)
+    assert len(set(leaders)) == 3
+    assert leaders[-1] in fleet.processes
+    assert [shown.id for shown in fleet.otto.cards()] == [card.id]
+    assert fleet.asked("SELECT count(*) FROM recentsubmission") == [(150,)]
+    assert fleet.asked("SELECT count(*) FROM incident") == [(1,)]
+
+
+async def test_clicks_of_one_button_in_three_instances_at_once_act_once(fleet: Fleet) -> None:
+    for _ in range(3):
+        await fleet.begin()
+    await fleet.spam(60)
+    card = await fleet.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    # Each click is brought to the next instance.
+    await asyncio.gather(
+        *(hands.press(card, "Stop sending") for hands in (fleet.otto, fleet.ada) * 3)
+    )
+    await fleet.otto.line(card, "can no longer send")
+    await until(lambda: fleet.asked(_COUNT.format("repeated")) == [(5,)])
+    assert fleet.asked(_COUNT.format("intent")) == [(1,)]
+    assert fleet.asked(_COUNT.format("result")) == [(1,)]
+    assert fleet.mail.web.asked.count(STOPPING) == 1
+    assert len([line for line in fleet.otto.lines(card) if "can no longer" in line.text]) == 1
+
+
+_COUNT = "SELECT count(*) FROM auditentry WHERE action = 'stop' AND phase = '{}'"
+
+
+async def test_an_act_in_a_killed_instance_is_told_as_cut_off_and_one_in_a_living_goes_on(
+    fleet: Fleet,
+) -> None:
+    for _ in range(3):
+        await fleet.begin()
+    cards = {}
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        await fleet.spam(60, account)
+        cards[account] = await fleet.otto.card_with(account, "60 messages in 5 min")
+    goes_on = fleet.mail.faults.held[STOPPING] = asyncio.Event()
+    for card in cards.values():
+        await fleet.otto.press(card, "Stop sending")
+        await fleet.otto.line(card, "otto is stopping its sending")
+    claimed = fleet.asked("SELECT claimed_in, target FROM intent WHERE state = 'claimed'")
+    acting = {json.loads(target)["account"]: fleet.instance_of(n) for n, target in claimed}
+    assert len(set(acting.values())) == 2, "two clicks after each other go to two instances"
+    killed = acting[ACCOUNT]
+    assert killed is not None
+    await fleet.kill(killed)
+    # Whoever leads then says so of the dead one's act, and of no other.
+    await fleet.otto.line(cards[ACCOUNT], "was stopped in the middle of this")
+    assert fleet.asked("SELECT state FROM intent WHERE claimed_in IS NOT NULL ORDER BY state") == [
+        ("claimed",),
+        ("interrupted",),
+    ]
+    goes_on.set()
+    await fleet.otto.line(cards[OTHER_ACCOUNT], "can no longer send")
+    results = fleet.asked(
+        "SELECT subject, detail FROM auditentry WHERE action = 'stop' AND phase = 'result' "
+        "ORDER BY seq"
+    )
+    assert [subject for subject, _ in results] == [ACCOUNT, OTHER_ACCOUNT]
+    assert json.loads(results[0][1])["interrupted"] is True
+    assert json.loads(results[1][1])["ok"] is True
