@@ -198,9 +198,8 @@ async def for_good(scene: Attack, feature: Feature) -> None:
 async def false_alarm(scene: Attack, feature: Feature) -> None:
     """A second, quieter account alerts too; called a false alarm, as much alerts no more."""
     feature.asked = True
-    sent = await scene.stage.traffic.attack(QUIET_NOW, limit=QUIET_MESSAGES)
-    # What is called a false alarm is what the card shows: all of it, by then.
-    card = await scene.otto.card_with(SECOND, f"{sent} messages in 5 min")
+    await scene.stage.traffic.attack(QUIET_NOW, limit=QUIET_MESSAGES)
+    card = await scene.otto.alert(SECOND)
     form = await scene.otto.pick_for_form(card, "False alarm…")
     expect(await scene.otto.choose(form), "A false alarm")
     await scene.otto.card_with(SECOND, "says otto")
