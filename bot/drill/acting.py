@@ -17,11 +17,14 @@ from bot.drill.scene import (
     Attack,
 )
 from bot.drill.wire import is_refused, is_taken
-from bot.hands import Hands, Shown, Unexpected, expect
+from bot.hands import PATIENCE, Hands, Shown, Unexpected, expect
 from services.audit import Phase
 from services.mail.port import SpoolQuery, UserState
 from services.remedies import REVIEW
 from services.words import count
+
+_LOOKS = 100
+_MORE = 3  # messages after a false alarm
 
 
 async def acknowledge(scene: Attack, feature: Feature) -> None:
@@ -201,11 +204,13 @@ async def false_alarm(scene: Attack, feature: Feature) -> None:
     expect(await scene.otto.choose(form), "A false alarm")
     await scene.otto.card_with(SECOND, "says otto")
     feature.done = True
-    await scene.stage.traffic.attack(QUIET_NOW, limit=10)
+    await scene.stage.traffic.attack(QUIET_NOW, limit=_MORE)
     poll = await scene.app.detector.poll(scene.server)
     user = await scene.server.user(SECOND)
     feature.verified = poll.opened == 0 and user is not None and user.state is UserState.ACTIVE
-    feature.evidence = f"10 more messages of {SECOND}: {poll.opened} new alerts; it was not touched"
+    feature.evidence = (
+        f"{_MORE} more messages of {SECOND}: {poll.opened} new alerts; it was not touched"
+    )
 
 
 async def one_each(scene: Attack, feature: Feature) -> None:
@@ -234,17 +239,26 @@ async def mirrored(scene: Attack, feature: Feature) -> None:
         for one, another in ((here, other), (other, here)):
             while len(one.cards()) < len(another.cards()):
                 await one.new_card({card.id for card in one.cards()})
+        await _alike(here, other)
         for mine, theirs in zip(here.cards(), other.cards(), strict=True):
             # A line comes to each chat by itself, so the last may still be under way.
             await _told_too(here, mine, other, theirs)
             await _told_too(other, theirs, here, mine)
-            if _first(mine) != _first(theirs):
-                raise Unexpected(f"{_first(theirs)!r} is not told as {_first(mine)!r} is")
     feature.verified = bool(others)
     feature.evidence = (
         f"{len(here.cards())} incidents in each of {len(scene.everywhere)} chats, with the same "
         f"{sum(len(here.lines(card)) for card in here.cards())} lines"
     )
+
+
+async def _alike(here: Hands, other: Hands) -> None:
+    """Return once the cards of both say the same on top: each chat is told by itself."""
+    for _ in range(_LOOKS):
+        mine, theirs = [_first(c) for c in here.cards()], [_first(c) for c in other.cards()]
+        if mine == theirs:
+            return
+        await asyncio.sleep(PATIENCE / _LOOKS)
+    raise Unexpected(f"{theirs} is not told as {mine} is")
 
 
 async def _told_too(here: Hands, mine: Shown, other: Hands, theirs: Shown) -> None:

@@ -18,7 +18,7 @@ async def alert(scene: Attack, feature: Feature) -> None:
         card.text,
         "never seen sending before",
         f"from {len(LOUD_NOW.addresses)} addresses in",
-        "the same subject",
+        "identical subjects",
         "Top senders",
         "Since",
         "Stop sending",

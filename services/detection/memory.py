@@ -7,7 +7,7 @@ each read everything, and the one that has read furthest saves.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -142,18 +142,23 @@ class Memory:
                 )
             ).all()
             await self._bring_back(session, engine, {row.sender for row in rows})
+            # Before what came after it: what was called ordinary must not alarm in the reading.
+            self._learn(engine, lessons)
             if rows:
                 engine.take(_events(rows, self._ahead), now.timestamp())
                 self._place = rows[-1].id or self._place
                 self._unsaved += len(rows)
                 self._ahead = {n: at for n, at in self._ahead.items() if at > self._place}
-            for user, until in self._over.items():
-                engine.clear(user, until)
-            for user, lesson in lessons.items():
-                engine.teach(user, lesson.messages, lesson.taught_at.timestamp())
+            self._learn(engine, lessons)
             if len(rows) < _CHUNK:
                 return
             await asyncio.sleep(0)
+
+    def _learn(self, engine: Engine, lessons: Mapping[str, Lesson]) -> None:
+        for user, until in self._over.items():
+            engine.clear(user, until)
+        for user, lesson in lessons.items():
+            engine.teach(user, lesson.messages, lesson.taught_at.timestamp())
 
     async def _dealt_with(self, session: AsyncSession, now: datetime) -> dict[str, float]:
         """Return whose incident ended lately, and when: nothing before that counts again."""
