@@ -22,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import postgres
 from services.errors import SpoolwardenError, StoreError
-from services.store import Store
+from services.store import Store, first_line
 from services.tasks import end
 
 _log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class ServerLease:
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self._lose()
             raise StoreError(
-                f"The bot's database could not be used ({str(error)[:120]}). Nothing was "
+                f"The bot's database could not be used ({first_line(error)}). Nothing was "
                 "written; try again in a moment."
             ) from error
 

@@ -181,6 +181,11 @@ async def removing_from_log(session: AsyncSession) -> AsyncIterator[None]:
     await connection.exec_driver_sql(on)
 
 
+def first_line(error: BaseException | None) -> str:
+    """Return what a driver says, without the lines in which it goes on."""
+    return str(error).partition("\n")[0][:120]
+
+
 class _as_sentences:
     """Turns the database driver's failures into a sentence."""
 
@@ -191,7 +196,7 @@ class _as_sentences:
         if isinstance(error, OperationalError):
             raise StoreError(
                 "The bot's database could not be used "
-                f"({str(error.orig)[:120]}). Nothing was written; try again in a moment."
+                f"({first_line(error.orig)}). Nothing was written; try again in a moment."
             ) from error
         if isinstance(error, SQLAlchemyError):
             raise StoreError(

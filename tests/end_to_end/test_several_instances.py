@@ -76,6 +76,8 @@ async def test_two_instances_tell_once_and_act_once_and_the_second_takes_over(pl
         await play.app.stop()
         await play.stage.server.start()
         await until(lambda: other.lease.leads)
+        # Discord hears only the one that leads, which connects when it begins to.
+        await until(lambda: all(connection.connected for connection in other.connections))
         play.app = other
         stopped = await play.otto.card_with(ACCOUNT, "Undo stop")
         form = await play.otto.press_for_form(stopped, "Undo stop")
