@@ -48,7 +48,7 @@ class DiscordConnection:
     async def start(self) -> None:
         """Connect; Discord being away is waited out. It may have been stopped before."""
         if self._client.is_closed():
-            self._client.clear()
+            await self._open_again()
         self._task = asyncio.create_task(self._run())
 
     async def drain(self, seconds: float) -> int:
@@ -58,7 +58,11 @@ class DiscordConnection:
         return await self._listeners.under_way.over(seconds)
 
     async def stop(self) -> None:
-        """Log out."""
+        """Log out, if it was started."""
+        if self._task is None:
+            return
+        self._task = None
+        self._client.http.token = None  # what is to be posted meanwhile waits for a new login
         with contextlib.suppress(aiohttp.ClientError, OSError):
             await self._client.close()
 
@@ -87,7 +91,16 @@ class DiscordConnection:
             tries += 1
             if self._client.is_closed():
                 # The library closes itself after a close code it takes for final.
-                self._client.clear()
+                await self._open_again()
+
+    async def _open_again(self) -> None:
+        """Make a client usable that was closed."""
+        # One that never logged in has nothing that could be cleared: this gives it that.
+        await self._client.__aenter__()
+        self._client.clear()
+        # It forgot what buttons there are, and would take the connector that was closed with it.
+        self._client.add_dynamic_items(Pressed, Picked)
+        self._client.http.connector = discord.utils.MISSING
 
     async def _log_in(self) -> None:
         client = self._client

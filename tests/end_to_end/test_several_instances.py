@@ -14,6 +14,7 @@ from bot.rooms import ROOMS
 from services.audit import Phase
 from services.errors import ConfigError
 from services.mail.build import Embedded, HostedServer
+from services.postgres import LEADING, LOCKS
 from tests.databases import PostgresDatabases, postgres
 
 from .instances import OTHER_ACCOUNT, STOPPING, Fleet
@@ -94,6 +95,26 @@ async def _press(play: Play) -> None:
         await play.otto.press(card, "Stop sending")
     except NotThere:
         return
+
+
+async def test_an_instance_that_is_cut_off_from_its_lease_goes_on_when_it_has_it_again(
+    play: Play, postgres: PostgresDatabases
+) -> None:
+    await play.spam()
+    card = await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "  # noqa: S608
+        f"AND classid = {LOCKS} AND objid = {LEADING}",
+        play.app.settings.database,
+    )
+    await until(lambda: not play.app.lease.leads)
+    await until(lambda: play.app.lease.leads)
+    await until(lambda: all(connection.connected for connection in play.app.connections))
+    await play.spam(10)
+    await play.otto.card_with(ACCOUNT, "70 messages in 5 min")
+    await play.use(play.otto.press, "Stop sending")
+    await play.otto.line(card, "70 messages held")
+    assert [shown.id for shown in play.otto.cards()] == [card.id]
 
 
 async def test_the_built_in_mail_server_is_in_one_process_only(play: Play) -> None:
