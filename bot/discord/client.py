@@ -55,6 +55,14 @@ class Client(discord.Client):
         _log.exception("%s failed in a way nobody foresaw", event_method)
 
 
+def _in_words(record: logging.LogRecord) -> bool:
+    """Have the library log a lost gateway, which is nobody's mistake, without a traceback."""
+    if record.exc_info and str(record.msg).startswith("Attempting a reconnect"):
+        record.msg = f"The gateway was lost ({record.exc_info[1]!r}); trying again in %.2f s."
+        record.exc_info = None
+    return True
+
+
 def make_client(settings: DiscordSettings) -> Client:
     """Return a client that is not connected yet.
 
@@ -63,6 +71,7 @@ def make_client(settings: DiscordSettings) -> Client:
     """
     Route.BASE = settings.api_url.rstrip("/")
     DiscordWebSocket.DEFAULT_GATEWAY = URL(settings.gateway_url)
+    logging.getLogger("discord.client").addFilter(_in_words)
     # The class is named inside connect() and can be given in no other way.
     discord.client.ExponentialBackoff = ShortPause  # type: ignore[attr-defined]
     return Client()

@@ -129,6 +129,10 @@ class GuildHands:
         _taken(await self._client.press(shown.raw, place))
         if place.custom_id.startswith("ask:"):
             asked = await self._private(seen)
+            while "nothing was done twice" in asked.text:
+                # Of an earlier press that was delivered twice: asking uses nothing up.
+                seen = {**seen, asked.id: asked.raw}
+                asked = await self._private(seen)
             yes = next((b for b in asked.labels if b != "Cancel"), None)
             if yes is not None:  # a refusal has nothing to press
                 self._answered.add(asked.id)

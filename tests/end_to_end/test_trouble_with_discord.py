@@ -83,7 +83,7 @@ async def test_the_bot_comes_back_when_asked_to_reconnect_or_told_that_its_sessi
 
 
 async def test_a_gateway_that_refuses_for_a_while_is_tried_until_it_takes_the_bot(
-    play: Play,
+    play: Play, caplog: pytest.LogCaptureFixture
 ) -> None:
     guild = play.guild
     guild.faults.refuse_gateway(2)
@@ -96,6 +96,8 @@ async def test_a_gateway_that_refuses_for_a_while_is_tried_until_it_takes_the_bo
         await guild.until_app_connected()
     await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
+    assert "The gateway was lost" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_the_gateway_is_tried_again_within_half_a_minute_however_long_it_was_away() -> None:

@@ -5,6 +5,7 @@ Exits with 1 if anything was found that must not be. With ``--json`` the report 
 """
 
 import argparse
+import gc
 import json
 import os
 import shutil
@@ -37,6 +38,7 @@ def main() -> None:
         sys.exit(f"Nothing was tried: {why}")
     begin = time.monotonic()
     inherit_orphans()
+    gc.freeze()  # what is imported is never collected, so children need no copy of it
     with _world(options.server) as world:
         workers = 1 if options.server == POSTFIX else options.workers
         jobs = side_by_side(

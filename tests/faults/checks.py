@@ -269,18 +269,19 @@ class Checks:
         """Have the channel drawn, and read it: no button is used up, and the words are true."""
         bench = self.bench
         await publisher(bench, self.paper).catch_up()
+        async with bench.store.reading() as session:
+            rows = {row.id: row for row in (await session.exec(select(Intent))).all()}
+            lines = (await session.exec(select(Announcement))).all()
         for ref, card in self.paper.shown.values():
             for label, intent_id in pressable(card).items():
-                row = await bench.intent(intent_id)
+                row = rows[intent_id]
                 good = row.state is IntentState.OFFERED and row.expires_at > bench.clock.now()
                 self._must(good, f"{ref} offers “{label}”, which is {row.state}")
-        async with bench.store.reading() as session:
-            lines = (await session.exec(select(Announcement))).all()
         for line in lines:
             told = self.paper.card(f"{LINE}:{line.id}")
             self._must(told is not None, f"{LINE}:{line.id} is not shown")
             if line.intent_id is not None and told is not None:
-                self._line(told, await bench.intent(line.intent_id))
+                self._line(told, rows[line.intent_id])
         for incident in await bench.incidents():
             alert = self.paper.card(f"{INCIDENT}:{incident.id}")
             assert alert is not None
