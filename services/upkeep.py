@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
@@ -58,10 +59,17 @@ class Upkeep:
             col(Intent.claimed_in).is_(None) | col(Intent.claimed_in).not_in(living),
         )
         async with self._store.reading() as session:
-            if (await session.exec(query.limit(1))).first() is None:
-                return 0  # it is asked often, and this waits for nobody
+            # It is asked often, and where there is none it waits for nobody.
+            some = (await session.exec(query.limit(1))).first() is not None
+        cut = await self._mark(query) if some else 0
+        told = await self._tell_the_truth()
+        if cut or told:
+            self._changed()
+        return cut
+
+    async def _mark(self, cut_off: SelectOfScalar[Intent]) -> int:
         async with self._store.session() as session:
-            cut = (await session.exec(query)).all()
+            cut = (await session.exec(cut_off)).all()
             for intent in cut:
                 intent.state, intent.summary = IntentState.INTERRUPTED, _CUT_OFF
                 session.add(intent)
@@ -90,9 +98,6 @@ class Upkeep:
                     ),
                 )
                 await touch(session, intent)
-        told = await self._tell_the_truth()
-        if cut or told:
-            self._changed()
         return len(cut)
 
     async def _tell_the_truth(self) -> int:

@@ -45,6 +45,13 @@ class PostgresDatabases:
         self.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
         return self.url(name)
 
+    def owned(self) -> str:
+        """Make a database without tables for a login that may nothing else; return its URL."""
+        name = f"test{next(self._numbers)}"
+        self.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
+        self.execute(f"CREATE DATABASE {name} OWNER {name} ENCODING 'UTF8' TEMPLATE template0")
+        return f"postgresql://{name}:{name}@127.0.0.1:{self._port}/{name}"
+
     @contextmanager
     def lent(self) -> Iterator[str]:
         """Give the URL of a database with the bot's tables, and nothing in them."""

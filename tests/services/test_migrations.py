@@ -11,14 +11,23 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlmodel import SQLModel, col, select
+from sqlmodel import SQLModel, col, delete, select
 
 from services import migrations
-from services.audit import AuditLog
+from services.audit import AuditLog, Line, Phase
 from services.clock import ManualClock
 from services.errors import StoreError
-from services.models import Announcement, Incident, Intent, IntentState, RecentSubmission
-from services.store import Store
+from services.lease import lease_of
+from services.models import (
+    Announcement,
+    AuditEntry,
+    Incident,
+    Intent,
+    IntentState,
+    RecentSubmission,
+)
+from services.people import BOT
+from services.store import Store, removing_from_log
 from services.upkeep import Upkeep
 
 from ..databases import PostgresDatabases, open_store_at
@@ -172,3 +181,22 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(empty: _Database)
     await store.open()
     assert await _differences(store) == []
     await store.close()
+
+
+async def test_a_login_that_owns_the_database_and_may_nothing_else_is_enough(
+    postgres: PostgresDatabases,
+) -> None:
+    async with open_store_at(postgres.owned()) as store:
+        audit, lease = AuditLog(store, ManualClock(START)), lease_of(store)
+        await lease.take()
+        for number in range(2):
+            await audit.write(Line(Phase.NOTE, f"note {number}", BOT))
+        async with store.session() as session:
+            await lease.check(session)
+            async with removing_from_log(session):
+                await session.exec(delete(AuditEntry).where(col(AuditEntry.seq) == 1))
+        assert [entry.seq async for entry in audit.entries()] == [2]
+        with pytest.raises(StoreError):
+            async with store.session() as session:
+                await session.exec(delete(AuditEntry))
+        await lease.leave()
