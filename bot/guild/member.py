@@ -1,12 +1,8 @@
 """A client of the member API: a person, for the drill and the tests."""
 
-import asyncio
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-import aiohttp
+from typing import Any
 
 from bot.guild.reading import (
     Place,
@@ -17,9 +13,8 @@ from bot.guild.reading import (
     find_option,
     plain_text,
 )
+from bot.local.client import Client
 from bot.local.values import JsonObject
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,51 +69,19 @@ class GuildState:
         return next((m for m in everything if m.id == message_id), None)
 
 
-class GuildClient:
-    """Acts as one member. Use it as an async context: within it the state follows events.
+class GuildClient(Client[GuildState]):
+    """Acts as one member of the guild."""
 
-    ``origin`` is the server's ``http://host:port``, ``token`` the page token.
-    Raises aiohttp.ClientError when the server can't be reached or refuses the token.
-    """
+    largest_event = 0  # a message may show as much as the app may send
 
     def __init__(self, origin: str, token: str, user: str) -> None:
-        self.user = user
-        self._origin = origin
-        self._token = token
-        self._session: aiohttp.ClientSession | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._changed = asyncio.Condition()
-        self._static: JsonObject = {}
+        super().__init__(origin, token, user)
         self._commands: list[JsonObject] = []
         self._messages: dict[str, ShownMessage] = {}
         self._threads: dict[str, ShownThread] = {}
         self._ephemerals: dict[str, ShownMessage] = {}
         self._modal: ShownModal | None = None
         self._modal_failed: str | None = None
-        self._notices: list[str] = []
-        self._connected = False
-
-    async def __aenter__(self) -> "GuildClient":
-        self._session = aiohttp.ClientSession(
-            self._origin, headers={"Authorization": f"Bearer {self._token}"}
-        )
-        try:
-            socket = await self._session.ws_connect(
-                "/member/events", params={"as": self.user}, max_msg_size=0
-            )
-            await self._load()
-        except BaseException:
-            await self._session.close()
-            raise
-        self._listening = asyncio.ensure_future(self._listen(socket))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
 
     # What the member sees
 
@@ -137,29 +100,6 @@ class GuildClient:
             notices=tuple(self._notices),
             app_connected=self._connected,
         )
-
-    async def wait_for(
-        self, predicate: Callable[[GuildState], _T | None], timeout: float = 5.0
-    ) -> _T:
-        """Return the predicate's first value that isn't None or False, as the state changes.
-
-        Raises TimeoutError after ``timeout`` seconds, naming what the member sees then.
-        """
-        found: list[_T] = []
-
-        def holds() -> bool:
-            value = predicate(self.state())
-            if value is None or value is False:
-                return False
-            found.append(value)
-            return True
-
-        try:
-            async with asyncio.timeout(timeout), self._changed:
-                await self._changed.wait_for(holds)
-        except TimeoutError:
-            raise TimeoutError(f"not seen within {timeout} s; {self._summary()}") from None
-        return found[0]
 
     # What the member does
 
@@ -232,29 +172,7 @@ class GuildClient:
         """Post a plain message, in a channel or a thread."""
         return await self._act("say", {"channel": channel or self._first_channel(), "text": text})
 
-    async def file(self, url: str) -> bytes:
-        """Return a shown file's bytes."""
-        async with self._http().get(url) as answer:
-            answer.raise_for_status()
-            return await answer.read()
-
     # Within
-
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("use the client as an async context")
-        return self._session
-
-    def _first_channel(self) -> str:
-        channel: str = self._static["channels"][0]["id"]
-        return channel
-
-    async def _post(self, act: str, body: JsonObject) -> JsonObject:
-        async with self._http().post(f"/member/{act}", json={"as": self.user, **body}) as answer:
-            if answer.status == 403:
-                answer.raise_for_status()
-            said: JsonObject = await answer.json()
-        return said
 
     async def _act(self, act: str, body: JsonObject) -> Outcome:
         said = await self._post(act, body)
@@ -262,29 +180,14 @@ class GuildClient:
             said["ok"], said.get("error"), said.get("errors", {}), said.get("interaction")
         )
 
-    async def _load(self) -> None:
-        async with self._http().get("/member/state", params={"as": self.user}) as answer:
-            answer.raise_for_status()
-            state: JsonObject = await answer.json()
-        self._static = state
+    def _take(self, state: JsonObject) -> None:
         self._commands = state["commands"]
         self._messages = {m["id"]: ShownMessage.of(m) for m in state["messages"]}
         self._threads = {t["id"]: ShownThread.of(t) for t in state["threads"]}
         self._ephemerals = {m["id"]: ShownMessage.of(m) for m in state["ephemerals"]}
         self._modal = ShownModal.of(state["modal"]) if state["modal"] else None
-        self._connected = state["app"]["connected"]
 
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            event = json.loads(message.data)
-            if event["type"] == "resync":
-                await self._load()
-            else:
-                self._apply(event)
-            async with self._changed:
-                self._changed.notify_all()
-
-    def _apply(self, event: JsonObject) -> None:
+    async def _apply(self, event: JsonObject) -> None:
         kind = event["type"]
         if kind in {"message", "message_changed"}:
             self._messages[event["message"]["id"]] = ShownMessage.of(event["message"])
@@ -306,10 +209,6 @@ class GuildClient:
             self._modal_failed = None
         elif kind == "modal_failed":
             self._modal_failed = event["text"]
-        elif kind == "notice":
-            self._notices.append(event["text"])
-        elif kind == "app":
-            self._connected = event["connected"]
         elif kind == "commands":
             self._commands = event["commands"]
 

@@ -1,13 +1,10 @@
 """A client of the member API: a person, for the drill and the tests."""
 
-import asyncio
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-import aiohttp
-
+from bot.local.client import Client
 from bot.workspace.reading import (
     Place,
     Shown,
@@ -18,8 +15,6 @@ from bot.workspace.reading import (
     plain_text,
 )
 from bot.workspace.values import JsonObject
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,47 +54,15 @@ class MemberState:
         return tuple(m for m in self.messages if m.thread_ts == ts)
 
 
-class MemberClient:
-    """Acts as one member. Use it as an async context: within it the state follows events.
-
-    ``origin`` is the server's ``http://host:port``, ``token`` the page token.
-    Raises aiohttp.ClientError when the server can't be reached or refuses the token.
-    """
+class MemberClient(Client[MemberState]):
+    """Acts as one member of the workspace."""
 
     def __init__(self, origin: str, token: str, user: str) -> None:
-        self.user = user
-        self._origin = origin
-        self._token = token
-        self._session: aiohttp.ClientSession | None = None
-        self._listening: asyncio.Task[None] | None = None
-        self._changed = asyncio.Condition()
+        super().__init__(origin, token, user)
         self._messages: dict[tuple[str, str], ShownMessage] = {}
         self._ephemerals: dict[str, ShownMessage] = {}
-        self._static: JsonObject = {}
         self._view: ShownView | None = None
         self._view_errors: Mapping[str, str] = {}
-        self._notices: list[str] = []
-        self._connected = False
-
-    async def __aenter__(self) -> "MemberClient":
-        self._session = aiohttp.ClientSession(
-            self._origin, headers={"Authorization": f"Bearer {self._token}"}
-        )
-        try:
-            socket = await self._session.ws_connect("/member/events", params={"as": self.user})
-            await self._load()
-        except BaseException:
-            await self._session.close()
-            raise
-        self._listening = asyncio.ensure_future(self._listen(socket))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
 
     # What the member sees
 
@@ -117,29 +80,6 @@ class MemberClient:
             notices=tuple(self._notices),
             app_connected=self._connected,
         )
-
-    async def wait_for(
-        self, predicate: Callable[[MemberState], _T | None], timeout: float = 5.0
-    ) -> _T:
-        """Return the predicate's first value that isn't None or False, as the state changes.
-
-        Raises TimeoutError after ``timeout`` seconds, naming what the member sees then.
-        """
-        found: list[_T] = []
-
-        def holds() -> bool:
-            value = predicate(self.state())
-            if value is None or value is False:
-                return False
-            found.append(value)
-            return True
-
-        try:
-            async with asyncio.timeout(timeout), self._changed:
-                await self._changed.wait_for(holds)
-        except TimeoutError:
-            raise TimeoutError(f"not seen within {timeout} s; {self._summary()}") from None
-        return found[0]
 
     # What the member does
 
@@ -197,50 +137,17 @@ class MemberClient:
         """Close a modal."""
         return await self._act("close", {"view_id": view.id})
 
-    async def file(self, url: str) -> bytes:
-        """Return a shown file's bytes."""
-        async with self._http().get(url) as answer:
-            answer.raise_for_status()
-            return await answer.read()
-
     # Within
 
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("use the client as an async context")
-        return self._session
-
-    def _first_channel(self) -> str:
-        channel: str = self._static["channels"][0]["id"]
-        return channel
-
     async def _act(self, act: str, body: JsonObject) -> Outcome:
-        async with self._http().post(f"/member/{act}", json={"as": self.user, **body}) as answer:
-            if answer.status == 403:
-                answer.raise_for_status()
-            said = await answer.json()
+        said = await self._post(act, body)
         return Outcome(said["ok"], said.get("error"), said.get("errors", {}))
 
-    async def _load(self) -> None:
-        async with self._http().get("/member/state", params={"as": self.user}) as answer:
-            answer.raise_for_status()
-            state: JsonObject = await answer.json()
-        self._static = state
+    def _take(self, state: JsonObject) -> None:
         shown = [ShownMessage.of(m) for m in state["messages"]]
         self._messages = {(m.channel, m.ts): m for m in shown}
         self._ephemerals = {m["ts"]: ShownMessage.of(m) for m in state["ephemerals"]}
         self._view = ShownView.of(state["view"]) if state["view"] else None
-        self._connected = state["app"]["connected"]
-
-    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            event = json.loads(message.data)
-            if event["type"] == "resync":
-                await self._load()
-            else:
-                await self._apply(event)
-            async with self._changed:
-                self._changed.notify_all()
 
     async def _apply(self, event: JsonObject) -> None:
         kind = event["type"]
@@ -264,10 +171,6 @@ class MemberClient:
             self._view_errors = {}
         elif kind == "view_errors":
             self._view_errors = event["errors"]
-        elif kind == "notice":
-            self._notices.append(event["text"])
-        elif kind == "app":
-            self._connected = event["connected"]
 
     def _summary(self) -> str:
         state = self.state()
