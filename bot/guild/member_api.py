@@ -1,12 +1,11 @@
 """The member API: what the page, the drill and the tests use to act as a person."""
 
-import asyncio
 import json
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from bot.guild.acts import Acts
 from bot.guild.commands import Commands
@@ -18,6 +17,7 @@ from bot.guild.things import StoredFile
 from bot.guild.values import Refused
 from bot.local.feed import Feed
 from bot.local.values import JsonObject
+from bot.local.watchers import Watchers
 
 # What may be shown in the page; anything else is downloaded.
 _SHOWN = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
@@ -43,12 +43,11 @@ class MemberApi:
         self._modals = modals
         self._feed = feed
         self._connected = connected
-        self._clients: set[web.WebSocketResponse] = set()
+        self._watchers = Watchers(feed)
 
     async def close(self) -> None:
         """Close every client's event socket."""
-        for socket in list(self._clients):
-            await socket.close()
+        await self._watchers.close()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add."""
@@ -115,26 +114,7 @@ class MemberApi:
         user = request.query.get("as", "")
         if user not in self._store.members:
             return _no("There is no such member.", 404)
-        subscription = self._feed.subscribe(user)
-        socket = web.WebSocketResponse(heartbeat=20)
-        await socket.prepare(request)
-        self._clients.add(socket)
-
-        async def pump() -> None:
-            while True:
-                await socket.send_json(await subscription.get())
-
-        sending = asyncio.ensure_future(pump())
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.ERROR:
-                    break
-        finally:
-            self._clients.discard(socket)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            self._feed.unsubscribe(subscription)
-        return socket
+        return await self._watchers.follow(request, user)
 
     async def file(self, request: web.Request) -> web.Response:
         """Serve GET /member/file/ID: images as such, anything else as a download."""

@@ -43,6 +43,7 @@ from bot.guild.values import (
 from bot.local import page_guard
 from bot.local.clock import Clock, RealClock
 from bot.local.feed import Feed
+from bot.local.listening import Listening
 from bot.local.values import JsonObject
 
 _PAGE = page_guard.Page(Path(__file__).parent / "page", ("/api/", "/gateway", "/attachments/"))
@@ -130,18 +131,19 @@ class Guild:
             self.clock,
             bounds,
         )
-        self._request_bytes = _FILES_A_MESSAGE * bounds.file_bytes + 1024 * 1024
-        self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._listening = Listening(
+            "guild",
+            _PAGE,
+            self.credentials.page_token,
+            _FILES_A_MESSAGE * bounds.file_bytes + 1024 * 1024,
+        )
 
     # Addresses, secrets and ids
 
     @property
     def origin(self) -> str:
         """The server's ``http://127.0.0.1:port``. Raises RuntimeError before start."""
-        if self._runner is None:
-            raise RuntimeError("the guild is not started")
-        return f"http://127.0.0.1:{self._port}"
+        return self._listening.origin
 
     @property
     def api_url(self) -> str:
@@ -151,12 +153,12 @@ class Guild:
     @property
     def gateway_url(self) -> str:
         """The gateway's URL, for discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY."""
-        return f"ws://127.0.0.1:{self._port}/gateway"
+        return f"ws://127.0.0.1:{self._listening.port}/gateway"
 
     @property
     def page_url(self) -> str:
         """The page's address, token included."""
-        return f"{self.origin}/?token={self.credentials.page_token}"
+        return self._listening.page_url
 
     @property
     def bot_token(self) -> str:
@@ -212,39 +214,21 @@ class Guild:
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError for a port in use."""
-        app = web.Application(
-            client_max_size=self._request_bytes,
-            middlewares=[page_guard.guard(self.credentials.page_token)],
-        )
-        app.on_response_prepare.append(_PAGE.add_headers)
-        app.add_routes(
+        await self._listening.start(
+            port,
             [
                 web.route("*", PREFIX + "/{path:.*}", self._http_api.handle),
                 web.get("/gateway", self.gateway.handle),
-                web.get("/", _PAGE.index),
-                web.get("/static/{name:.+}", _PAGE.static),
                 *self._member_api.routes(),
-            ]
+            ],
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._port = runner.addresses[0][1]
-        self._runner = runner
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
         await self._interactions.close()
         await self._member_api.close()
         await self.gateway.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listening.stop()
 
     async def __aenter__(self) -> "Guild":
         await self.start()

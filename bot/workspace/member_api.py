@@ -1,12 +1,12 @@
 """The member API: what the page, the drill and the tests use to act as a person."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
+from bot.local.watchers import Watchers
 from bot.workspace.interactions import Interactions, Parts, Refused
 from bot.workspace.submissions import Submissions
 from bot.workspace.values import JsonObject
@@ -31,12 +31,11 @@ class MemberApi:
         self._submissions = submissions
         self._connected = connected
         self._app_name = app_name
-        self._clients: set[web.WebSocketResponse] = set()
+        self._watchers = Watchers(parts.feed)
 
     async def close(self) -> None:
         """Close every client's event socket."""
-        for socket in list(self._clients):
-            await socket.close()
+        await self._watchers.close()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes to add."""
@@ -112,26 +111,7 @@ class MemberApi:
         user = request.query.get("as", "")
         if user not in self._parts.store.members:
             return _no("no_such_member", 404)
-        subscription = self._parts.feed.subscribe(user)
-        socket = web.WebSocketResponse(heartbeat=20)
-        await socket.prepare(request)
-        self._clients.add(socket)
-
-        async def pump() -> None:
-            while True:
-                await socket.send_json(await subscription.get())
-
-        sending = asyncio.ensure_future(pump())
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.ERROR:
-                    break
-        finally:
-            self._clients.discard(socket)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            self._parts.feed.unsubscribe(subscription)
-        return socket
+        return await self._watchers.follow(request, user)
 
     async def file(self, request: web.Request) -> web.Response:
         """Serve GET /member/file/ID: images as such, anything else as a download."""

@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.local import page_guard
 from bot.local.clock import Clock, RealClock
 from bot.local.feed import Feed
+from bot.local.listening import Listening
 from bot.workspace.api.http import WebApi
 from bot.workspace.api.method import Context
 from bot.workspace.envelopes import Dispatcher
@@ -136,18 +137,16 @@ class Workspace:
             context, self.credentials, Buckets(self.clock), self.faults, self.journal
         )
         self._doors = SideDoors(self.store, hooks, responses, self.faults, self.journal)
-        self._file_bytes = bounds.file_bytes
-        self._runner: web.AppRunner | None = None
-        self._port = 0
+        self._listening = Listening(
+            "workspace", _PAGE, self.credentials.page_token, bounds.file_bytes + 64 * 1024
+        )
 
     # Addresses and secrets
 
     @property
     def origin(self) -> str:
         """The server's ``http://127.0.0.1:port``. Raises RuntimeError before start."""
-        if self._runner is None:
-            raise RuntimeError("the workspace is not started")
-        return f"http://127.0.0.1:{self._port}"
+        return self._listening.origin
 
     @property
     def base_url(self) -> str:
@@ -157,7 +156,7 @@ class Workspace:
     @property
     def page_url(self) -> str:
         """The page's address, token included."""
-        return f"{self.origin}/?token={self.credentials.page_token}"
+        return self._listening.page_url
 
     @property
     def bot_token(self) -> str:
@@ -203,32 +202,16 @@ class Workspace:
 
     async def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError for a port in use."""
-        app = web.Application(
-            client_max_size=self._file_bytes + 64 * 1024,
-            middlewares=[page_guard.guard(self.credentials.page_token)],
-        )
-        app.on_response_prepare.append(_PAGE.add_headers)
-        app.add_routes(
+        await self._listening.start(
+            port,
             [
                 web.route("*", "/api/{method}", self._web_api.handle),
                 web.post("/hooks/{kind}/{team}/{key:.+}", self._doors.respond),
                 web.post("/upload/v1/{file_id}", self._doors.upload),
                 web.get("/link/", self._sockets.handle),
-                web.get("/", _PAGE.index),
-                web.get("/static/{name:.+}", _PAGE.static),
                 *self._member_api.routes(),
-            ]
+            ],
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._port = runner.addresses[0][1]
-        self._runner = runner
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
@@ -238,9 +221,7 @@ class Workspace:
             self.deliver_over_http(None)
         while self._retired:
             await self._retired.pop().close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listening.stop()
 
     async def __aenter__(self) -> "Workspace":
         await self.start()
