@@ -1,5 +1,13 @@
-"""When a second person must approve, and who may not be that person."""
+"""When a second person must approve, who may not be that person, and giving up what was asked."""
 
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.audit import AuditLog, Line, Phase
+from services.intents import touch
+from services.models import Intent, IntentState
+from services.people import Actor
 from services.settings import ApprovalSettings
 from services.targets import Target, show_network
 from services.words import count
@@ -38,3 +46,31 @@ class Approval:
             return True
         ids = {key.partition(":")[2] for key in (one, other)}
         return any(ids <= person for person in self._persons)
+
+
+async def give_up(
+    session: AsyncSession,
+    audit: AuditLog,
+    asked: Intent,
+    actor: Actor,
+    now: datetime,
+    summary: str,
+    **detail: object,
+) -> None:
+    """Write down that what waits for a second person will not be done. The caller commits."""
+    asked.state, asked.finished_at, asked.summary = IntentState.FAILED, now, summary
+    session.add(asked)
+    await touch(session, asked)
+    await audit.append(
+        session,
+        Line(
+            Phase.DECIDED,
+            asked.action,
+            actor,
+            asked.server,
+            Target.model_validate_json(asked.target).subject,
+            asked.incident_id,
+            asked.id,
+            {"approved": False, **detail, "asked_by": asked.asked_by},
+        ),
+    )

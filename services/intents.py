@@ -3,7 +3,7 @@
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -43,22 +43,16 @@ class Intents:
         """
         now = self._clock.now()
         async with self._store.session() as session:
-            if actor is None:
-                there = await session.exec(
-                    select(Intent.id).where(
-                        Intent.incident_id == incident_id,
-                        Intent.action == action,
-                        Intent.server == server,
-                        Intent.target == target.model_dump_json(),
-                        Intent.chat == place.chat,
-                        Intent.channel == place.channel,
-                        Intent.state == IntentState.OFFERED,
-                        col(Intent.bound_to).is_(None),
-                        col(Intent.expires_at) > now + _OFFER_LASTS / 2,
-                    )
-                )
-                if found := there.first():
-                    return found
+            standing = (
+                Intent.incident_id == incident_id,
+                Intent.action == action,
+                Intent.server == server,
+                Intent.target == target.model_dump_json(),
+                col(Intent.bound_to).is_(None),
+                col(Intent.expires_at) > now + _OFFER_LASTS / 2,
+            )
+            if actor is None and (found := await _offered(session, place, *standing)):
+                return found
             intent = self.new(place, action, server, target, _OFFER_LASTS)
             intent.incident_id = incident_id
             intent.bound_to = actor.key if actor else None
@@ -72,15 +66,7 @@ class Intents:
             done = await session.get(Intent, intent_id)
             if done is None or not _undoable(done) or (done.undo_until or now) <= now:
                 return None
-            there = await session.exec(
-                select(Intent.id).where(
-                    Intent.undo_of == intent_id,
-                    Intent.chat == place.chat,
-                    Intent.channel == place.channel,
-                    Intent.state == IntentState.OFFERED,
-                )
-            )
-            if found := there.first():
+            if found := await _offered(session, place, Intent.undo_of == intent_id):
                 return found
             undo = self.new(place, UNDO, done.server, Target(), timedelta(0))
             undo.incident_id = done.incident_id
@@ -93,16 +79,9 @@ class Intents:
     async def offer_decision(self, place: Place, action: str, asked: Intent) -> str:
         """Return the intent id of a button that approves or declines what somebody asks for."""
         async with self._store.session() as session:
-            there = await session.exec(
-                select(Intent.id).where(
-                    Intent.decides == asked.id,
-                    Intent.action == action,
-                    Intent.chat == place.chat,
-                    Intent.channel == place.channel,
-                    Intent.state == IntentState.OFFERED,
-                )
-            )
-            if found := there.first():
+            if found := await _offered(
+                session, place, Intent.decides == asked.id, Intent.action == action
+            ):
                 return found
             button = self.new(place, action, asked.server, Target(), timedelta(0))
             button.incident_id, button.decides = asked.incident_id, asked.id
@@ -152,6 +131,21 @@ class Intents:
             expires_at=now + lasts,
             target=target.model_dump_json(),
         )
+
+
+async def _offered(
+    session: AsyncSession, place: Place, *which: ColumnElement[bool] | bool
+) -> str | None:
+    """Return the id of such an intent that stands in a place, used by nobody yet."""
+    there = await session.exec(
+        select(Intent.id).where(
+            *which,
+            Intent.chat == place.chat,
+            Intent.channel == place.channel,
+            Intent.state == IntentState.OFFERED,
+        )
+    )
+    return there.first()
 
 
 def _undoable(intent: Intent) -> bool:

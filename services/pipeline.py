@@ -19,7 +19,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.access import Access
-from services.approval import Approval
+from services.approval import Approval, give_up
 from services.audit import AuditLog, Line, Phase, storable
 from services.clock import Clock
 from services.errors import (
@@ -436,22 +436,7 @@ class Pipeline:
             row = await session.get(Intent, asked.id)
             if row is None or row.state is not IntentState.WAITING:
                 raise Expired("This was decided already; nothing was done now.")
-            row.state, row.finished_at, row.summary = IntentState.FAILED, now, summary
-            session.add(row)
-            await touch(session, row)
-            await self._audit.append(
-                session,
-                Line(
-                    Phase.DECIDED,
-                    asked.action,
-                    actor,
-                    asked.server,
-                    Target.model_validate_json(asked.target).subject,
-                    asked.incident_id,
-                    asked.id,
-                    {"approved": False, "asked_by": asked.asked_by},
-                ),
-            )
+            await give_up(session, self._audit, row, actor, now, summary)
         self._changed()
         return Outcome(asked.id, asked.action, True, summary, None, asked.incident_id)
 

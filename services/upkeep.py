@@ -9,6 +9,7 @@ from dataclasses import replace
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from services.approval import give_up
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
 from services.errors import SpoolwardenError
@@ -151,22 +152,14 @@ class Upkeep:
                 )
             ).all()
             for intent in over:
-                intent.state, intent.finished_at = IntentState.FAILED, now
-                intent.summary = "Nobody approved it in time. Nothing was done."
-                session.add(intent)
-                await touch(session, intent)
-                await self._audit.append(
+                await give_up(
                     session,
-                    Line(
-                        Phase.DECIDED,
-                        intent.action,
-                        BOT,
-                        intent.server,
-                        Target.model_validate_json(intent.target).subject,
-                        intent.incident_id,
-                        intent.id,
-                        {"approved": False, "expired": True, "asked_by": intent.asked_by},
-                    ),
+                    self._audit,
+                    intent,
+                    BOT,
+                    now,
+                    "Nobody approved it in time. Nothing was done.",
+                    expired=True,
                 )
         if over:
             self._changed()

@@ -8,10 +8,8 @@ below with its reason; everything else it says is law.
 
 import json
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft4Validator
@@ -20,6 +18,7 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from bot.workspace import Call
+from tests.published import published
 
 SPEC_NAME = "slack-web-openapi-v2.json"
 
@@ -88,19 +87,8 @@ OTHER_ANSWERS: tuple[tuple[str, str, str], ...] = (
 
 
 def specification() -> dict[str, Any] | None:
-    """Return the published description, None when it isn't at hand.
-
-    Looked for in the folder SPOOLWARDEN_SPECS, then in ``../shared/specs`` beside the
-    repository.
-    """
-    named = os.environ.get("SPOOLWARDEN_SPECS")
-    beside = Path(__file__).resolve().parents[2] / "shared" / "specs"
-    for folder in [Path(named)] if named else [beside]:
-        file = folder / SPEC_NAME
-        if file.is_file():
-            loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return loaded
-    return None
+    """Return Slack's published description, None when it isn't at hand."""
+    return published(SPEC_NAME)
 
 
 def judge(journal: Iterable[Call], spec: Mapping[str, Any] | None = None) -> list[str]:

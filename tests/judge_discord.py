@@ -8,11 +8,8 @@ it says is law.
 """
 
 import copy
-import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +19,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from bot.guild import Call
+from tests.published import published
 
 SPEC_NAME = "discord-openapi.json"
 
@@ -74,21 +72,9 @@ OTHER_TYPES: tuple[tuple[tuple[str, ...], Any, str], ...] = (
 SERVER_FAULTS = range(500, 600)
 
 
-@cache
 def specification() -> dict[str, Any] | None:
-    """Return the published description, None when it isn't at hand.
-
-    Looked for in the folder SPOOLWARDEN_SPECS, then in ``../shared/specs`` beside the
-    repository.
-    """
-    named = os.environ.get("SPOOLWARDEN_SPECS")
-    beside = Path(__file__).resolve().parents[2] / "shared" / "specs"
-    for folder in [Path(named)] if named else [beside]:
-        file = folder / SPEC_NAME
-        if file.is_file():
-            loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return loaded
-    return None
+    """Return Discord's published description, None when it isn't at hand."""
+    return published(SPEC_NAME)
 
 
 @cache

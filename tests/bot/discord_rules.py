@@ -4,17 +4,14 @@ The markdown is a small model of the client's own parser. Where clients differ i
 more for markup than any of them does.
 """
 
-import json
-import os
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-SPEC_NAME = "discord-openapi.json"
+from tests.judge_discord import specification
 
 Json = dict[str, Any]
 #: What a text was parsed to: ("text", what is shown) or a kind of markup and what it holds.
@@ -115,22 +112,6 @@ def parse_inline(text: str) -> list[Node]:
 
 
 # -- the published description -----------------------------------------------------
-
-
-@cache
-def specification() -> Json | None:
-    """Return Discord's published description, None when it isn't at hand.
-
-    Looked for in the folder SPOOLWARDEN_SPECS, then in ``../shared/specs`` beside the
-    repository.
-    """
-    named = os.environ.get("SPOOLWARDEN_SPECS")
-    beside = Path(__file__).resolve().parents[3] / "shared" / "specs"
-    file = (Path(named) if named else beside) / SPEC_NAME
-    if not file.is_file():
-        return None
-    loaded: Json = json.loads(file.read_text(encoding="utf-8"))
-    return loaded
 
 
 @cache

@@ -45,13 +45,13 @@ from tests.bot.discord_rules import (
     message_faults,
     parse,
     seen,
-    specification,
     texts,
     walk,
 )
 from tests.bot.hostile import ATTACKS, HUGE, POOLS
 from tests.bot.samples import CARDS, FORMS, NOW, anna, words_of
 from tests.bot.test_discord_text import MARKUP, MOMENTS
+from tests.judge_discord import specification
 
 # What a bot's own text may be; a sender's is "text" or stands in one of these.
 _OURS = {"text", "bold", "code", "moment", "header", "small", "list", "block"}

@@ -39,7 +39,6 @@ from tests.bot.discord_rules import (
     kinds,
     modal_faults,
     parse,
-    specification,
     texts,
     walk,
 )
@@ -55,6 +54,7 @@ from tests.bot.test_discord_components import (
     payload,
     stretched,
 )
+from tests.judge_discord import specification
 
 
 def shown(asked: Form) -> Json:
