@@ -13,7 +13,7 @@ from services.clock import Clock
 from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
 from services.detection.ingest import Ingest, habit_of
-from services.detection.memory import Memory
+from services.detection.memory import Memory, dealt_with
 from services.mail.port import (
     DELIVERING,
     MailServer,
@@ -135,7 +135,9 @@ class Detector:
                 evidence = _explained(evidence, verdict)
                 if incident is not None:
                     changed |= await self._update(session, incident, evidence, verdict)
-                elif verdict.alarming:
+                elif verdict.alarming and not await self._ended_since(
+                    session, server.name, name, now, verdict
+                ):
                     await self._open(session, server.name, name, evidence, verdict)
                     opened, changed = opened + 1, True
         memory.handled(alarms)
@@ -178,6 +180,13 @@ class Detector:
     async def _find(self, session: AsyncSession, server: str, sender: str) -> Incident | None:
         query = select(Incident).where(Incident.open_key == open_key(server, sender))
         return (await session.exec(query)).first()
+
+    async def _ended_since(
+        self, session: AsyncSession, server: str, sender: str, now: datetime, verdict: Verdict
+    ) -> bool:
+        """Whether somebody ended this sender's incident while this poll was looking at it."""
+        ended = await dealt_with(session, server, now, (sender,))
+        return ended.get(sender, 0.0) >= verdict.at
 
     async def _evidence(
         self,

@@ -7,7 +7,7 @@ each read everything, and the one that has read furthest saves.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,7 +122,7 @@ class Memory:
         return engine
 
     async def _read(self, session: AsyncSession, engine: Engine, now: datetime) -> None:
-        self._over = await self._dealt_with(session, now)
+        self._over = await dealt_with(session, self._server, now)
         lessons = {
             row.sender: row
             for row in (
@@ -159,21 +159,6 @@ class Memory:
             engine.clear(user, until)
         for user, lesson in lessons.items():
             engine.teach(user, lesson.messages, lesson.taught_at.timestamp())
-
-    async def _dealt_with(self, session: AsyncSession, now: datetime) -> dict[str, float]:
-        """Return whose incident ended lately, and when: nothing before that counts again."""
-        rows = await session.exec(
-            select(Incident.sender, Incident.state_at).where(
-                Incident.server == self._server,
-                col(Incident.open_key).is_(None),
-                col(Incident.state_at) > now - timedelta(hours=25),
-            )
-        )
-        ended: dict[str, float] = {}
-        for sender, at in rows.all():
-            if at is not None:
-                ended[sender] = max(ended.get(sender, 0.0), at.timestamp())
-        return ended
 
     async def _bring_back(self, session: AsyncSession, engine: Engine, names: set[str]) -> None:
         """Load the senders that are not in memory."""
@@ -271,6 +256,27 @@ def _events(rows: Sequence[RecentSubmission], ahead: dict[str, int]) -> Iterator
         )
         if outcome := facts.get("outcome"):
             yield Event(at, row.sender, ip, 0, outcome=str(outcome))
+
+
+async def dealt_with(
+    session: AsyncSession, server: str, now: datetime, senders: Collection[str] = ()
+) -> dict[str, float]:
+    """Return whose incident ended lately, and when: nothing before that counts again.
+
+    ``senders`` narrows it to these; empty means everybody.
+    """
+    query = select(Incident.sender, Incident.state_at).where(
+        Incident.server == server,
+        col(Incident.open_key).is_(None),
+        col(Incident.state_at) > now - timedelta(hours=25),
+    )
+    if senders:
+        query = query.where(col(Incident.sender).in_(senders))
+    ended: dict[str, float] = {}
+    for sender, at in (await session.exec(query)).all():
+        if at is not None:
+            ended[sender] = max(ended.get(sender, 0.0), at.timestamp())
+    return ended
 
 
 async def newest_row(session: AsyncSession) -> int:

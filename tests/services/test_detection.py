@@ -1,8 +1,10 @@
 """Detection over real SMTP: what is taken in, what alerts, and an incident's whole life."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from typing import Any, cast
 
 import pytest
 from sqlmodel import col, select
@@ -10,7 +12,7 @@ from sqlmodel import col, select
 from services.detection.detector import Detector
 from services.detection.ingest import habit_of, stretch_of
 from services.errors import ServerDown, StoreError
-from services.mail.port import UserState
+from services.mail.port import MailServer, Page, SpoolQuery, UserState
 from services.models import Incident, IncidentState, Lesson, RecentSubmission, SenderHabit
 from services.settings import DetectionSettings
 from services.targets import Target
@@ -411,6 +413,38 @@ async def test_a_stopped_account_that_stays_quiet_is_closed(bench: Bench) -> Non
     assert (await bench.told())[-1] == (
         "Closed: quiet for 30 min. 44 messages in all; 44 held, 0 waiting."
     )
+
+
+class _Meanwhile:
+    """The mail server, with something that happens once while it is first searched."""
+
+    def __init__(self, server: MailServer, happens: Callable[[], Awaitable[object]]) -> None:
+        self._server = server
+        self._happens: Callable[[], Awaitable[object]] | None = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            await happens()
+        return await self._server.search(query, offset=offset, limit=limit)
+
+
+async def test_what_ends_while_a_poll_looks_at_it_is_not_opened_again(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    incident = await bench.incident()
+    await bench.burst(3)  # still alarming, and this poll has it in hand
+    server = _Meanwhile(
+        bench.server,
+        lambda: bench.act("false_alarm", Target(account=ANN), incident_id=incident.id),
+    )
+    assert (await bench.detector.poll(cast(MailServer, server))).opened == 0
+    assert (await bench.incident()).state is IncidentState.FALSE_ALARM
+    assert (await bench.poll()).opened == 0
+    assert len(await bench.incidents()) == 1
 
 
 async def test_a_false_alarm_teaches_what_is_ordinary(bench: Bench) -> None:
