@@ -40,6 +40,8 @@ _STATES = {
     UserState.NO_SENDING: "disabled for sending; it still receives",
     UserState.REFUSING: "disabled; mail to it is refused too",
 }
+#: Rows on a page: more of them, with their buttons, are more than every chat's messages hold.
+PER_PAGE = 8
 #: The slots of buttons that stand in a row of their card, by what they begin with.
 _IN_ROWS = ("row-", "address-", "account-")
 

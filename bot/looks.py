@@ -13,6 +13,7 @@ from bot.cards import STOP_ASKS, STOP_YES, note, stop_text
 from bot.desk import Desk, Reply, Request
 from bot.elements import Button, Confirm, Style
 from bot.forms import networks_of
+from bot.look_cards import PER_PAGE
 from services.errors import Refused
 from services.mail.port import DELIVERING, Block, MailServer, Network, Queue, SpoolQuery, UserState
 from services.models import LIVE, AuditEntry, Incident, Intent
@@ -22,8 +23,6 @@ from services.tables import Kind, Window, table
 from services.targets import Target, Top, show_network
 from services.traffic import KEPT, addresses_used, failed_logins, users_of
 
-#: Rows on a page: more of them, with their buttons, are more than a message of Discord holds.
-PER_PAGE = 8
 _ADDRESSES = 5
 _INCIDENTS = 3
 _BLOCKS = 3
