@@ -35,7 +35,7 @@ _NOUNS = {
     Kind.IPS: ("IP address", "IP addresses"),
     Kind.DOMAINS: ("domain", "domains"),
 }
-_STATES = {
+STATES = {
     UserState.ACTIVE: "active",
     UserState.NO_SENDING: "disabled for sending; it still receives",
     UserState.REFUSING: "disabled; mail to it is refused too",
@@ -105,13 +105,13 @@ def never_sent(account: str, server: str, user: User | None) -> str:
     seen = f"Spoolwarden has never seen {named(account)} send anything through {server}"
     if user is None:
         return f"{seen}, and there is no such mailbox there."
-    return f"{seen}. The mailbox is {_STATES[user.state]}."
+    return f"{seen}. The mailbox is {STATES[user.state]}."
 
 
 def _state(server: str, user: User | None) -> str:
     if user is None:
         return f"no mailbox of that name is on {server}"
-    return _STATES[user.state]
+    return STATES[user.state]
 
 
 def _verdict(evidence: Evidence, verdict: Verdict) -> Iterator[Section]:

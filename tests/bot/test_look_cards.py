@@ -1,5 +1,6 @@
 """The cards of the looks: what they state, what they offer, and that all of it is shown."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -7,7 +8,7 @@ import pytest
 
 from bot.discord.components import MAX_COMPONENTS
 from bot.discord.components import message as discord_message
-from bot.elements import Button, Row
+from bot.elements import Button, Card, Row
 from bot.look_cards import PER_PAGE, never_sent
 from services.detection.evidence import Habit
 from services.mail.port import User, UserState
@@ -18,7 +19,11 @@ from tests.bot.samples import NOW, ip_card, top_card, why_card
 from tests.bot.test_cards import labels, said
 from tests.bot.test_discord_components import payload
 
-FULLEST = {"why": why_card, "top": partial(top_card, known=False), "ip": ip_card}
+FULLEST: dict[str, Callable[[], Card]] = {
+    "why": why_card,
+    "top": partial(top_card, known=False),
+    "ip": ip_card,
+}
 
 
 @pytest.mark.parametrize("name", FULLEST)
