@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func
+from sqlalchemy import ColumnElement, case, func, null
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -121,8 +121,11 @@ async def _folded(
     domains: frozenset[str] | None,
 ) -> tuple[list[Rank], Rank]:
     """Return all ranks, and what is theirs together: no database can tell a sender's domain."""
-    sender, address = col(RecentSubmission.sender), col(RecentSubmission.client_ip)
-    query = select(sender, address, recent, func.count()).where(*which).group_by(sender, address)
+    sender = col(RecentSubmission.sender)
+    # Told apart by address only where that is asked: it makes many more rows.
+    address: Any = col(RecentSubmission.client_ip) if kind is Kind.IPS else null()
+    groups = (sender, address) if kind is Kind.IPS else (sender,)
+    query = select(sender, address, recent, func.count()).where(*which).group_by(*groups)
     now: Counter[str] = Counter()
     before: Counter[str] = Counter()
     whole = Rank("", 0, 0)

@@ -1,5 +1,6 @@
 """What was sent lately: top senders, top addresses, and one sender's evidence, by SQL."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,7 +24,8 @@ WINDOW = timedelta(minutes=5)
 #: How long single submissions are kept: a day, and the day before to compare it with.
 KEPT = timedelta(hours=48)
 _DAY = timedelta(hours=24)
-_NAMES = 500  # in one query
+# At a time, so that the chats are answered meanwhile.
+_CHUNK = 2000
 
 
 async def top_senders(
@@ -81,20 +83,30 @@ async def users_of(
 
     ``domains`` narrows it to their accounts; None is all.
     """
-    at, sender, number = col(RecentSubmission.at), col(RecentSubmission.sender), func.count()
+    at, sender = col(RecentSubmission.at), col(RecentSubmission.sender)
+    address = col(RecentSubmission.client_ip)
+    query = (
+        select(sender, address, func.count(), func.min(at))
+        .where(*_likely_from(server, network, since))
+        .group_by(sender, address)
+        .add_columns(func.max(at))
+    )
     found: dict[str, Use] = {}
-    for which in await _from(session, server, network, since):
-        query = select(sender, number, func.min(at), func.max(at)).where(*which).group_by(sender)
-        for name, messages, first_at, last_at in (await session.exec(query)).all():
-            one = found.get(name) or Use(name, 0, first_at, last_at)
-            found[name] = Use(
-                name,
-                messages + one.messages,
-                min(first_at, one.first_at),
-                max(last_at, one.last_at),
-            )
-    uses = (use for use in found.values() if is_of(use.name, domains))
-    return sorted(uses, key=lambda use: (-use.messages, use.name))
+    # SQLModel's own exec() knows no rows of more than four.
+    rows = await (await session.connection()).execute(query)
+    for number, (name, client_ip, messages, first_at, last_at) in enumerate(rows):
+        if not number % _CHUNK:
+            await asyncio.sleep(0)  # a whole network may be all there is
+        if not _is_in(client_ip, network) or not is_of(name, domains):
+            continue
+        one = found.get(name) or Use(name, 0, first_at, last_at)
+        found[name] = Use(
+            name,
+            messages + one.messages,
+            min(first_at, one.first_at),
+            max(last_at, one.last_at),
+        )
+    return sorted(found.values(), key=lambda use: (-use.messages, use.name))
 
 
 async def failed_logins(
@@ -106,15 +118,16 @@ async def failed_logins(
     domains: frozenset[str] | None = None,
 ) -> int:
     """Return how many logins failed just before messages came from there, where that is told."""
-    failed = 0
-    for which in await _from(session, server, network, since):
-        told = select(RecentSubmission.sender, RecentSubmission.facts).where(
-            *which, col(RecentSubmission.facts).contains('"failures"')
-        )
-        for sender, facts in (await session.exec(told)).all():
-            if is_of(sender, domains):
-                failed += int(orjson.loads(facts).get("failures", 0))
-    return failed
+    sender, address = col(RecentSubmission.sender), col(RecentSubmission.client_ip)
+    facts = col(RecentSubmission.facts)
+    told = select(sender, address, facts).where(
+        *_likely_from(server, network, since), facts.contains('"failures"')
+    )
+    return sum(
+        int(orjson.loads(known).get("failures", 0))
+        for name, client_ip, known in (await session.exec(told)).all()
+        if _is_in(client_ip, network) and is_of(name, domains)
+    )
 
 
 async def addresses_used(
@@ -143,26 +156,20 @@ def is_of(sender: str, domains: frozenset[str] | None) -> bool:
     return domains is None or (domain_of(sender) or None) in domains
 
 
-async def _from(
-    session: AsyncSession, server: str, network: Network, since: datetime
-) -> list[tuple[ColumnElement[bool] | bool, ...]]:
-    """Return the conditions that a network's submissions meet, for some of its addresses each.
+def _likely_from(
+    server: str, network: Network, since: datetime
+) -> tuple[ColumnElement[bool] | bool, ...]:
+    """Return the conditions that a network's submissions meet, and some others besides.
 
-    The database has addresses as text, so they are told apart here.
+    The database has addresses as text, so _is_in() must look at each that is found.
     """
     address = col(RecentSubmission.client_ip)
-    lately = (RecentSubmission.server == server, col(RecentSubmission.at) >= since)
     likely = address.contains(":")
     if isinstance(network, IPv4Network):
         octets = str(network.network_address).split(".")
         whole = network.prefixlen // 8
         likely = address.contains(".".join(octets[:whole]) + "." * (whole < len(octets)))
-    query = select(address).where(*lately, likely).distinct()
-    found = [name for name in (await session.exec(query)).all() if _is_in(name, network)]
-    return [
-        (*lately, address.in_(found[begin : begin + _NAMES]))
-        for begin in range(0, len(found), _NAMES)
-    ]
+    return RecentSubmission.server == server, col(RecentSubmission.at) >= since, likely
 
 
 def _is_in(client_ip: str | None, network: Network) -> bool:
