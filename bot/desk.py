@@ -8,9 +8,12 @@ from bot.elements import Card, Form
 from services.access import Access
 from services.audit import AuditLog
 from services.clock import Clock
+from services.detection.engine import Verdict
+from services.detection.evidence import Evidence
 from services.intents import Intents
 from services.people import Actor, Place
 from services.pipeline import Pipeline
+from services.rules import Rules
 from services.store import Store
 
 #: What the person who asked is shown privately; None where the channel tells it all.
@@ -26,10 +29,13 @@ class Desk:
     store: Store
     access: Access
     audit: AuditLog
+    rules: Rules
     clock: Clock
     servers: tuple[str, ...]
     kept: timedelta  # how long deleted messages can be brought back
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
+    # a sender's evidence now, by server and name; None for one that never sent anything
+    why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Intents: what each button and form stands for, and which of them are still worth offering."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, update
@@ -58,6 +59,27 @@ class Intents:
             intent.bound_to = actor.key if actor else None
             session.add(intent)
             return intent.id
+
+    async def offer_to(
+        self,
+        actor: Actor,
+        place: Place,
+        server: str,
+        wanted: Sequence[tuple[str, Target, int | None]],
+    ) -> list[str]:
+        """Return the intent ids for the buttons of a message that one person sees.
+
+        Each is wanted for an action, with its target and the incident it belongs to, if any.
+        """
+        intents: list[Intent] = []
+        for action, target, incident_id in wanted:
+            intent = self.new(place, action, server, target, _OFFER_LASTS)
+            intent.incident_id, intent.bound_to = incident_id, actor.key
+            intents.append(intent)
+        ids = [intent.id for intent in intents]
+        async with self._store.session() as session:
+            session.add_all(intents)
+        return ids
 
     async def offer_undo(self, place: Place, intent_id: str) -> str | None:
         """Return the intent id of a button that undoes that act; None if it can't be undone."""

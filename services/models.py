@@ -222,7 +222,7 @@ class PollCursor(SQLModel, table=True):
 
 
 class RecentSubmission(SQLModel, table=True):
-    """A submission of the last day, for windows, tables and evidence."""
+    """A submission of the last two days, for windows, tables and evidence."""
 
     __table_args__ = (
         Index("ix_recent_at", "server", "at"),

@@ -6,10 +6,19 @@ from datetime import timedelta
 from pydantic import BaseModel, ConfigDict
 
 from services.mail.port import Block, Network, SpoolQuery, UserState
+from services.tables import Kind, Window
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Top(_Value):
+    """A page of a table of who sends most."""
+
+    kind: Kind = Kind.USERS
+    window: Window = Window.HOUR
+    offset: int = 0
 
 
 class Target(_Value):
@@ -24,6 +33,7 @@ class Target(_Value):
     lasting: timedelta | None = None
     permanent: bool = False
     offset: int = 0  # of a search page
+    top: Top | None = None  # the table to show, or to go back to
 
     @property
     def subject(self) -> str:

@@ -1,22 +1,31 @@
 """What was sent lately: top senders, top addresses, and one sender's evidence, by SQL."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, ip_network
 from typing import Any, NamedTuple
 
-from sqlalchemy import func
+import orjson
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.engine import network_of
 from services.detection.evidence import Evidence, Habit, Share
+from services.mail.port import Network
 from services.models import RecentSubmission
+from services.rules import plain
 
 #: The stretch that habits and alerts are counted in.
 WINDOW = timedelta(minutes=5)
+#: How long single submissions are kept: a day, and the day before to compare it with.
+KEPT = timedelta(hours=48)
 _DAY = timedelta(hours=24)
+# At a time, so that the chats are answered meanwhile.
+_CHUNK = 2000
 
 
 async def top_senders(
@@ -53,43 +62,122 @@ async def addresses_of(
     return [Share(name=name or "", messages=n) for name, n in (await session.exec(query)).all()]
 
 
-async def top_domains(
-    session: AsyncSession, server: str, since: datetime, limit: int
-) -> list[Share]:
-    """Return the domains whose accounts sent most since then, most first."""
-    totals: Counter[str] = Counter()
-    for share in await top_senders(session, server, since, 100_000):
-        totals[share.name.rpartition("@")[2]] += share.messages
-    ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
-    return [Share(name=name, messages=n) for name, n in ordered[:limit]]
-
-
 class Use(NamedTuple):
-    """One account's use of a client IP."""
+    """One account's use of client IPs, or of one IP by accounts: ``name`` is the other side."""
 
-    sender: str
+    name: str
     messages: int
     first_at: datetime
     last_at: datetime
 
 
 async def users_of(
-    session: AsyncSession, server: str, client_ip: str, since: datetime, limit: int
+    session: AsyncSession,
+    server: str,
+    network: Network,
+    since: datetime,
+    *,
+    domains: frozenset[str] | None = None,
 ) -> list[Use]:
-    """Return which accounts sent from a client IP since then, and when, most first."""
-    at, number = col(RecentSubmission.at), func.count()
+    """Return which accounts sent from an address or network since then, most first.
+
+    ``domains`` narrows it to their accounts; None is all.
+    """
+    at, sender = col(RecentSubmission.at), col(RecentSubmission.sender)
+    address = col(RecentSubmission.client_ip)
     query = (
-        select(RecentSubmission.sender, number, func.min(at), func.max(at))
-        .where(
-            RecentSubmission.server == server,
-            RecentSubmission.client_ip == client_ip,
-            at >= since,
-        )
-        .group_by(col(RecentSubmission.sender))
-        .order_by(number.desc(), col(RecentSubmission.sender))
-        .limit(limit)
+        select(sender, address, func.count(), func.min(at))
+        .where(*_likely_from(server, network, since))
+        .group_by(sender, address)
+        .add_columns(func.max(at))
     )
-    return [Use(*row) for row in (await session.exec(query)).all()]
+    found: dict[str, Use] = {}
+    # SQLModel's own exec() knows no rows of more than four.
+    rows = await (await session.connection()).execute(query)
+    for number, (name, client_ip, messages, first_at, last_at) in enumerate(rows):
+        if not number % _CHUNK:
+            await asyncio.sleep(0)  # a whole network may be all there is
+        if not _is_in(client_ip, network) or not is_of(name, domains):
+            continue
+        one = found.get(name) or Use(name, 0, first_at, last_at)
+        found[name] = Use(
+            name,
+            messages + one.messages,
+            min(first_at, one.first_at),
+            max(last_at, one.last_at),
+        )
+    return sorted(found.values(), key=lambda use: (-use.messages, use.name))
+
+
+async def failed_logins(
+    session: AsyncSession,
+    server: str,
+    network: Network,
+    since: datetime,
+    *,
+    domains: frozenset[str] | None = None,
+) -> int:
+    """Return how many logins failed just before messages came from there, where that is told."""
+    sender, address = col(RecentSubmission.sender), col(RecentSubmission.client_ip)
+    facts = col(RecentSubmission.facts)
+    told = select(sender, address, facts).where(
+        *_likely_from(server, network, since), facts.contains('"failures"')
+    )
+    return sum(
+        int(orjson.loads(known).get("failures", 0))
+        for name, client_ip, known in (await session.exec(told)).all()
+        if _is_in(client_ip, network) and is_of(name, domains)
+    )
+
+
+async def addresses_used(
+    session: AsyncSession, server: str, sender: str, since: datetime
+) -> list[Use]:
+    """Return which client IPs one sender used since then, most first; "" where none is known."""
+    at, address = col(RecentSubmission.at), col(RecentSubmission.client_ip)
+    number = func.count()
+    query = (
+        select(address, number, func.min(at), func.max(at))
+        .where(RecentSubmission.server == server, RecentSubmission.sender == sender, at >= since)
+        .group_by(address)
+        .order_by(number.desc(), address)
+    )
+    rows = (await session.exec(query)).all()
+    return [Use(name or "", messages, first, last) for name, messages, first, last in rows]
+
+
+def domain_of(sender: str) -> str:
+    """Return the domain of a sender; "" of one that has none."""
+    return sender.rpartition("@")[2].lower() if "@" in sender else ""
+
+
+def is_of(sender: str, domains: frozenset[str] | None) -> bool:
+    """Tell whether a sender is in one of these domains; None is all there are."""
+    return domains is None or (domain_of(sender) or None) in domains
+
+
+def _likely_from(
+    server: str, network: Network, since: datetime
+) -> tuple[ColumnElement[bool] | bool, ...]:
+    """Return the conditions that a network's submissions meet, and some others besides.
+
+    The database has addresses as text, so _is_in() must look at each that is found.
+    """
+    address = col(RecentSubmission.client_ip)
+    likely = address.contains(":")
+    if isinstance(network, IPv4Network):
+        octets = str(network.network_address).split(".")
+        whole = network.prefixlen // 8
+        likely = address.contains(".".join(octets[:whole]) + "." * (whole < len(octets)))
+    return RecentSubmission.server == server, col(RecentSubmission.at) >= since, likely
+
+
+def _is_in(client_ip: str | None, network: Network) -> bool:
+    try:
+        address = plain(ip_network(client_ip or ""))
+    except ValueError:
+        return False
+    return address.version == network.version and address.network_address in network
 
 
 async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:

@@ -22,6 +22,7 @@ STEPS: tuple[Step, ...] = (
     reading.roles,
     reading.dashboard,
     reading.search,
+    reading.looks,
     reading.review,
     acting.acknowledge,
     acting.snooze,

@@ -23,10 +23,9 @@ from services.mail.port import MailServer, Network, Submission
 from services.models import Incident, IncidentState, Lesson, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
 from services.store import Store
-from services.traffic import WINDOW
+from services.traffic import KEPT, WINDOW
 
 _BATCH = 5000
-_RECENT = timedelta(hours=24)
 #: Younger stretches are not yet anybody's habit: an attack must not teach it.
 _SETTLED = timedelta(hours=1)
 _DIGITS = re.compile(r"\d+")
@@ -71,7 +70,7 @@ class Ingest:
                 await session.exec(
                     delete(RecentSubmission).where(
                         col(RecentSubmission.server) == server,
-                        col(RecentSubmission.at) < now - _RECENT,
+                        col(RecentSubmission.at) < now - KEPT,
                         col(RecentSubmission.id) <= place,
                         col(RecentSubmission.id) < newest,
                     )
