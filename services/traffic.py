@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,6 +14,8 @@ from services.detection.engine import network_of
 from services.detection.evidence import Evidence, Habit, Share
 from services.models import RecentSubmission
 
+#: What was sent, and not news of that.
+_SENT = col(RecentSubmission.recipients) > 0
 #: The stretch that habits and alerts are counted in.
 WINDOW = timedelta(minutes=5)
 _DAY = timedelta(hours=24)
@@ -45,6 +47,7 @@ async def addresses_of(
             RecentSubmission.sender == sender,
             col(RecentSubmission.at) >= since,
             address.is_not(None),
+            _SENT,
         )
         .group_by(address)
         .order_by(func.count().desc(), address)
@@ -84,6 +87,7 @@ async def users_of(
             RecentSubmission.server == server,
             RecentSubmission.client_ip == client_ip,
             at >= since,
+            _SENT,
         )
         .group_by(col(RecentSubmission.sender))
         .order_by(number.desc(), col(RecentSubmission.sender))
@@ -95,7 +99,7 @@ async def users_of(
 async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:
     """Return how many messages the server accepted since then."""
     query = select(func.count()).where(
-        RecentSubmission.server == server, col(RecentSubmission.at) > since
+        RecentSubmission.server == server, col(RecentSubmission.at) > since, _SENT
     )
     return (await session.exec(query)).one()
 
@@ -104,7 +108,7 @@ async def gather(
     session: AsyncSession, server: str, sender: str, now: datetime, habit: Habit
 ) -> Evidence:
     """Return one sender's evidence for the window that ends now; queue figures are left 0."""
-    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender)
+    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender, _SENT)
     since = now - WINDOW
     rows = (
         await session.exec(
@@ -154,7 +158,7 @@ async def gather(
 
 
 async def _burst(
-    session: AsyncSession, mine: tuple[bool, bool], now: datetime, habit: Habit
+    session: AsyncSession, mine: tuple[bool | ColumnElement[bool], ...], now: datetime, habit: Habit
 ) -> tuple[datetime, datetime, int]:
     """Return when the present burst began, its newest message, and its messages in all.
 
@@ -197,6 +201,7 @@ async def _top(
             RecentSubmission.server == server,
             col(RecentSubmission.at) > since,
             column.is_not(None),
+            _SENT,
         )
         .group_by(column)
         .having(func.count() >= at_least)
