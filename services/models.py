@@ -238,7 +238,7 @@ class RecentSubmission(SQLModel, table=True):
     at: datetime = _when()
     sender: str
     client_ip: str | None = None
-    recipients: int
+    recipients: int  # 0: this is news of what was sent before
     size: int
     subject_key: str  # the subject, digits folded, so that numbered copies count as one
     subject: str

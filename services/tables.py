@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.models import RecentSubmission, SenderHabit
-from services.traffic import domain_of, is_of
+from services.traffic import SENT, domain_of, is_of
 
 
 class Kind(StrEnum):
@@ -82,7 +82,7 @@ async def table(
     since = now - window.length
     before = since - window.length
     at = col(RecentSubmission.at)
-    which = (RecentSubmission.server == server, at > before)
+    which = (RecentSubmission.server == server, at > before, SENT)
     recent = func.sum(case((at > since, 1), else_=0))
     # What was counted in a stretch that began before then has been seen for so long.
     oldest = select(SenderHabit.start).where(

@@ -19,6 +19,8 @@ from services.mail.port import Network
 from services.models import RecentSubmission
 from services.rules import plain
 
+#: What was sent, and not news of that.
+SENT = col(RecentSubmission.recipients) > 0
 #: The stretch that habits and alerts are counted in.
 WINDOW = timedelta(minutes=5)
 #: How long single submissions are kept: a day, and the day before to compare it with.
@@ -54,6 +56,7 @@ async def addresses_of(
             RecentSubmission.sender == sender,
             col(RecentSubmission.at) >= since,
             address.is_not(None),
+            SENT,
         )
         .group_by(address)
         .order_by(func.count().desc(), address)
@@ -87,7 +90,7 @@ async def users_of(
     address = col(RecentSubmission.client_ip)
     query = (
         select(sender, address, func.count(), func.min(at))
-        .where(*_likely_from(server, network, since))
+        .where(*_likely_from(server, network, since), SENT)
         .group_by(sender, address)
         .add_columns(func.max(at))
     )
@@ -138,7 +141,9 @@ async def addresses_used(
     number = func.count()
     query = (
         select(address, number, func.min(at), func.max(at))
-        .where(RecentSubmission.server == server, RecentSubmission.sender == sender, at >= since)
+        .where(
+            RecentSubmission.server == server, RecentSubmission.sender == sender, at >= since, SENT
+        )
         .group_by(address)
         .order_by(number.desc(), address)
     )
@@ -183,7 +188,7 @@ def _is_in(client_ip: str | None, network: Network) -> bool:
 async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:
     """Return how many messages the server accepted since then."""
     query = select(func.count()).where(
-        RecentSubmission.server == server, col(RecentSubmission.at) > since
+        RecentSubmission.server == server, col(RecentSubmission.at) > since, SENT
     )
     return (await session.exec(query)).one()
 
@@ -192,7 +197,7 @@ async def gather(
     session: AsyncSession, server: str, sender: str, now: datetime, habit: Habit
 ) -> Evidence:
     """Return one sender's evidence for the window that ends now; queue figures are left 0."""
-    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender)
+    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender, SENT)
     since = now - WINDOW
     rows = (
         await session.exec(
@@ -242,7 +247,7 @@ async def gather(
 
 
 async def _burst(
-    session: AsyncSession, mine: tuple[bool, bool], now: datetime, habit: Habit
+    session: AsyncSession, mine: tuple[bool | ColumnElement[bool], ...], now: datetime, habit: Habit
 ) -> tuple[datetime, datetime, int]:
     """Return when the present burst began, its newest message, and its messages in all.
 
@@ -285,6 +290,7 @@ async def _top(
             RecentSubmission.server == server,
             col(RecentSubmission.at) > since,
             column.is_not(None),
+            SENT,
         )
         .group_by(column)
         .having(func.count() >= at_least)

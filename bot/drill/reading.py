@@ -6,7 +6,7 @@ from bot.drill import shared
 from bot.drill.report import Feature
 from bot.drill.scene import ACCOUNT, LOUD_MESSAGES, LOUD_NOW, Attack
 from bot.hands import Unexpected, expect
-from services.mail.port import SpoolQuery, UserState
+from services.mail.port import SpoolQuery, UserState, submitted
 from services.words import count
 
 
@@ -26,7 +26,8 @@ async def alert(scene: Attack, feature: Feature) -> None:
         "Since",
         "Stop sending",
     )
-    accepted = [s for s in await scene.server.submissions(None, 5000) if s.sender == ACCOUNT]
+    told = submitted(await scene.server.submissions(None, 5000))
+    accepted = [s for s in told if s.sender == ACCOUNT]
     if len(accepted) != scene.sent:
         raise Unexpected(f"{scene.sent} sent, the server's log has {len(accepted)}")
     feature.verified = True
@@ -69,7 +70,8 @@ async def search(scene: Attack, feature: Feature) -> None:
     by_ip = (await scene.vera.type(f"search ip:{one}")).text
     feature.done = True
     page = await scene.server.search(SpoolQuery(sender=ACCOUNT), limit=1)
-    mine = [s for s in await scene.server.submissions(None, 5000) if s.client_ip == one]
+    told = submitted(await scene.server.submissions(None, 5000))
+    mine = [s for s in told if s.client_ip == one]
     expect(by_ip, f"{len(mine)} messages match ip:{one}")
     feature.verified = page.total == scene.sent
     feature.evidence = f"the server finds {page.total}, {len(mine)} of them from {one}"

@@ -7,7 +7,7 @@ times are aware and in UTC, all sizes are bytes. Texts a sender controls
 replacement and bounded in length; whoever shows them escapes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +20,12 @@ Network = IPv4Network | IPv6Network
 MAX_ADDRESS = 256
 # Subjects have no limit in RFC 5322; past this, people do not read on.
 MAX_SUBJECT = 998
+#: So many recipients of a message say enough of whom it goes to.
+MAX_ADDRESSEES = 32
+
+#: Outcomes that speak against a sender. Delivered is not told: it is what is expected.
+REJECTED = "rejected"
+DEFERRED = "deferred"
 
 
 class Queue(StrEnum):
@@ -69,8 +75,9 @@ class Message:
 class Submission:
     """One message that the server accepted, as its log tells it: the detector's food.
 
-    ``cursor`` is opaque and marks the place just after this submission. What follows
-    ``subject`` is left empty by a server whose log does not tell it, and used where it is.
+    ``cursor`` is opaque and marks the place just after it. What follows ``subject`` is left
+    empty by a server whose log does not tell it by then, and used where it is. ``message``
+    is the server's own id: one that the sender writes could make many messages pass for one.
     """
 
     cursor: str
@@ -81,10 +88,38 @@ class Submission:
     recipients: int
     size: int
     subject: str
-    addressees: tuple[str, ...] = ()  # the recipients, or "@domain" where no more is known
-    outcome: str = ""  # "rejected" or "deferred" by the other side, when known by now
-    login_failures: int = 0  # of this account, just before
-    message: str = ""  # an id that tells a repeated submission from a new one
+    addressees: tuple[str, ...] = ()  # at most MAX_ADDRESSEES of the recipients
+    outcome: str = ""  # REJECTED or DEFERRED by the other side, when known by now
+    login_failures: int = 0  # just before, from this client, where nobody knows whose they were
+    message: str = ""  # tells one that is told again from a new one
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a log tells of an account beside its submissions, at the moment it came to be known.
+
+    That the other side refused or put off what it had sent (``outcome``), once a message
+    however many recipients and attempts it has; or that its logins failed. ``account`` is
+    who had logged in to send it, or whose login it was; "" is nobody, and then it counts for
+    ``client_ip``, if that is a host of our own.
+    """
+
+    cursor: str
+    at: datetime
+    account: str
+    client_ip: str | None = None
+    outcome: str = ""  # REJECTED or DEFERRED
+    login_failures: int = 0
+    message: str = ""  # as in Submission
+
+
+#: What a log tells, in its order.
+Record = Submission | News
+
+
+def submitted(records: Iterable[Record]) -> list[Submission]:
+    """Return the submissions among what a log tells."""
+    return [record for record in records if isinstance(record, Submission)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +253,11 @@ class Capabilities:
     delete_user: Capability = ABLE
     block: Capability = ABLE
     block_expiry: Capability = ABLE  # the server itself lifts a block in time
+    # What submissions() tells beyond who sent how much from where: the detector uses it.
+    tell_subjects: Capability = ABLE
+    tell_recipients: Capability = ABLE  # their addresses
+    tell_outcomes: Capability = ABLE
+    tell_failed_logins: Capability = ABLE
 
 
 class MailServer(Protocol):
@@ -243,11 +283,13 @@ class MailServer(Protocol):
         """Return the server's own addresses, which must never be blocked."""
         ...
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return up to ``limit`` accepted messages after the cursor, in the order accepted.
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return up to ``limit`` accepted messages, and news of them, after the cursor.
 
-        None starts at the oldest the server remembers. Nothing is left out and
-        nothing is repeated when each call gets the last cursor of the one before.
+        In the order in which the log tells them: what became of a message is not known when
+        it is accepted, and comes later, as :class:`News` in the same stream. None starts at
+        the oldest the server remembers. Nothing is left out and nothing is repeated when
+        each call gets the last cursor of the one before.
         """
         ...
 

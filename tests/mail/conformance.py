@@ -21,6 +21,7 @@ from services.mail.port import (
     Queue,
     SpoolQuery,
     UserState,
+    submitted,
 )
 
 
@@ -123,7 +124,7 @@ class MailServerConformance:
             client_ip="198.51.100.7",
             envelope_sender="forged@bank.test",
         )
-        (submission,) = await mail.server.submissions(None, 10)
+        (submission,) = submitted(await mail.server.submissions(None, 10))
         assert submission.sender == ann
         assert submission.authenticated
         assert submission.client_ip == "198.51.100.7"
@@ -136,7 +137,7 @@ class MailServerConformance:
         self, mail: ServerUnderTest, ann: str
     ) -> None:
         await mail.submit(None, [ann], "hi", envelope_sender="peer@other.test")
-        (submission,) = await mail.server.submissions(None, 10)
+        (submission,) = submitted(await mail.server.submissions(None, 10))
         assert (submission.sender, submission.authenticated) == ("peer@other.test", False)
 
     async def test_the_cursor_neither_loses_nor_repeats_across_a_restart(
@@ -150,11 +151,11 @@ class MailServerConformance:
             for limit in (2, 1, 10):
                 page = await mail.server.submissions(cursor, limit)
                 assert len(page) <= limit
-                seen += [submission.subject for submission in page]
+                seen += [submission.subject for submission in submitted(page)]
                 cursor = page[-1].cursor if page else cursor
             await mail.restart()
         assert seen == [f"mail {number}" for number in range(10)]
-        assert not await mail.server.submissions(cursor, 10)
+        assert not submitted(await mail.server.submissions(cursor, 10))
 
     async def test_a_submission_is_remembered_after_its_message_left(
         self, mail: ServerUnderTest, ann: str
@@ -162,7 +163,7 @@ class MailServerConformance:
         await self.deferred(mail, ann, 2)
         ids = await mail.server.matching_ids(_ALL, limit=10)
         await mail.server.delete(ids)
-        assert len(await mail.server.submissions(None, 10)) == 2
+        assert len(submitted(await mail.server.submissions(None, 10))) == 2
 
     # -- the spool -------------------------------------------------------------------
 
@@ -527,7 +528,7 @@ class MailServerConformance:
             client = await mail.logged_in(ann)
             assert (await client.command(f"MAIL FROM:<{ann}>")).code // 100 == 5
             await client.close()
-        assert not await mail.server.submissions(None, 10)
+        assert not submitted(await mail.server.submissions(None, 10))
         await mail.server.set_user_state(ann, UserState.ACTIVE)
         await mail.submit(ann, [f"x@{mail.elsewhere}"], "back again")
 

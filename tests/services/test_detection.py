@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from itertools import combinations
 from typing import Any, cast
 
 import pytest
@@ -18,7 +19,7 @@ from services.settings import DetectionSettings
 from services.targets import Target
 
 from ..databases import locked_at, open_store_at
-from ..mail.harness import ANN, BOB, START
+from ..mail.harness import ANN, BOB, DOMAIN, START
 from .bench import ELSEWHERE, OPERATOR, Bench
 
 #: Enough alike at once for an alert about somebody never seen before.
@@ -208,13 +209,9 @@ async def test_mail_from_outside_blames_nobody_here_whatever_its_envelope_says(
 
 
 async def test_the_evidence_tells_what_was_sent_and_from_where(bench: Bench) -> None:
-    await bench.mail.submit(
-        ANN, [f"r{n}@{ELSEWHERE}" for n in range(10)], "Prize 1", times=22, client_ip="192.0.2.1"
-    )
+    await bench.burst(22, subject="Prize 1", client_ip="192.0.2.1", each=10)
     bench.pass_time(seconds=60)
-    await bench.mail.submit(
-        ANN, [f"r{n}@{ELSEWHERE}" for n in range(10)], "PRIZE 2", times=20, client_ip="192.0.2.9"
-    )
+    await bench.burst(20, subject="PRIZE 2", client_ip="192.0.2.9", each=10)
     await bench.burst(3, subject="lunch", client_ip="2001:db8::1")
     await bench.burst(2, user=BOB)
     await bench.poll()
@@ -235,10 +232,11 @@ async def test_the_evidence_tells_what_was_sent_and_from_where(bench: Bench) -> 
     assert evidence.reasons == (
         "45 messages in 5 min; never seen sending before",
         "93% near-identical subjects: “PRIZE 2”",
+        "100% to people it never wrote to; usual: 25%",
         "from 3 addresses in 2 networks",
         "to 423 recipients",
     )
-    assert len(evidence.points) == 4
+    assert len(evidence.points) == 5
     assert sum(evidence.points) == pytest.approx((await bench.incident()).score)
 
 
@@ -556,9 +554,11 @@ async def test_a_trusted_host_counts_by_its_address_without_a_login(bench: Bench
         DetectionSettings(),
         trusted=[ip_network("192.0.2.0/24")],
     )
-    for client_ip in ("192.0.2.10", "198.51.100.1"):
-        await bench.mail.submit(
-            None, [BOB], "Prize 1", times=_BURST, envelope_sender=ANN, client_ip=client_ip
-        )
+    here = [f"user{n}@{DOMAIN}" for n in range(10)]
+    for address in here:
+        await bench.mail.add_user(address)
+    pairs = list(combinations(here, 2)) * 3
+    for ip in ("192.0.2.10", "198.51.100.1"):
+        await bench.burst(135, user=None, envelope_sender=ANN, client_ip=ip, to=pairs)
     assert (await detector.poll(bench.server)).opened == 1
     assert (await bench.incident()).sender == "[192.0.2.10]"

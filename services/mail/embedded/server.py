@@ -34,10 +34,10 @@ from services.mail.port import (
     Network,
     Page,
     Preview,
+    Record,
     SenderQueued,
     SpoolCounts,
     SpoolQuery,
-    Submission,
     User,
     UserState,
 )
@@ -73,7 +73,7 @@ class EmbeddedServer:
         self._database = Database(config)
         self._accounts = Accounts(self._database)
         self._blocks = BlockList(self._database, clock)
-        self._logs = Logs(self._database)
+        self._logs = Logs(self._database, clock)
         self._attempts = Attempts()
         self._spool = Spool(self._database, clock, self._attempts)
         self._delivery = Delivery(config, clock, self._database, self._accounts, self._attempts)
@@ -99,7 +99,13 @@ class EmbeddedServer:
             await self._delivery.void_claims()
             await self._intake.start()
             self._shared = Shared(
-                self._config, self._clock, self._accounts, self._blocks, self._intake, tls
+                self._config,
+                self._clock,
+                self._accounts,
+                self._blocks,
+                self._intake,
+                self._logs.login_failed,
+                tls,
             )
             loop = asyncio.get_running_loop()
             self._listener = await loop.create_server(
@@ -208,8 +214,8 @@ class EmbeddedServer:
                 found.add(ip_network(address))
         return tuple(sorted(found, key=lambda network: (network.version, network)))
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return accepted messages after the cursor, in the order they were committed."""
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return accepted messages and news after the cursor, in the order they were committed."""
         return await self._logs.submissions(after, limit)
 
     async def counts(self) -> SpoolCounts:

@@ -21,10 +21,10 @@ from services.mail.port import (
     Network,
     Page,
     Preview,
+    Record,
     SenderQueued,
     SpoolCounts,
     SpoolQuery,
-    Submission,
     User,
     UserState,
 )
@@ -87,6 +87,7 @@ class PostfixServer:
             clock,
             config.history,
             self._state.remember,
+            self._state.seen,
         )
         self._reading_log = asyncio.Lock()
         self._capabilities = Capabilities(
@@ -189,8 +190,8 @@ class PostfixServer:
                 continue  # "all", a host name
         return tuple(sorted(found, key=lambda network: (network.version, network)))
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return accepted messages after the cursor, in the order of the log."""
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return accepted messages and news after the cursor, in the order of the log."""
         async with self._reading_log:
             if self._mirror is not None:
                 await self._mirror.refresh()

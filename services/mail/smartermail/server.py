@@ -12,6 +12,8 @@ from services.clock import Clock
 from services.errors import NotCapable, ServerDown
 from services.mail.embedded.address import client_address
 from services.mail.port import (
+    DEFERRED,
+    MAX_ADDRESSEES,
     Block,
     Capabilities,
     Capability,
@@ -19,6 +21,8 @@ from services.mail.port import (
     Network,
     Page,
     Preview,
+    Queue,
+    Record,
     SenderQueued,
     SpoolCounts,
     SpoolQuery,
@@ -48,6 +52,20 @@ CAPABILITIES = Capabilities(
         able=False,
         why="SmarterMail's API cannot move messages to a folder; disable their sender, and "
         "move them in SmarterMail, under Manage › Spool.",
+    ),
+    tell_subjects=Capability(
+        able=False,
+        why="SmarterMail's SMTP log holds no subjects; only those of messages that still wait "
+        "when they are counted are known.",
+    ),
+    tell_outcomes=Capability(
+        able=False,
+        why="SmarterMail's SMTP log does not tell what the other side said; only that a message "
+        "waits when it is counted is known.",
+    ),
+    tell_failed_logins=Capability(
+        able=False,
+        why="Of failed logins only those in the session of an accepted message are read.",
     ),
 )
 
@@ -105,10 +123,11 @@ class SmarterMailServer:
         networks |= {ip_network(client_address(str(entry[4][0]))) for entry in found}
         return tuple(sorted(networks, key=lambda network: (network.version, network)))
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return accepted messages after the cursor, from the SMTP log, in its order.
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return accepted messages after the cursor, from the SMTP log, in its order. No news.
 
-        Subjects are not in that log: they are the spool's, for what is still there.
+        Subjects are not in that log: they are the spool's, for what is still there, and so is
+        that a message was put off.
         """
         await self._blocks.lift_overdue()
         taken = await self._journal.after(after, limit)
@@ -254,6 +273,10 @@ def _submission(taken: Taken, item: Item | None) -> Submission:
         recipients=len(message.recipients) or (len(item.recipients) if item else 0) or 1,
         size=size or 0,
         subject=(item.subject if item else None) or "",
+        addressees=(message.recipients or (item.recipients if item else ()))[:MAX_ADDRESSEES],
+        outcome=DEFERRED if item is not None and item.queue is Queue.DEFERRED else "",
+        login_failures=message.login_failures,
+        message=message.entry.file_name,
     )
 
 
