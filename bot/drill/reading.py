@@ -86,7 +86,8 @@ async def looks(scene: Attack, feature: Feature) -> None:
     one = LOUD_NOW.addresses[0]
     address = (await scene.vera.type(f"ip {one}")).text
     feature.done = True
-    mine = [s for s in await scene.server.submissions(None, 5000) if s.sender == ACCOUNT]
+    told = submitted(await scene.server.submissions(None, 5000))
+    mine = [one for one in told if one.sender == ACCOUNT]
     sent = count(len(mine), "message")
     from_each = Counter(submission.client_ip for submission in mine)
     expect(evidence, f"{ACCOUNT}: active", f"{sent} in the last 24 h", "near-identical subjects")

@@ -43,9 +43,9 @@ class Looking:
 
     async def sent(self, user: str, number: int, client_ip: str = HERE) -> None:
         """Have the bot read of so many messages of a user."""
-        await self.mail.submit(
-            user, ["x@elsewhere.test"], "Hello", times=number, client_ip=client_ip
-        )
+        for index in range(number):
+            to = [f"r{index}@elsewhere{index % 20}.test"]
+            await self.mail.submit(user, to, "Hello", client_ip=client_ip)
         await self.app.detector.poll(self.mail.server)
 
     async def asked(self, text: str, actor: Actor = VERA) -> Card:
