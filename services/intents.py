@@ -204,10 +204,10 @@ def _of(intent: Intent) -> Target:
     return Target.model_validate_json(intent.target)
 
 
-async def touch(session: AsyncSession, intent: Intent) -> None:
-    """Have the lines that tell of this intent told anew."""
+async def touch(session: AsyncSession, intent: Intent | str) -> None:
+    """Have the lines that tell of this intent, or of that with this id, told anew."""
     await session.exec(
         update(Announcement)
-        .where(col(Announcement.intent_id) == intent.id)
+        .where(col(Announcement.intent_id) == (intent if isinstance(intent, str) else intent.id))
         .values(version=Announcement.version + 1)
     )

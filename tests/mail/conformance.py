@@ -6,6 +6,7 @@ A server's test module subclasses :class:`MailServerConformance` and gives it a 
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 from typing import Protocol
 
@@ -385,6 +386,16 @@ class MailServerConformance:
             assert [result.queue_id for result in results] == mixed
             assert _fates(results) == expected
         assert _fates(await mail.server.delete(mixed)) == [Fate.GONE] * 4
+
+    async def test_an_act_tells_how_many_are_settled(self, mail: ServerUnderTest, ann: str) -> None:
+        ids = await self.deferred(mail, ann, 2)
+        server = mail.server
+        review = partial(server.move, folder="review")
+        for act in (server.hold, server.release, review, server.restore, server.delete):
+            told: list[int] = []
+            await act(ids, tell=told.append)
+            assert told[-1] == 2
+            assert told == sorted(told)
 
     async def test_acting_on_nothing_does_nothing(self, mail: ServerUnderTest) -> None:
         assert await mail.server.hold([]) == []

@@ -38,8 +38,10 @@ from services.mail.port import (
     SpoolCounts,
     SpoolQuery,
     Submission,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.tasks import end
 
@@ -242,29 +244,35 @@ class EmbeddedServer:
         """Return one message as it was accepted, byte for byte."""
         return await self._spool.raw(queue_id)
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Hold; each id is answered once, one held already is DONE."""
-        return await self._spool.hold(queue_ids)
+        return await self._spool.hold(queue_ids, tell=tell)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Deliver held ones again, from now on."""
-        results = await self._spool.release(queue_ids)
+        results = await self._spool.release(queue_ids, tell=tell)
         self._wake()
         return results
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Move; one in that folder already is DONE. Raises BadArgument for an unfit name."""
-        return await self._spool.move(queue_ids, folder)
+        return await self._spool.move(queue_ids, folder, tell=tell)
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put quarantined ones back where they came from."""
-        results = await self._spool.restore(queue_ids)
+        results = await self._spool.restore(queue_ids, tell=tell)
         self._wake()
         return results
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good."""
-        return await self._spool.delete(queue_ids)
+        return await self._spool.delete(queue_ids, tell=tell)
 
     async def folders(self) -> dict[str, int]:
         """Return each quarantine folder that holds messages, and how many."""

@@ -25,8 +25,10 @@ from services.mail.port import (
     SpoolCounts,
     SpoolQuery,
     Submission,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.mail.postfix.access import AccessTables
 from services.mail.postfix.asked import Lookup, Setup, read
@@ -228,25 +230,31 @@ class PostfixServer:
         """Return one message as it was accepted, byte for byte but for its line ends: CRLF."""
         return await self._spool.raw(queue_id)
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Hold; one being delivered this moment may still go out, as postsuper(1) says."""
-        return await self._spool.hold(queue_ids)
+        return await self._spool.hold(queue_ids, tell=tell)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put held ones in the deferred queue, which Postfix looks at every few minutes."""
-        return await self._spool.release(queue_ids)
+        return await self._spool.release(queue_ids, tell=tell)
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Hold and note the folder. Raises BadArgument for an unfit name."""
-        return await self._spool.move(queue_ids, folder)
+        return await self._spool.move(queue_ids, folder, tell=tell)
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put quarantined ones back where they came from; an active one becomes deferred."""
-        return await self._spool.restore(queue_ids)
+        return await self._spool.restore(queue_ids, tell=tell)
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good."""
-        return await self._spool.delete(queue_ids)
+        return await self._spool.delete(queue_ids, tell=tell)
 
     async def folders(self) -> dict[str, int]:
         """Return each quarantine folder that holds messages, and how many."""

@@ -23,8 +23,10 @@ from services.mail.port import (
     SpoolCounts,
     SpoolQuery,
     Submission,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.mail.smartermail.api import Api
 from services.mail.smartermail.blocks import BlockList
@@ -145,25 +147,31 @@ class SmarterMailServer:
             raise NotCapable(CAPABILITIES.preview.why)
         return None
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Nothing to hold is held; anything else raises NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.hold)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.hold)
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.quarantine)
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.quarantine)
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good; each id is answered once."""
-        return await self._spool.delete(queue_ids)
+        return await self._spool.delete(queue_ids, tell=tell)
 
     async def folders(self) -> dict[str, int]:
         """Return SmarterMail's own quarantines, spam and virus, that hold messages."""

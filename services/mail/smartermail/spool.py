@@ -33,6 +33,8 @@ from services.mail.port import (
     SenderQueued,
     SpoolCounts,
     SpoolQuery,
+    Tell,
+    nobody,
 )
 from services.mail.smartermail import answers
 from services.mail.smartermail.answers import Fields
@@ -149,7 +151,7 @@ class Spool:
         found = await self._items(pages=2, oldest_first=False)
         return {item.file_name: item for item in found if item.file_name in wanted}
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good. What became of each is looked up, not believed."""
         asked = list(dict.fromkeys(queue_ids))
         if not asked:
@@ -167,6 +169,7 @@ class Spool:
                     raise
                 why = str(error)
                 break
+            tell(min(start + _BATCH, len(there)))
         left = {item.file_name for item in await self._items()}
         return [
             MessageResult(queue_id, Fate.GONE)
