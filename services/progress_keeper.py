@@ -40,28 +40,36 @@ class ProgressKeeper:
         """Keep a claimed act's progress within the block, and nothing of it after."""
         progress = Progress()
         self._under_way += 1
-        keeping = asyncio.create_task(self._go_on(intent_id, progress))
+        keeping: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            keeping.append(asyncio.create_task(self._go_on(intent_id, progress)))
+
+        # Most acts are done before there is anything to keep, and need no task.
+        timer = asyncio.get_running_loop().call_later(self._pause, begin)
         try:
             yield progress
         finally:
             self._under_way -= 1
-            await end([keeping])
+            timer.cancel()
+            await end(keeping)
+
+    @property
+    def _pause(self) -> float:
+        return self.every * self._under_way
 
     async def _go_on(self, intent_id: str, progress: Progress) -> None:
         told = 0
         while True:
-            await asyncio.sleep(self.every * self._under_way)
-            settled, total = progress.settled, progress.total
-            if settled == told:
-                continue
-            try:
-                kept = await self.keep(intent_id, settled, total)
-            except StoreError as error:
-                _log.warning("how far %s has come was not kept: %s", intent_id, error.sentence)
-                continue
-            told = settled
-            if kept:
-                self._changed()
+            settled = progress.settled
+            if settled != told:
+                try:
+                    if await self.keep(intent_id, settled, progress.total):
+                        self._changed()
+                    told = settled
+                except StoreError as error:
+                    _log.warning("how far %s has come was not kept: %s", intent_id, error.sentence)
+            await asyncio.sleep(self._pause)
 
     async def keep(self, intent_id: str, settled: int, total: int) -> bool:
         """Write down how far it has come; return whether that is news, and it is under way."""

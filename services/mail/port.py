@@ -7,7 +7,7 @@ times are aware and in UTC, all sizes are bytes. Texts a sender controls
 replacement and bounded in length; whoever shows them escapes them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -162,6 +162,14 @@ class SenderQueued:
     messages: int
 
 
+@dataclass(frozen=True, slots=True)
+class SenderSpool:
+    """How many of one sender's messages wait (active and deferred), and are held."""
+
+    waiting: int = 0
+    held: int = 0
+
+
 class Fate(StrEnum):
     """What became of one message that a remedy was asked to act on."""
 
@@ -266,6 +274,10 @@ class MailServer(Protocol):
 
     async def top_queued(self, limit: int) -> Sequence[SenderQueued]:
         """Return the senders with most messages waiting, most first."""
+        ...
+
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these senders, who are all looked for at once, has in the spool."""
         ...
 
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:

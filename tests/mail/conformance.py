@@ -20,6 +20,7 @@ from services.mail.port import (
     MailServer,
     MessageResult,
     Queue,
+    SenderSpool,
     SpoolQuery,
     UserState,
 )
@@ -200,6 +201,20 @@ class MailServerConformance:
         ranked = [(s.sender, s.messages) for s in await mail.server.top_queued(5)]
         assert ranked == [(ann, 2), (bob, 1)]
         assert len(await mail.server.top_queued(1)) == 1
+
+    async def test_what_senders_have_in_the_spool_is_told_of_all_at_once(
+        self, mail: ServerUnderTest, ann: str, bob: str
+    ) -> None:
+        await mail.submit(bob, [f"x@{mail.elsewhere}"], "one")
+        await self.deferred_for(mail, ann, 4)
+        nobody = f"nobody@{mail.domain}"
+        told = await mail.server.spool_of([ann.upper(), bob, nobody])
+        assert told == {ann.upper(): SenderSpool(4), bob: SenderSpool(1), nobody: SenderSpool()}
+        ids = await mail.server.matching_ids(SpoolQuery(sender=ann), limit=3)
+        await mail.server.hold(ids[:2])
+        await mail.server.move(ids[2:], "review")
+        assert await mail.server.spool_of([ann]) == {ann: SenderSpool(1, 2)}
+        assert await mail.server.spool_of([]) == {}
 
     async def deferred_for(self, mail: ServerUnderTest, user: str, number: int) -> None:
         await mail.submit(user, [f"x@{mail.elsewhere}"], "again", times=number)

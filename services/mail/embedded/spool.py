@@ -1,7 +1,8 @@
 """The spool: finding messages, and holding, moving, restoring and deleting them."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from services.mail.port import (
     Page,
     Queue,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
     Tell,
@@ -91,6 +93,22 @@ class Spool:
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
         return [SenderQueued(sender, messages) for sender, messages in rows]
+
+    async def spool_of(self, senders: Collection[str]) -> dict[str, SenderSpool]:
+        """Return what each of these has waiting and held."""
+        keys = json.dumps(sorted({sender.casefold() for sender in senders}))
+        statement = (
+            select(_m.sender_key, _m.queue, func.count())
+            .where(among(_m.sender_key, "keys"), _m.queue != _QUARANTINE)
+            .group_by(_m.sender_key, _m.queue)
+        )
+        numbers: dict[str, Counter[bool]] = {}
+        async with self._database.read() as connection:
+            for key, queue, number in await connection.execute(statement, {"keys": keys}):
+                numbers.setdefault(key, Counter())[queue == _HELD] += number
+        nothing: Counter[bool] = Counter()
+        found = {sender: numbers.get(sender.casefold(), nothing) for sender in senders}
+        return {sender: SenderSpool(of[False], of[True]) for sender, of in found.items()}
 
     async def folders(self) -> dict[str, int]:
         """Return each quarantine folder with its number of messages."""

@@ -12,7 +12,7 @@ with ``postcat``, once for each message.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ from services.mail.port import (
     Page,
     Queue,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
     Tell,
@@ -114,6 +115,26 @@ class Spool:
                 waiting.update(_sender(entry, seen).casefold() for entry in kept)
         ranked = sorted(waiting.items(), key=lambda item: (-item[1], item[0]))
         return [SenderQueued(sender, messages) for sender, messages in ranked[:limit]]
+
+    async def spool_of(self, senders: Collection[str]) -> dict[str, SenderSpool]:
+        """Return what each of these has waiting and held: the queue is listed once for all."""
+        if not senders:
+            return {}
+        wanted = {sender.casefold() for sender in senders}
+        notes = await self._notes()
+        waiting: Counter[str] = Counter()
+        held: Counter[str] = Counter()
+        async with aclosing(self._entries()) as bundles:
+            async for bundle in bundles:
+                seen = await self._seen(bundle)
+                for entry in bundle:
+                    sender, queue = _sender(entry, seen).casefold(), _queue(entry, notes)
+                    if sender in wanted and queue is not Queue.QUARANTINE:
+                        (held if queue is Queue.HELD else waiting)[sender] += 1
+        return {
+            sender: SenderSpool(waiting[sender.casefold()], held[sender.casefold()])
+            for sender in senders
+        }
 
     async def search(self, query: SpoolQuery, offset: int, limit: int) -> Page:
         """Return one page, oldest first, and how many match in all."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
@@ -20,6 +20,7 @@ from services.mail.port import (
     Page,
     Preview,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
     Submission,
@@ -126,6 +127,10 @@ class SmarterMailServer:
     async def top_queued(self, limit: int) -> Sequence[SenderQueued]:
         """Return the senders with most messages waiting; senders are case-folded."""
         return await self._spool.top_queued(limit)
+
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these has waiting and held."""
+        return await self._spool.spool_of(senders)
 
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
         """Return one page; ``arrived_after`` is included, ``arrived_before`` is not."""

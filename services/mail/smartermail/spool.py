@@ -16,7 +16,7 @@ and to whom comes from the SMTP log by the file's name (see journal.py).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -31,6 +31,7 @@ from services.mail.port import (
     Page,
     Queue,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
     Tell,
@@ -140,6 +141,17 @@ class Spool:
         )
         ranked = sorted(waiting.items(), key=lambda pair: (-pair[1], pair[0]))
         return [SenderQueued(sender, number) for sender, number in ranked[:limit]]
+
+    async def spool_of(self, senders: Collection[str]) -> dict[str, SenderSpool]:
+        """Return what each of these has waiting: the spool is listed once for all."""
+        if not senders:
+            return {}
+        waiting = Counter(
+            message.sender.casefold()
+            for message in await self._messages()
+            if message.queue in DELIVERING
+        )
+        return {sender: SenderSpool(waiting[sender.casefold()]) for sender in senders}
 
     async def holds(self, queue_id: str) -> bool:
         """Tell whether a message is in the spool."""
