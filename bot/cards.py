@@ -274,7 +274,7 @@ def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     doing = f"taking back “{remedy_name.replace('_', ' ')}”" if undoing else remedy.doing
     match intent.state:
         case IntentState.CLAIMED:
-            text = say("⏳ ", who, f" is {doing} …")
+            text = say("⏳ ", who, f" is {doing} …{_so_far(intent)}")
         case IntentState.DONE | IntentState.INTERRUPTED if intent.undone:
             text = say("↩️ ", who, f", taken back since: {intent.summary}")
         case IntentState.DONE:
@@ -293,6 +293,12 @@ def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     if undo_id is not None and intent.undo_until is not None:
         sections = (*sections, Small(say("Can be undone until ", Moment(intent.undo_until), ".")))
     return Card("", sections, buttons, fallback=plain(text))
+
+
+def _so_far(intent: Intent) -> str:
+    if intent.progress is None or intent.progress_of is None:
+        return ""
+    return f" {intent.progress:,} of {intent.progress_of:,}"
 
 
 def note(text: str) -> Card:

@@ -149,9 +149,9 @@ async def incidents(desk: Desk, request: Request, _: Arguments) -> Reply:
 
 
 async def audit(desk: Desk, request: Request, asked: Arguments) -> Reply:
-    """Answer with the newest audit entries, and whether the chain is whole."""
+    """Answer with the newest audit entries, and whether the newest part of the chain is whole."""
     entries = await desk.audit.newest(15, offset=(asked.page - 1) * 15)
-    verdict = await desk.audit.verify()
+    verdict = await desk.audit.verify_newest()
     return cards.audit(entries, verdict.sentence)
 
 

@@ -157,6 +157,8 @@ class Intent(SQLModel, table=True):
     asked_why: str = _text(default="")  # why a second person is needed
     decides: str | None = Field(default=None, index=True)  # the intent this approves or declines
     until: datetime | None = _when(default=None)  # when the bot takes it back by itself
+    progress: int | None = None  # messages settled so far, told while it is claimed
+    progress_of: int | None = None
 
 
 class Announcement(SQLModel, table=True):

@@ -43,6 +43,7 @@ from services.intents import (
 from services.mail.port import MailServer, Network, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place, Role
+from services.progress_keeper import ProgressKeeper
 from services.remedies import MAX_MESSAGES, REMEDIES, Aim, Remedy, Result, lacking
 from services.rules import Rules, plain
 from services.settings import ApprovalSettings, SafetySettings
@@ -110,6 +111,7 @@ class Pipeline:
         self._approval = Approval(approval)
         self._approval_minutes = approval.minutes
         self._changed = changed
+        self.progress = ProgressKeeper(store, changed)
 
     # -- proposing --------------------------------------------------------------
 
@@ -266,13 +268,15 @@ class Pipeline:
         earlier: Undo | None = None
         before: Undo | None = None
         try:
-            if original is not None and remedy.undo is not None:
-                result = await remedy.undo(aim, undo_of(original))
-            else:
-                before = await remedy.look(aim) if remedy.look else None
-                if before is not None:
-                    earlier = await self._note(intent, before)
-                result = await remedy.act(replace(aim, before=before))
+            async with self.progress.kept(intent.id) as progress:
+                aim = replace(aim, progress=progress)
+                if original is not None and remedy.undo is not None:
+                    result = await remedy.undo(aim, undo_of(original))
+                else:
+                    before = await remedy.look(aim) if remedy.look else None
+                    if before is not None:
+                        earlier = await self._note(intent, before)
+                    result = await remedy.act(replace(aim, before=before))
         except SpoolwardenError as error:
             result = Result(f"It failed: {error.sentence}", ok=False)
         except Exception:  # noqa: BLE001 - whatever it is, the person is told and it is logged

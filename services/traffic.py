@@ -193,6 +193,16 @@ async def sent_since(session: AsyncSession, server: str, since: datetime) -> int
     return (await session.exec(query)).one()
 
 
+async def senders_since(session: AsyncSession, server: str, since: datetime) -> frozenset[str]:
+    """Return who sent anything since then."""
+    query = (
+        select(RecentSubmission.sender)
+        .where(RecentSubmission.server == server, col(RecentSubmission.at) > since)
+        .distinct()
+    )
+    return frozenset((await session.exec(query)).all())
+
+
 async def gather(
     session: AsyncSession, server: str, sender: str, now: datetime, habit: Habit
 ) -> Evidence:

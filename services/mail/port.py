@@ -7,7 +7,7 @@ times are aware and in UTC, all sizes are bytes. Texts a sender controls
 replacement and bounded in length; whoever shows them escapes them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,14 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 Network = IPv4Network | IPv6Network
+
+#: Is told, while a mail server acts, how many of the messages that it was given are settled.
+Tell = Callable[[int], None]
+
+
+def nobody(_: int) -> None:
+    """Hear how far it has come, and do nothing."""
+
 
 # RFC 5321, 4.5.3.1.3: a path is at most 256 octets. Longer ones are cut.
 MAX_ADDRESS = 256
@@ -189,6 +197,14 @@ class SenderQueued:
     messages: int
 
 
+@dataclass(frozen=True, slots=True)
+class SenderSpool:
+    """How many of one sender's messages wait (active and deferred), and are held."""
+
+    waiting: int = 0
+    held: int = 0
+
+
 class Fate(StrEnum):
     """What became of one message that a remedy was asked to act on."""
 
@@ -266,7 +282,8 @@ class MailServer(Protocol):
     Every method may raise :class:`~services.errors.ServerDown`, and
     :class:`~services.errors.NotCapable` where :attr:`capabilities` says so.
     Acting methods can be called again with the same arguments: the second call
-    changes nothing and says GONE or returns the state as it is.
+    changes nothing and says GONE or returns the state as it is. Those on messages ``tell``
+    after each batch how many are settled.
     """
 
     @property
@@ -301,6 +318,10 @@ class MailServer(Protocol):
         """Return the senders with most messages waiting, most first."""
         ...
 
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these senders, who are all looked for at once, has in the spool."""
+        ...
+
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
         """Return one page of the matching messages, oldest first."""
         ...
@@ -317,23 +338,29 @@ class MailServer(Protocol):
         """Return one whole message as it was accepted, None if it is gone."""
         ...
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Stop delivering these, leaving them in the spool. Quarantined ones are GONE."""
         ...
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Deliver these held messages again. Ones not held are GONE."""
         ...
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Move these from whichever queue or folder to the quarantine folder, made if new."""
         ...
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put these back in the queue they were moved from (a held one comes back held)."""
         ...
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete these for good, from whichever queue or folder."""
         ...
 

@@ -41,10 +41,12 @@ class Looking:
         self.app = app
         self.mail = mail
 
-    async def sent(self, user: str, number: int, client_ip: str = HERE) -> None:
-        """Have the bot read of so many messages of a user."""
+    async def sent(
+        self, user: str, number: int, client_ip: str = HERE, *, to_one: bool = False
+    ) -> None:
+        """Have the bot read of so many messages of a user, each to somebody else or all to one."""
         for index in range(number):
-            to = [f"r{index}@elsewhere{index % 20}.test"]
+            to = ["x@elsewhere.test" if to_one else f"r{index}@elsewhere{index % 20}.test"]
             await self.mail.submit(user, to, "Hello", client_ip=client_ip)
         await self.app.detector.poll(self.mail.server)
 
@@ -125,7 +127,7 @@ async def looking(tmp_path: Path, mail: EmbeddedHarness) -> AsyncIterator[Lookin
 async def test_an_ordinary_account_is_said_to_be_ordinary_with_its_usual_figures(
     looking: Looking,
 ) -> None:
-    await looking.sent(ANN, 3)
+    await looking.sent(ANN, 3, to_one=True)
     text = said(await looking.asked(f"why {ANN.upper()}"))
     assert "Nothing is unusual about it" in text
     assert "3 messages in 5 min" in text

@@ -6,6 +6,7 @@ A server's test module subclasses :class:`MailServerConformance` and gives it a 
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from services.mail.port import (
     MailServer,
     MessageResult,
     Queue,
+    SenderSpool,
     SpoolQuery,
     UserState,
     submitted,
@@ -200,6 +202,20 @@ class MailServerConformance:
         ranked = [(s.sender, s.messages) for s in await mail.server.top_queued(5)]
         assert ranked == [(ann, 2), (bob, 1)]
         assert len(await mail.server.top_queued(1)) == 1
+
+    async def test_what_senders_have_in_the_spool_is_told_of_all_at_once(
+        self, mail: ServerUnderTest, ann: str, bob: str
+    ) -> None:
+        await mail.submit(bob, [f"x@{mail.elsewhere}"], "one")
+        await self.deferred_for(mail, ann, 4)
+        nobody = f"nobody@{mail.domain}"
+        told = await mail.server.spool_of([ann.upper(), bob, nobody])
+        assert told == {ann.upper(): SenderSpool(4), bob: SenderSpool(1), nobody: SenderSpool()}
+        ids = await mail.server.matching_ids(SpoolQuery(sender=ann), limit=3)
+        await mail.server.hold(ids[:2])
+        await mail.server.move(ids[2:], "review")
+        assert await mail.server.spool_of([ann]) == {ann: SenderSpool(1, 2)}
+        assert await mail.server.spool_of([]) == {}
 
     async def deferred_for(self, mail: ServerUnderTest, user: str, number: int) -> None:
         await mail.submit(user, [f"x@{mail.elsewhere}"], "again", times=number)
@@ -386,6 +402,16 @@ class MailServerConformance:
             assert [result.queue_id for result in results] == mixed
             assert _fates(results) == expected
         assert _fates(await mail.server.delete(mixed)) == [Fate.GONE] * 4
+
+    async def test_an_act_tells_how_many_are_settled(self, mail: ServerUnderTest, ann: str) -> None:
+        ids = await self.deferred(mail, ann, 2)
+        server = mail.server
+        review = partial(server.move, folder="review")
+        for act in (server.hold, server.release, review, server.restore, server.delete):
+            told: list[int] = []
+            await act(ids, tell=told.append)
+            assert told[-1] == 2
+            assert told == sorted(told)
 
     async def test_acting_on_nothing_does_nothing(self, mail: ServerUnderTest) -> None:
         assert await mail.server.hold([]) == []

@@ -54,6 +54,7 @@ class Bench:
         self.mail = mail
         self.clock: ManualClock = mail.clock
         self.safety = safety
+        self.rules = Rules(safety)
         self.approval = ApprovalSettings(permanent_above=2, minutes=30)
         self.changes = 0
         self.strangers = 0
@@ -74,7 +75,7 @@ class Bench:
             servers=servers,
             access=self.access,
             audit=self.audit,
-            rules=Rules(self.safety),
+            rules=self.rules,
             clock=self.clock,
             safety=self.safety,
             approval=self.approval,

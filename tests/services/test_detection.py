@@ -1,7 +1,7 @@
 """Detection over real SMTP: what is taken in, what alerts, and an incident's whole life."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from itertools import combinations
@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from services.detection.detector import Detector
 from services.detection.ingest import habit_of, stretch_of
 from services.errors import ServerDown, StoreError
-from services.mail.port import MailServer, Page, SpoolQuery, UserState
+from services.mail.port import MailServer, SenderSpool, UserState
 from services.models import Incident, IncidentState, Lesson, RecentSubmission, SenderHabit
 from services.settings import DetectionSettings
 from services.targets import Target
@@ -413,7 +413,7 @@ async def test_a_stopped_account_that_stays_quiet_is_closed(bench: Bench) -> Non
 
 
 class _Meanwhile:
-    """The mail server, with something that happens once while it is first searched."""
+    """The mail server, with something that happens once while it is first asked about senders."""
 
     def __init__(self, server: MailServer, happens: Callable[[], Awaitable[object]]) -> None:
         self._server = server
@@ -422,11 +422,11 @@ class _Meanwhile:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._server, name)
 
-    async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
         happens, self._happens = self._happens, None
         if happens is not None:
             await happens()
-        return await self._server.search(query, offset=offset, limit=limit)
+        return await self._server.spool_of(senders)
 
 
 async def test_what_ends_while_a_poll_looks_at_it_is_not_opened_again(bench: Bench) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
@@ -24,11 +24,14 @@ from services.mail.port import (
     Queue,
     Record,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
     Submission,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.mail.smartermail.api import Api
 from services.mail.smartermail.blocks import BlockList
@@ -144,6 +147,10 @@ class SmarterMailServer:
         """Return the senders with most messages waiting; senders are case-folded."""
         return await self._spool.top_queued(limit)
 
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these has waiting and held."""
+        return await self._spool.spool_of(senders)
+
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
         """Return one page; ``arrived_after`` is included, ``arrived_before`` is not."""
         return await self._spool.search(query, offset, limit)
@@ -164,25 +171,31 @@ class SmarterMailServer:
             raise NotCapable(CAPABILITIES.preview.why)
         return None
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Nothing to hold is held; anything else raises NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.hold)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.hold)
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.quarantine)
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.quarantine)
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good; each id is answered once."""
-        return await self._spool.delete(queue_ids)
+        return await self._spool.delete(queue_ids, tell=tell)
 
     async def folders(self) -> dict[str, int]:
         """Return SmarterMail's own quarantines, spam and virus, that hold messages."""
