@@ -24,7 +24,7 @@ from services.remedies import REVIEW
 from services.words import count
 
 _LOOKS = 100
-_MORE = 3  # messages after a false alarm
+_MORE = 10  # messages after a false alarm
 
 
 async def acknowledge(scene: Attack, feature: Feature) -> None:
