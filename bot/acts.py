@@ -26,6 +26,8 @@ async def ask(
 ) -> Form:
     """Freeze what would be done and return the form that confirms it."""
     server = desk.pipeline.server(request.server)
+    # First of all: which mailboxes there are is not for everybody to try out.
+    await desk.pipeline.allow(request.actor, action, server=request.server, target=target)
     if target.account and action != "false_alarm" and await server.user(target.account) is None:
         raise BadArgument(f"{target.account} is no mailbox on {request.server}. Nothing was done.")
     proposal = await desk.pipeline.propose(

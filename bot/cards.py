@@ -328,6 +328,7 @@ class Dashboard:
     incidents: Sequence[Incident]
     taken_at: datetime
     blocks: int
+    domains: Sequence[str] = ()  # of whose senders alone it tells; none where of everybody
 
 
 def dashboard(state: Dashboard) -> Card:
@@ -342,11 +343,14 @@ def dashboard(state: Dashboard) -> Card:
             say(
                 Bold(f"{counts.waiting:,} waiting"),
                 f" ({counts.active:,} active, {counts.deferred:,} deferred) · "
-                f"{counts.held:,} held · {counts.quarantine:,} in quarantine · "
-                f"{size(counts.size)}",
+                f"{counts.held:,} held · {counts.quarantine:,} in quarantine"
+                + ("" if state.domains else f" · {size(counts.size)}"),
             )
         )
     ]
+    if state.domains:
+        shown = short(", ".join(state.domains), 200)
+        sections.append(Small(say(f"Only of senders of {shown}: your role is for these.")))
     if state.senders:
         sections.append(Bars("Top outbound senders, last hour", bars(state.senders)))
         sections.append(Bars("Top outbound IP addresses, last hour", bars(state.addresses)))

@@ -3,14 +3,17 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 from bot.elements import Card, Form
 from services.access import Access
-from services.audit import AuditLog
+from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
+from services.errors import Refused
 from services.intents import Intents
 from services.people import Actor, Place
 from services.pipeline import Pipeline
+from services.scope import Scope
 from services.store import Store
 
 #: What the person who asked is shown privately; None where the channel tells it all.
@@ -31,11 +34,21 @@ class Desk:
     kept: timedelta  # how long deleted messages can be brought back
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
 
+    async def refuse(
+        self, actor: Actor, action: str, server: str, refusal: Refused, subject: str = ""
+    ) -> NoReturn:
+        """Write down that somebody was refused what only reads, and raise it."""
+        await self.audit.write(
+            Line(Phase.REFUSED, action, actor, server, subject, detail={"why": refusal.sentence})
+        )
+        raise refusal
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, where, and of which mail server."""
+    """Who asks, where, of which mail server, and whose mail the answer may be about."""
 
     actor: Actor
     place: Place
     server: str
+    scope: Scope

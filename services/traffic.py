@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.detection.engine import network_of
 from services.detection.evidence import Evidence, Habit, Share
 from services.models import RecentSubmission
+from services.scope import Scope
 
 #: The stretch that habits and alerts are counted in.
 WINDOW = timedelta(minutes=5)
@@ -24,6 +25,41 @@ async def top_senders(
 ) -> list[Share]:
     """Return who sent most since then, most first."""
     return await _top(session, server, since, limit, at_least, col(RecentSubmission.sender))
+
+
+class Sent(NamedTuple):
+    """What some senders sent: who most, from where most, and how much in all."""
+
+    senders: list[Share]
+    addresses: list[Share]
+    messages: int
+
+
+async def sent_in(
+    session: AsyncSession, server: str, since: datetime, limit: int, scope: Scope
+) -> Sent:
+    """Return what the senders of a scope sent since then; nobody else is counted in it."""
+    if scope.everything:
+        return Sent(
+            await top_senders(session, server, since, limit),
+            await top_addresses(session, server, since, limit),
+            await sent_since(session, server, since),
+        )
+    sender, address = col(RecentSubmission.sender), col(RecentSubmission.client_ip)
+    query = (
+        select(sender, address, func.count())
+        .where(RecentSubmission.server == server, col(RecentSubmission.at) > since)
+        .group_by(sender, address)
+    )
+    senders: Counter[str] = Counter()
+    addresses: Counter[str] = Counter()
+    # Which domain a sender is of is told in one place; no database can tell it.
+    for name, client, number in (await session.exec(query)).all():
+        if scope.holds(name):
+            senders[name] += number
+            if client is not None:
+                addresses[client] += number
+    return Sent(_most(senders, limit), _most(addresses, limit), senders.total())
 
 
 async def top_addresses(
@@ -60,8 +96,7 @@ async def top_domains(
     totals: Counter[str] = Counter()
     for share in await top_senders(session, server, since, 100_000):
         totals[share.name.rpartition("@")[2]] += share.messages
-    ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
-    return [Share(name=name, messages=n) for name, n in ordered[:limit]]
+    return _most(totals, limit)
 
 
 class Use(NamedTuple):
@@ -181,6 +216,11 @@ async def _burst(
         taken = inside
         begin, end = times[taken - 1], edge
     return begin, times[0], taken
+
+
+def _most(totals: Counter[str], limit: int) -> list[Share]:
+    ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    return [Share(name=name, messages=n) for name, n in ordered[:limit]]
 
 
 async def _top(
