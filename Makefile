@@ -19,7 +19,7 @@ drill: $(READY) ## The fire drill: every feature pressed and verified, as a repo
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
-bench: $(READY) ## How fast the Postfix module is, beside Postfix's own programs
+bench: $(READY) ## How fast it reads Postfix and judges; ARGS=load: how much it bears
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 faults: $(READY) ## Kill the bot at every step of every remedy, and look at what it left

@@ -38,7 +38,9 @@ async def ask(
         target=target,
         incident_id=incident_id,
     )
-    folders = tuple(await server.folders()) if action == "move" else ()
+    # What others named their folders after is not theirs to read.
+    shown = action == "move" and request.scope.everything
+    folders = tuple(await server.folders()) if shown else ()
     return forms.ask(proposal, desk.clock.now(), kept=desk.kept, folders=folders)
 
 

@@ -73,7 +73,7 @@ class App:
             servers=by_name,
             access=(access := Access(settings.access, groups, self.clock)),
             audit=self.audit,
-            rules=Rules(settings.safety),
+            rules=(rules := Rules(settings.safety)),
             clock=self.clock,
             safety=settings.safety,
             approval=settings.approval,
@@ -110,10 +110,12 @@ class App:
                 store=self.store,
                 access=access,
                 audit=self.audit,
+                rules=rules,
                 clock=self.clock,
                 servers=tuple(server.name for server in self.servers),
                 kept=timedelta(days=settings.safety.deleted_kept_days),
                 refresh=self._refresh,
+                why=self.detector.why,
             )
         )
         self.connections = chats.connections(self.dispatch)

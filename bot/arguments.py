@@ -2,9 +2,11 @@
 
     /spool search sender:anna@example.com subject:"cheap pills" older:30m page:2
     /spool block 203.0.113.9 for:24h
+    /spool top ips 5m
 
 Words with a colon are named, one word without a name may go to the command's
-first argument. Quotes (straight or typographic) hold words together.
+first argument. Where several may go without one, each goes where it can be read.
+Quotes (straight or typographic) hold words together.
 """
 
 import re
@@ -17,6 +19,7 @@ from typing import Any
 
 from services.errors import BadArgument
 from services.mail.port import MAX_ADDRESS, Network, Queue
+from services.tables import Kind, Window
 
 _WORD = re.compile(r'(?:([A-Za-z]+):)?(?:"([^"]*)"?|(\S+))')
 # A chat may rewrite addresses and links in what is typed, where escaping is switched on.
@@ -44,6 +47,8 @@ class Arguments:
     receive: bool = True
     permanent: bool = False
     page: int = 1
+    window: Window = Window.HOUR
+    kind: Kind = Kind.USERS
     server: str | None = None
     about: str | None = None
 
@@ -79,20 +84,13 @@ class Argument:
 def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
     """Parse ``text`` for a command that takes these. Raises BadArgument with the example."""
     by_name: Mapping[str, Argument] = {argument.typed: argument for argument in takes}
-    unnamed = next((argument for argument in takes if argument.first), None)
     words: list[tuple[Argument, str]] = []
     for name, quoted, bare in _WORD.findall(_straighten(text)):
         value = quoted or bare
         argument = by_name.get(name.lower()) if name else None
         whole = f"{name}:{value}" if name else value
-        if (
-            argument is None
-            and unnamed is not None
-            and all(taken is not unnamed for taken, _ in words)
-            # An IPv6 address has colons of its own; nothing else that goes without a name has.
-            and (not name or (unnamed.read is read_network and _reads(unnamed, whole)))
-        ):
-            argument, value = unnamed, whole
+        if argument is None:
+            argument, value = _unnamed(takes, words, name, whole), whole
         if argument is None:
             known = ", ".join(f"{a.typed}:" for a in takes) or "nothing"
             raise BadArgument(
@@ -127,6 +125,23 @@ def _straighten(text: str) -> str:
     text = text[:4000].encode("utf-8", "replace").decode("utf-8")
     text = _LINK.sub(lambda match: match[1], text.translate(_QUOTES))
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _unnamed(
+    takes: tuple[Argument, ...], given: list[tuple[Argument, str]], name: str, word: str
+) -> Argument | None:
+    """Return which argument a word goes to that has none of their names before it, if any."""
+    first = [argument for argument in takes if argument.first]
+    for argument in first:
+        if any(taken is argument for taken, _ in given):
+            continue
+        # An IPv6 address has colons of its own; nothing else that goes without a name has.
+        if name and argument.read is not read_network:
+            continue
+        # What cannot be read is told as such, unless it may be meant for another.
+        if (len(first) == 1 and not name) or _reads(argument, word):
+            return argument
+    return None
 
 
 def _reads(argument: Argument, value: str) -> bool:
@@ -169,6 +184,23 @@ def read_queue(value: str) -> Queue:
         return Queue(value.lower())
     except ValueError:
         raise ValueError(f"a queue is one of {', '.join(Queue)}") from None
+
+
+def read_window(value: str) -> Window:
+    """Read how far back a table goes; 1d is 24h."""
+    try:
+        length = read_length(value)
+        return next(window for window in Window if window.length == length)
+    except (ValueError, StopIteration):
+        raise ValueError(f"a table goes back {', '.join(Window)}") from None
+
+
+def read_kind(value: str) -> Kind:
+    """Read what a table is of."""
+    try:
+        return Kind(value.lower())
+    except ValueError:
+        raise ValueError(f"a table is of {', '.join(Kind)}") from None
 
 
 def read_folder(value: str) -> str:

@@ -24,6 +24,7 @@ from bot.elements import (
     Style,
     Text,
     cut,
+    named,
     plain,
     say,
     visible,
@@ -35,8 +36,6 @@ from services.remedies import REMEDIES
 from services.targets import Target
 from services.words import count, short, size
 
-# Long enough for almost every address, short enough for a phone.
-_NAME = 64
 _TOP = 5
 STOP_ASKS, STOP_YES = "Stop sending?", "Stop sending"
 APPROVE_ASKS, APPROVE_YES = "Approve this?", "Approve"
@@ -69,11 +68,11 @@ class Buttons:
 def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
     """Return an incident's card, as it stands now."""
     evidence = Evidence.model_validate_json(incident.evidence)
-    who = _name(incident.sender)
+    who = named(incident.sender)
     live = incident.state in LIVE
     stopped = done.get("stop") or done.get("disable")
     sections: list[Section] = [Paragraph(_status(incident, done))]
-    sections.append(Points(_reasons(evidence)))
+    sections.append(Points(reasons(evidence)))
     sections.append(
         Paragraph(
             say(
@@ -90,7 +89,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
     if evidence.addresses:
         of_mine = sum(share.messages for share in evidence.addresses) or 1
         rows = tuple(
-            Bar(_name(share.name), share.messages, share.messages / of_mine)
+            Bar(named(share.name), share.messages, share.messages / of_mine)
             for share in evidence.addresses[:_TOP]
         )
         more = evidence.address_count - len(rows)
@@ -123,7 +122,7 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
     )
 
 
-def _reasons(evidence: Evidence) -> tuple[Text, ...]:
+def reasons(evidence: Evidence) -> tuple[Text, ...]:
     """Return the reasons, each with the points that it adds to the score."""
     if len(evidence.points) != len(evidence.reasons):  # from before they were kept
         return tuple(say(reason) for reason in evidence.reasons)
@@ -139,7 +138,7 @@ def _of_spool(evidence: Evidence) -> str:
 
 def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     by = (
-        say(Bold(_name(incident.state_by or "?")), ", ", Moment(incident.state_at))
+        say(Bold(named(incident.state_by or "?")), ", ", Moment(incident.state_at))
         if (incident.state_at)
         else ()
     )
@@ -227,7 +226,7 @@ def _bars(title: str, shares: Sequence[Share], evidence: Evidence) -> Bars:
     whole = evidence.all_messages or sum(share.messages for share in shares) or 1
     return Bars(
         title,
-        tuple(Bar(_name(s.name), s.messages, s.messages / whole) for s in shares[:_TOP]),
+        tuple(Bar(named(s.name), s.messages, s.messages / whole) for s in shares[:_TOP]),
     )
 
 
@@ -239,7 +238,7 @@ def asked_text(intent: Intent) -> str:
         about = f"{count(len(target.queue_ids), 'message')} that match {about or 'what was chosen'}"
     how = ", for good" if target.permanent else ""
     return (
-        f"{_name(intent.asked_name or 'Somebody')} asks for {REMEDIES[intent.action].doing}{how}: "
+        f"{named(intent.asked_name or 'Somebody')} asks for {REMEDIES[intent.action].doing}{how}: "
         f"{about}. {intent.asked_why[:1].upper()}{intent.asked_why[1:]}."
     )
 
@@ -269,13 +268,13 @@ def asked_line(intent: Intent, approve_id: str, decline_id: str) -> Card:
 
 def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     """Return the line that tells of one act: under way, done, failed or taken back."""
-    who = Bold(_name(intent.claimed_name or intent.asked_name or "Somebody"))
+    who = Bold(named(intent.claimed_name or intent.asked_name or "Somebody"))
     remedy = REMEDIES[remedy_name]
     undoing = intent.undo_of is not None
     doing = f"taking back “{remedy_name.replace('_', ' ')}”" if undoing else remedy.doing
     match intent.state:
         case IntentState.CLAIMED:
-            text = say("⏳ ", who, f" is {doing} …")
+            text = say("⏳ ", who, f" is {doing} …{_so_far(intent)}")
         case IntentState.DONE | IntentState.INTERRUPTED if intent.undone:
             text = say("↩️ ", who, f", taken back since: {intent.summary}")
         case IntentState.DONE:
@@ -294,6 +293,12 @@ def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     if undo_id is not None and intent.undo_until is not None:
         sections = (*sections, Small(say("Can be undone until ", Moment(intent.undo_until), ".")))
     return Card("", sections, buttons, fallback=plain(text))
+
+
+def _so_far(intent: Intent) -> str:
+    if intent.progress is None or intent.progress_of is None:
+        return ""
+    return f" {intent.progress:,} of {intent.progress_of:,}"
 
 
 def note(text: str) -> Card:
@@ -328,7 +333,7 @@ class Dashboard:
     incidents: Sequence[Incident]
     taken_at: datetime
     blocks: int
-    domains: Sequence[str] = ()  # of whose senders alone it tells; none where of everybody
+    only: str = ""  # the sentence on whose senders alone it tells of, if not of everybody's
 
 
 def dashboard(state: Dashboard) -> Card:
@@ -336,7 +341,7 @@ def dashboard(state: Dashboard) -> Card:
     counts, whole = state.counts, state.sent or 1
 
     def bars(shares: Sequence[Share]) -> tuple[Bar, ...]:
-        return tuple(Bar(_name(s.name), s.messages, s.messages / whole) for s in shares)
+        return tuple(Bar(named(s.name), s.messages, s.messages / whole) for s in shares)
 
     sections: list[Section] = [
         Paragraph(
@@ -344,22 +349,18 @@ def dashboard(state: Dashboard) -> Card:
                 Bold(f"{counts.waiting:,} waiting"),
                 f" ({counts.active:,} active, {counts.deferred:,} deferred) · "
                 f"{counts.held:,} held · {counts.quarantine:,} in quarantine"
-                + ("" if state.domains else f" · {size(counts.size)}"),
+                + ("" if state.only else f" · {size(counts.size)}"),
             )
         )
     ]
-    if state.domains:
-        shown = short(", ".join(state.domains), 200)
-        sections.append(Small(say(f"Only of senders of {shown}: your role is for these.")))
+    sections += only(state.only)
     if state.senders:
         sections.append(Bars("Top outbound senders, last hour", bars(state.senders)))
         sections.append(Bars("Top outbound IP addresses, last hour", bars(state.addresses)))
     else:
         sections.append(Paragraph(say("Nothing was sent in the last hour.")))
     if state.incidents:
-        sections.append(
-            Points(tuple(_incident_line(incident) for incident in state.incidents[:10]))
-        )
+        sections.append(Points(tuple(incident_line(incident) for incident in state.incidents[:10])))
     else:
         sections.append(Paragraph(say("No open incidents.")))
     sections.append(
@@ -371,26 +372,32 @@ def dashboard(state: Dashboard) -> Card:
             )
         )
     )
-    return Card(f"Spool of {_name(state.server)}", tuple(sections), fallback="The spool dashboard")
+    return Card(f"Spool of {named(state.server)}", tuple(sections), fallback="The spool dashboard")
 
 
-def incidents(rows: Sequence[Incident]) -> Card:
+def only(sentence: str) -> list[Section]:
+    """Return what says whose senders alone a card tells of, if not of everybody's."""
+    return [Small(say(sentence))] if sentence else []
+
+
+def incidents(rows: Sequence[Incident], sentence: str = "") -> Card:
     """Return the list of incidents, newest first."""
     if not rows:
-        return note("No incidents yet.")
+        return note(f"No incidents yet. {sentence}".rstrip())
     return Card(
         "Incidents",
-        (Points(tuple(_incident_line(row) for row in rows)),),
+        (Points(tuple(incident_line(row) for row in rows)), *only(sentence)),
         fallback=count(len(rows), "incident"),
     )
 
 
-def _incident_line(row: Incident) -> Text:
+def incident_line(row: Incident) -> Text:
+    """Return an incident in one line."""
     evidence = Evidence.model_validate_json(row.evidence)
-    by = f" by {_name(row.state_by)}" if row.state_by else ""
+    by = f" by {named(row.state_by)}" if row.state_by else ""
     return say(
         f"{row.id} · ",
-        Bold(_name(row.sender)),
+        Bold(named(row.sender)),
         f" on {row.server} · {row.state.value}{by} · since ",
         Moment(evidence.first_at),
         f" · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
@@ -445,13 +452,13 @@ def _message(message: Message) -> Text:
     more = f" and {len(message.recipients) - 1:,} more" if len(message.recipients) > 1 else ""
     where = message.queue.value
     if message.queue is Queue.QUARANTINE:
-        where = f"quarantine, {_name(message.folder or '')}"
-    client = _name(message.client_ip or "unknown")
+        where = f"quarantine, {named(message.folder or '')}"
+    client = named(message.client_ip or "unknown")
     error = f"\n{cut(message.last_error, 120)}" if message.last_error else ""
     return say(
         f"{message.arrived:%Y-%m-%d %H:%M:%S} UTC · {where} · {size(message.size)} · "
-        f"{_name(message.queue_id)}\n"
-        f"{_name(message.sender)} → {_name(to)}{more} · from {client}\n"
+        f"{named(message.queue_id)}\n"
+        f"{named(message.sender)} → {named(to)}{more} · from {client}\n"
         f"{cut(message.subject, 150) or '(no subject)'}{error}",
     )
 
@@ -472,7 +479,7 @@ def preview(shown: Preview) -> Card:
     if shown.attachments:
         names = [short(name, 60) for name in shown.attachments[:10]]
         points.append(say("Attachments, not opened: ", ", ".join(names)))
-    headers = "\n".join(f"{_name(name)}: {cut(value, 200)}" for name, value in shown.headers)
+    headers = "\n".join(f"{named(name)}: {cut(value, 200)}" for name, value in shown.headers)
     return Card(
         short(f"Message {message.queue_id}", 60),
         (
@@ -486,24 +493,23 @@ def preview(shown: Preview) -> Card:
     )
 
 
-def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
+def audit(entries: Sequence[AuditEntry], verdict: str, sentence: str = "") -> Card:
     """Return the newest lines of the audit log."""
     lines = tuple(
         say(
             f"{entry.seq} · ",
             Moment(entry.at, seconds=True),
             " · ",
-            Bold(_name(entry.actor_name)),
+            Bold(named(entry.actor_name)),
             f" · {entry.action} · {entry.phase}"
             + (f" · {short(entry.subject, 80)}" if entry.subject else ""),
         )
         for entry in entries
     )
-    sections: tuple[Section, ...] = (
-        (Points(lines),) if lines else (Paragraph(say("The log is empty.")),)
+    empty = "Nothing in the log is about them." if sentence else "The log is empty."
+    sections: tuple[Section, ...] = (Points(lines),) if lines else (Paragraph(say(empty)),)
+    return Card(
+        "Audit log, newest first",
+        (*sections, *only(sentence), Small(say(verdict))),
+        fallback="Audit log",
     )
-    return Card("Audit log, newest first", (*sections, Small(say(verdict))), fallback="Audit log")
-
-
-def _name(text: str) -> str:
-    return cut(text, _NAME) or "<>"

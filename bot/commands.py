@@ -7,18 +7,20 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, reads
+from bot import acts, looks, reads
 from bot.arguments import (
     Argument,
     Arguments,
     Known,
     read_address,
     read_folder,
+    read_kind,
     read_length,
     read_network,
     read_page,
     read_queue,
     read_text,
+    read_window,
     read_yes,
 )
 from bot.cards import MORE
@@ -30,6 +32,7 @@ from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
 from services.remedies import REMEDIES
+from services.tables import Kind, Window
 from services.targets import Target
 
 COMMAND = "/spool"
@@ -51,6 +54,7 @@ class Command:
     typed: Callable[[Desk, Request, Arguments], Awaitable[Reply]] | None = None
     pressed: Callable[[Desk, Request, Intent], Awaitable[Reply]] | None = None
     target: Callable[[Desk, Arguments], Target] | None = None
+    narrows: bool = False  # its answer itself leaves out other domains' senders, for whom it must
     layer: bool = False  # its answer opens on top of what is shown, instead of replacing it
     # what is asked before a button acts, by a chat whose buttons cannot ask by themselves
     question: Callable[[Desk, Request, Intent], Awaitable[Form]] | None = None
@@ -98,6 +102,22 @@ _ACCOUNT = Argument(
     known=Known.ACCOUNT,
 )
 _ADDRESS = Argument("ip", "ip", read_network, "an address or network", required=True, first=True)
+_WINDOW = Argument(
+    "last",
+    "window",
+    read_window,
+    "how far back: 5m, 1h or 24h",
+    first=True,
+    choices=tuple(window.value for window in Window),
+)
+_KIND = Argument(
+    "of",
+    "kind",
+    read_kind,
+    "users, ips or domains",
+    first=True,
+    choices=tuple(kind.value for kind in Kind),
+)
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
 
@@ -211,6 +231,35 @@ COMMANDS = {
             f'{COMMAND} search sender:anna@example.com subject:"invoice" older:30m',
             _search,
             reads.search_pressed,
+        ),
+        Command(
+            "why",
+            "an account's evidence now, even without an incident",
+            Role.VIEWER,
+            (_ACCOUNT, _ON),
+            f"{COMMAND} why anna@example.com",
+            looks.why,
+            looks.why_pressed,
+        ),
+        Command(
+            "top",
+            "who sends most: users, IP addresses or domains",
+            Role.VIEWER,
+            (_WINDOW, _KIND, _PAGE, _ON),
+            f"{COMMAND} top 1h ips",
+            looks.top,
+            looks.top_pressed,
+            narrows=True,
+        ),
+        Command(
+            "ip",
+            "which accounts used an address or network, and whether it is blocked",
+            Role.VIEWER,
+            (_ADDRESS, _ON),
+            f"{COMMAND} ip 203.0.113.9",
+            looks.address,
+            looks.address_pressed,
+            narrows=True,
         ),
         Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),
         _remedy(

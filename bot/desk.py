@@ -9,10 +9,13 @@ from bot.elements import Card, Form
 from services.access import Access
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
+from services.detection.engine import Verdict
+from services.detection.evidence import Evidence
 from services.errors import Refused
 from services.intents import Intents
 from services.people import Actor, Place
 from services.pipeline import Pipeline
+from services.rules import Rules
 from services.scope import Scope
 from services.store import Store
 
@@ -29,10 +32,13 @@ class Desk:
     store: Store
     access: Access
     audit: AuditLog
+    rules: Rules
     clock: Clock
     servers: tuple[str, ...]
     kept: timedelta  # how long deleted messages can be brought back
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
+    # a sender's evidence now, by server and name; None for one that never sent anything
+    why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]
 
     async def refuse(
         self, actor: Actor, action: str, server: str, refusal: Refused, subject: str = ""

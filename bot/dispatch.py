@@ -148,7 +148,7 @@ class Dispatch:
         try:
             needed = self._desk.access.needed(command.name, command.role)
             scope = await self._desk.access.require(actor, needed, what)
-            if intent is not None:
+            if intent is not None and not command.narrows:
                 target = Target.model_validate_json(intent.target)
                 subject = target.subject
                 scope.limited(target, what)

@@ -253,6 +253,12 @@ def cut(text: str, longest: int, *, lines: bool = False) -> str:
     return short(visible(short(text, longest), lines=lines), longest)
 
 
+def named(text: str) -> str:
+    """Return an address or another name as a phone's line has room for it."""
+    # Long enough for almost every address.
+    return cut(text, 64) or "<>"
+
+
 def _seen(char: str, before: str) -> bool:
     if char == _EMOJI_LOOK:
         return before != "" and unicodedata.category(before) in ("So", "Sm")

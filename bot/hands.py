@@ -104,7 +104,7 @@ class Hands(Protocol):
         ...
 
     async def press_privately(self, shown: Shown, label: str) -> Shown:
-        """Press a button that answers privately; return that."""
+        """Press a button, the first of that label, that answers privately; return that."""
         ...
 
     async def press_privately_to_yes(self, shown: Shown, label: str) -> Shown:

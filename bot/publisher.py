@@ -276,13 +276,8 @@ class Publisher:
             for action, target in targets.items()
             if (why := _lacking(action, incident.server, server, target)) is not None
         }
-        offers = {
-            action: await self._intents.offer(
-                place, action, server=incident.server, target=target, incident_id=incident_id
-            )
-            for action, target in targets.items()
-            if action not in lacks
-        }
+        offered = {action: target for action, target in targets.items() if action not in lacks}
+        offers = await self._intents.offers(place, incident.server, offered, incident_id)
         holds = server is None or server.capabilities.hold.able
         without = tuple(dict.fromkeys(lacks.values()))
         return cards.alert(incident, done, cards.Buttons(offers, undos, without, holds))

@@ -2,22 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot import cards
 from bot.arguments import Arguments
 from bot.desk import Desk, Reply, Request
 from bot.elements import Bold, Button, Card, Points, Small, Style, say
 from services.audit import Line, Phase
+from services.detection.evidence import Share
 from services.errors import BadArgument, Refused
 from services.mail.port import DELIVERING, MailServer, Queue, SpoolCounts, SpoolQuery
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
 from services.scope import Scope
+from services.tables import Kind, Table, Window, table
 from services.targets import Target, describe
-from services.traffic import sent_in
+from services.traffic import sent_since, top_addresses, top_senders
 
 #: Messages on one page of a search: as many as a phone shows with their previews.
 PER_PAGE = 5
@@ -38,18 +41,18 @@ async def dashboard(desk: Desk, request: Request, _: Arguments) -> Reply:
             .where(Incident.server == server.name, col(Incident.state).in_(LIVE))
             .order_by(col(Incident.id).desc())
         )
-        sent = await sent_in(session, server.name, now - _HOUR, _TOP, scope)
+        senders, addresses, sent = await _sent(session, server.name, now, scope)
         return cards.dashboard(
             cards.Dashboard(
                 server=server.name,
                 counts=counts,
-                senders=sent.senders,
-                addresses=sent.addresses,
-                sent=sent.messages,
+                senders=senders,
+                addresses=addresses,
+                sent=sent,
                 incidents=[row for row in live.all() if scope.holds(row.sender)],
                 taken_at=now,
                 blocks=len(blocks),
-                domains=sorted(scope.domains or ()),
+                only=scope.note,
             )
         )
 
@@ -63,6 +66,27 @@ async def _counts(server: MailServer, scope: Scope) -> SpoolCounts:
         query = scope.query(SpoolQuery(queues=(queue,)))
         number[queue.value] = (await server.search(query, limit=1)).total
     return SpoolCounts(**number, size=0)
+
+
+async def _sent(
+    session: AsyncSession, server: str, now: datetime, scope: Scope
+) -> tuple[list[Share], list[Share], int]:
+    """Return who of a scope sent most in the last hour, from where most, and how much in all."""
+    if scope.everything:
+        return (
+            await top_senders(session, server, now - _HOUR, _TOP),
+            await top_addresses(session, server, now - _HOUR, _TOP),
+            await sent_since(session, server, now - _HOUR),
+        )
+    users, addresses = [
+        await table(session, server, kind, Window.HOUR, now, limit=_TOP, domains=scope.domains)
+        for kind in (Kind.USERS, Kind.IPS)
+    ]
+    return _shares(users), _shares(addresses), users.messages
+
+
+def _shares(found: Table) -> list[Share]:
+    return [Share(name=rank.name, messages=rank.messages) for rank in found.ranks]
 
 
 async def search(desk: Desk, request: Request, asked: Arguments, query: SpoolQuery) -> Reply:
@@ -174,14 +198,15 @@ async def incidents(desk: Desk, request: Request, _: Arguments) -> Reply:
         newest = newest.limit(_LISTED)
     async with desk.store.reading() as session:
         rows = (await session.exec(newest)).all()
-    return cards.incidents([row for row in rows if request.scope.holds(row.sender)][:_LISTED])
+    theirs = [row for row in rows if request.scope.holds(row.sender)]
+    return cards.incidents(theirs[:_LISTED], request.scope.note)
 
 
 async def audit(desk: Desk, request: Request, asked: Arguments) -> Reply:
-    """Answer with the newest audit entries, and whether the chain is whole."""
+    """Answer with the newest audit entries, and whether the newest part of the chain is whole."""
     entries = await desk.audit.newest_of(request.scope, _LISTED, offset=(asked.page - 1) * _LISTED)
-    verdict = await desk.audit.verify()
-    return cards.audit(entries, verdict.sentence)
+    verdict = await desk.audit.verify_newest()
+    return cards.audit(entries, verdict.sentence, request.scope.note)
 
 
 def help_card(rows: Sequence[tuple[str, str]], detail: Sequence[tuple[str, str]]) -> Card:

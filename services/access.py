@@ -74,19 +74,12 @@ class Access:
         """Return the least role for a remedy: the configured one, else the usual."""
         return self._remedies.get(name, usual)
 
-    async def require(
-        self, actor: Actor, needed: Role, what: str, about: str | None = None
-    ) -> Scope:
-        """Raise Refused, saying which rule, unless the person has the role; return for whom.
-
-        With ``about``, a sender, unless the person has it for that sender.
-        """
-        role = await self.role(actor)
-        if role >= needed:
-            scope = await self.scope(actor, needed)
-            if about is not None and not scope.holds(about):
-                raise scope.refusal(what, about)
+    async def require(self, actor: Actor, needed: Role, what: str) -> Scope:
+        """Raise Refused, saying which rule, unless the person has the role; return for whom."""
+        scope = await self.scope(actor, needed)
+        if scope.everything or scope.domains:
             return scope
+        role = await self.role(actor)
         yours = f"you are {role.word}" if role else "you have no role"
         raise Refused(
             f"You may not {what}: that needs the role {needed.word}, and {yours}. "

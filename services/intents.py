@@ -1,6 +1,7 @@
 """Intents: what each button and form stands for, and which of them are still worth offering."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, update
@@ -58,6 +59,56 @@ class Intents:
             intent.bound_to = actor.key if actor else None
             session.add(intent)
             return intent.id
+
+    async def offer_to(
+        self,
+        actor: Actor,
+        place: Place,
+        server: str,
+        wanted: Sequence[tuple[str, Target, int | None]],
+    ) -> list[str]:
+        """Return the intent ids for the buttons of a message that one person sees.
+
+        Each is wanted for an action, with its target and the incident it belongs to, if any.
+        """
+        intents: list[Intent] = []
+        for action, target, incident_id in wanted:
+            intent = self.new(place, action, server, target, _OFFER_LASTS)
+            intent.incident_id, intent.bound_to = incident_id, actor.key
+            intents.append(intent)
+        ids = [intent.id for intent in intents]
+        async with self._store.session() as session:
+            session.add_all(intents)
+        return ids
+
+    async def offers(
+        self, place: Place, server: str, targets: Mapping[str, Target], incident_id: int
+    ) -> dict[str, str]:
+        """Return the intent ids for all the buttons of an incident's card that stay, by action."""
+        lasting = self._clock.now() + _OFFER_LASTS / 2
+        wanted = {action: target.model_dump_json() for action, target in targets.items()}
+        async with self._store.session() as session:
+            standing = await session.exec(
+                select(Intent.action, Intent.target, Intent.id).where(
+                    Intent.incident_id == incident_id,
+                    col(Intent.action).in_(wanted),
+                    Intent.server == server,
+                    *_free(place),
+                    col(Intent.bound_to).is_(None),
+                    col(Intent.expires_at) > lasting,
+                )
+            )
+            found = {
+                action: intent_id
+                for action, target, intent_id in standing.all()
+                if target == wanted[action]
+            }
+            for action in wanted.keys() - found.keys():
+                intent = self.new(place, action, server, targets[action], _OFFER_LASTS)
+                intent.incident_id = incident_id
+                session.add(intent)
+                found[action] = intent.id
+        return found
 
     async def offer_undo(self, place: Place, intent_id: str) -> str | None:
         """Return the intent id of a button that undoes that act; None if it can't be undone."""
@@ -137,15 +188,17 @@ async def _offered(
     session: AsyncSession, place: Place, *which: ColumnElement[bool] | bool
 ) -> str | None:
     """Return the id of such an intent that stands in a place, used by nobody yet."""
-    there = await session.exec(
-        select(Intent.id).where(
-            *which,
-            Intent.chat == place.chat,
-            Intent.channel == place.channel,
-            Intent.state == IntentState.OFFERED,
-        )
-    )
+    there = await session.exec(select(Intent.id).where(*which, *_free(place)))
     return there.first()
+
+
+def _free(place: Place) -> tuple[ColumnElement[bool] | bool, ...]:
+    """Return the condition of intents in a place that nobody has used."""
+    return (
+        Intent.chat == place.chat,
+        Intent.channel == place.channel,
+        Intent.state == IntentState.OFFERED,
+    )
 
 
 def _undoable(intent: Intent) -> bool:
@@ -204,10 +257,10 @@ def _of(intent: Intent) -> Target:
     return Target.model_validate_json(intent.target)
 
 
-async def touch(session: AsyncSession, intent: Intent) -> None:
-    """Have the lines that tell of this intent told anew."""
+async def touch(session: AsyncSession, intent: Intent | str) -> None:
+    """Have the lines that tell of this intent, or of that with this id, told anew."""
     await session.exec(
         update(Announcement)
-        .where(col(Announcement.intent_id) == intent.id)
+        .where(col(Announcement.intent_id) == (intent if isinstance(intent, str) else intent.id))
         .values(version=Announcement.version + 1)
     )

@@ -157,6 +157,8 @@ class Intent(SQLModel, table=True):
     asked_why: str = _text(default="")  # why a second person is needed
     decides: str | None = Field(default=None, index=True)  # the intent this approves or declines
     until: datetime | None = _when(default=None)  # when the bot takes it back by itself
+    progress: int | None = None  # messages settled so far, told while it is claimed
+    progress_of: int | None = None
 
 
 class Announcement(SQLModel, table=True):
@@ -222,7 +224,7 @@ class PollCursor(SQLModel, table=True):
 
 
 class RecentSubmission(SQLModel, table=True):
-    """A submission of the last day, for windows, tables and evidence."""
+    """A submission of the last two days, for windows, tables and evidence."""
 
     __table_args__ = (
         Index("ix_recent_at", "server", "at"),
@@ -238,7 +240,7 @@ class RecentSubmission(SQLModel, table=True):
     at: datetime = _when()
     sender: str
     client_ip: str | None = None
-    recipients: int
+    recipients: int  # 0: this is news of what was sent before
     size: int
     subject_key: str  # the subject, digits folded, so that numbered copies count as one
     subject: str

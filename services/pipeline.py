@@ -44,6 +44,7 @@ from services.intents import (
 from services.mail.port import MailServer, Network, SpoolQuery, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place, Role
+from services.progress_keeper import ProgressKeeper
 from services.remedies import MAX_MESSAGES, REMEDIES, Aim, Remedy, Result, lacking
 from services.rules import Rules, plain
 from services.scope import Scope, of_domains
@@ -112,6 +113,7 @@ class Pipeline:
         self._approval = Approval(approval)
         self._approval_minutes = approval.minutes
         self._changed = changed
+        self.progress = ProgressKeeper(store, changed)
 
     # -- proposing --------------------------------------------------------------
 
@@ -267,13 +269,15 @@ class Pipeline:
         earlier: Undo | None = None
         before: Undo | None = None
         try:
-            if original is not None and remedy.undo is not None:
-                result = await remedy.undo(aim, undo_of(original))
-            else:
-                before = await remedy.look(aim) if remedy.look else None
-                if before is not None:
-                    earlier = await self._note(intent, before)
-                result = await remedy.act(replace(aim, before=before))
+            async with self.progress.kept(intent.id) as progress:
+                aim = replace(aim, progress=progress)
+                if original is not None and remedy.undo is not None:
+                    result = await remedy.undo(aim, undo_of(original))
+                else:
+                    before = await remedy.look(aim) if remedy.look else None
+                    if before is not None:
+                        earlier = await self._note(intent, before)
+                    result = await remedy.act(replace(aim, before=before))
         except SpoolwardenError as error:
             result = Result(f"It failed: {error.sentence}", ok=False)
         except Exception:  # noqa: BLE001 - whatever it is, the person is told and it is logged
@@ -368,7 +372,7 @@ class Pipeline:
         if original is not None and target.queue_ids:
             ids |= set(undo_of(original).messages).difference(target.queue_ids)
         if ids:
-            theirs = SpoolQuery(sender_domains=tuple(sorted(scope.domains or ())))
+            theirs = scope.query(SpoolQuery())
             mine = await self.server(server).matching_ids(theirs, limit=sys.maxsize)
             if not ids.issubset(mine):
                 raise scope.refusal(what, "", "a message of these is another's or gone, and ")

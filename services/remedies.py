@@ -25,6 +25,7 @@ from services.mail.port import (
 )
 from services.models import IncidentState
 from services.people import Role
+from services.progress import Progress
 from services.targets import Target, Undo, show_network
 from services.words import count, listed, span
 
@@ -62,6 +63,7 @@ class Aim:
     kept: timedelta  # how long deleted messages are kept
     reason: str = ""
     before: Undo | None = None  # what look() found
+    progress: Progress = field(default_factory=Progress)
 
 
 Act = Callable[[Aim], Awaitable[Result]]
@@ -127,14 +129,14 @@ async def _stop(aim: Aim) -> Result:
         )
     try:
         if before.held:
-            results += await server.hold(before.held)
+            results += await _hold(aim, before.held)
         # Messages accepted before it was disabled, or while these were being held.
         query = SpoolQuery(sender=account, queues=DELIVERING)
         for _ in range(2):
             ids = await server.matching_ids(query, limit=MAX_MESSAGES)
             if not ids:
                 break
-            results += await server.hold(ids)
+            results += await _hold(aim, ids)
     except SpoolwardenError as error:
         # The account is disabled by now; that must be told, and must be undoable.
         failed = f" Then it failed: {error.sentence} What waits may still go out; stop it again."
@@ -148,11 +150,17 @@ async def _stop(aim: Aim) -> Result:
     )
 
 
+async def _hold(aim: Aim, queue_ids: Sequence[str]) -> list[MessageResult]:
+    aim.progress.expect(len(queue_ids))
+    return await aim.server.hold(queue_ids, tell=aim.progress.part())
+
+
 async def _undo_stop(aim: Aim, undo: Undo) -> Result:
     said = await _put_state_back(aim, undo)
     if not undo.held:
         return Result(f"{said}Nothing of it was held.")
-    results = await aim.server.release(undo.held)
+    aim.progress.expect(len(undo.held))
+    results = await aim.server.release(undo.held, tell=aim.progress.part())
     return Result(f"{said}{_tally(results, 'released')}", tuple(results), ok=_ok(results))
 
 
@@ -182,7 +190,8 @@ async def _move(aim: Aim) -> Result:
 async def _to_folder(aim: Aim, folder: str) -> tuple[list[MessageResult], Undo]:
     """Move the messages; what lay in a folder already must not go to the queue when undone."""
     folders = aim.before.moved_from if aim.before else await _folders_of(aim)
-    results = await aim.server.move(aim.target.queue_ids, folder)
+    aim.progress.expect(len(aim.target.queue_ids))
+    results = await aim.server.move(aim.target.queue_ids, folder, tell=aim.progress.part())
     done = _ids(results, Fate.DONE)
     moved_from = _only(folders, done)
     stored = {queue_id for ids in moved_from.values() for queue_id in ids}
@@ -191,9 +200,10 @@ async def _to_folder(aim: Aim, folder: str) -> tuple[list[MessageResult], Undo]:
 
 
 async def _undo_move(aim: Aim, undo: Undo) -> Result:
-    results = await aim.server.restore(undo.moved)
+    aim.progress.expect(len(undo.in_folder))
+    results = await aim.server.restore(undo.moved, tell=aim.progress.part())
     for folder, ids in undo.moved_from.items():
-        results += await aim.server.move(ids, folder)
+        results += await aim.server.move(ids, folder, tell=aim.progress.part())
     if undo.waiting:
         # Of a move that was cut off: on its way to the folder a message may have been held.
         on_hold = await aim.server.matching_ids(
@@ -211,7 +221,8 @@ async def _look_folders(aim: Aim) -> Undo:
 
 async def _restore(aim: Aim) -> Result:
     folders = aim.before.restored_from if aim.before else await _folders_of(aim)
-    results = await aim.server.restore(aim.target.queue_ids)
+    aim.progress.expect(len(aim.target.queue_ids))
+    results = await aim.server.restore(aim.target.queue_ids, tell=aim.progress.part())
     return Result(
         _tally(results, "put back in the queue"),
         tuple(results),
@@ -240,14 +251,16 @@ def _only(folders: dict[str, tuple[str, ...]], ids: Sequence[str]) -> dict[str, 
 
 async def _undo_restore(aim: Aim, undo: Undo) -> Result:
     results: list[MessageResult] = []
+    aim.progress.expect(sum(len(ids) for ids in undo.restored_from.values()))
     for folder, ids in undo.restored_from.items():
-        results += await aim.server.move(ids, folder)
+        results += await aim.server.move(ids, folder, tell=aim.progress.part())
     return Result(_tally(results, "moved back to its folder"), tuple(results), ok=_ok(results))
 
 
 async def _delete(aim: Aim) -> Result:
     if aim.target.permanent:
-        results = await aim.server.delete(aim.target.queue_ids)
+        aim.progress.expect(len(aim.target.queue_ids))
+        results = await aim.server.delete(aim.target.queue_ids, tell=aim.progress.part())
         return Result(f"For good: {_tally(results, 'deleted')}", tuple(results), ok=_ok(results))
     results, undo = await _to_folder(aim, DELETED)
     return Result(

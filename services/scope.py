@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.errors import Refused
-from services.mail.domains import domain_of
+from services.mail.domains import domain_of, is_of
 from services.mail.port import SpoolQuery
 from services.people import Role
 from services.targets import Target
@@ -33,12 +33,12 @@ class Scope:
 
     def holds(self, sender: str) -> bool:
         """Tell whether a sender is one of them."""
-        return self.domains is None or domain_of(sender) in self.domains - {""}
+        return is_of(sender, self.domains)
 
     def all_in(self, domains: Iterable[str]) -> bool:
         """Tell whether these domains, of which there must be some, are all among them."""
         named = frozenset(domains)
-        return self.domains is None or bool(named) and named <= self.domains
+        return self.domains is None or (bool(named) and named <= self.domains)
 
     def holds_entry(self, subject: str, detail: str) -> bool:
         """Tell whether an entry of the audit log is about these senders and no others."""
@@ -68,17 +68,19 @@ class Scope:
             return target
         if target.networks:
             raise self.refusal(what, "", "an address may be used by senders of every domain, and ")
-        if target.account is not None and not self.holds(target.account):
-            raise self.refusal(what, target.account)
+        account = target.account
+        # Mail servers know an account without regard to case, and so “ß” is “ss” to some.
+        if account is not None and not (self.holds(account) and self.holds(account.casefold())):
+            raise self.refusal(what, account)
         query = target.query
         if query is None:
-            if target.account is None and not target.queue_ids:
+            if account is None and not target.queue_ids:
                 raise self.refusal(what, "", "it is about no sender in particular, and ")
             return target
         if query.sender is not None:
             if not self.holds(query.sender):
                 raise self.refusal(what, query.sender)
-            return target
+            return _narrowed(target, query, {domain_of(query.sender)})
         if target.queue_ids:
             if not self.all_in(query.sender_domains):
                 raise self.refusal(what, "", "other senders' messages were chosen too, and ")
@@ -86,21 +88,35 @@ class Scope:
         left = self.domains.intersection(query.sender_domains or self.domains)
         if not left:
             raise self.refusal(what, listed(list(query.sender_domains)))
-        return target.model_copy(
-            update={"query": replace(query, sender_domains=tuple(sorted(left)))}
+        return _narrowed(target, query, left)
+
+    @property
+    def note(self) -> str:
+        """The sentence below what tells of these senders alone; none where it is everybody."""
+        return (
+            ""
+            if self.everything
+            else f"Only of senders of {self._named()}: your role is for these."
         )
 
     def refusal(self, what: str, about: str = "", because: str = "") -> Refused:
         """Return the refusal that names the rule."""
-        named = sorted(self.domains or ())
-        more = [f"{len(named) - _SHOWN} more"] if len(named) > _SHOWN else []
-        domains = listed([*named[:_SHOWN], *more]) or "no domain"
         on = f" for {short(about, _LONGEST)}" if about else ""
         return Refused(
             f"You may not {what}{on}: {because}your role {self.role.word} is for senders of "
-            f"{domains} only. Nothing was done. Somebody whose role is not limited to domains "
-            "can do it."
+            f"{self._named()} only. Nothing was done. Somebody whose role is not limited to "
+            "domains can do it."
         )
+
+    def _named(self) -> str:
+        named = sorted(self.domains or ())
+        more = [f"{len(named) - _SHOWN} more"] if len(named) > _SHOWN else []
+        return listed([*named[:_SHOWN], *more]) or "no domain"
+
+
+def _narrowed(target: Target, query: SpoolQuery, domains: Iterable[str]) -> Target:
+    narrow = replace(query, sender_domains=tuple(sorted(domains)))
+    return target.model_copy(update={"query": narrow})
 
 
 def of_domains(target: Target) -> dict[str, object]:

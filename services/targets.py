@@ -7,10 +7,19 @@ from pydantic import BaseModel, ConfigDict
 
 from services.mail.domains import domain_of
 from services.mail.port import Block, Network, SpoolQuery, UserState
+from services.tables import Kind, Window
 
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Top(_Value):
+    """A page of a table of who sends most."""
+
+    kind: Kind = Kind.USERS
+    window: Window = Window.HOUR
+    offset: int = 0
 
 
 class Target(_Value):
@@ -25,6 +34,7 @@ class Target(_Value):
     lasting: timedelta | None = None
     permanent: bool = False
     offset: int = 0  # of a search page
+    top: Top | None = None  # the table to show, or to go back to
 
     @property
     def subject(self) -> str:
@@ -131,7 +141,7 @@ def describe(query: SpoolQuery) -> str:
             ("ip", show_network(query.client_ip) if query.client_ip else None),
             ("subject", f'"{query.subject}"' if query.subject else None),
             ("folder", query.folder),
-            ("domain", "+".join(query.sender_domains)),
+            ("domain", "" if query.sender else "+".join(query.sender_domains)),
             ("queue", "+".join(queue.value for queue in query.queues)),
         )
         if value

@@ -1,23 +1,34 @@
 """What was sent lately: top senders, top addresses, and one sender's evidence, by SQL."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, ip_network
 from typing import Any, NamedTuple
 
-from sqlalchemy import func
+import orjson
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.engine import network_of
 from services.detection.evidence import Evidence, Habit, Share
+from services.mail.domains import is_of
+from services.mail.port import Network
 from services.models import RecentSubmission
-from services.scope import Scope
+from services.rules import plain
 
+#: What was sent, and not news of that.
+SENT = col(RecentSubmission.recipients) > 0
 #: The stretch that habits and alerts are counted in.
 WINDOW = timedelta(minutes=5)
+#: How long single submissions are kept: a day, and the day before to compare it with.
+KEPT = timedelta(hours=48)
 _DAY = timedelta(hours=24)
+# At a time, so that the chats are answered meanwhile.
+_CHUNK = 2000
 
 
 async def top_senders(
@@ -25,41 +36,6 @@ async def top_senders(
 ) -> list[Share]:
     """Return who sent most since then, most first."""
     return await _top(session, server, since, limit, at_least, col(RecentSubmission.sender))
-
-
-class Sent(NamedTuple):
-    """What some senders sent: who most, from where most, and how much in all."""
-
-    senders: list[Share]
-    addresses: list[Share]
-    messages: int
-
-
-async def sent_in(
-    session: AsyncSession, server: str, since: datetime, limit: int, scope: Scope
-) -> Sent:
-    """Return what the senders of a scope sent since then; nobody else is counted in it."""
-    if scope.everything:
-        return Sent(
-            await top_senders(session, server, since, limit),
-            await top_addresses(session, server, since, limit),
-            await sent_since(session, server, since),
-        )
-    sender, address = col(RecentSubmission.sender), col(RecentSubmission.client_ip)
-    query = (
-        select(sender, address, func.count())
-        .where(RecentSubmission.server == server, col(RecentSubmission.at) > since)
-        .group_by(sender, address)
-    )
-    senders: Counter[str] = Counter()
-    addresses: Counter[str] = Counter()
-    # Which domain a sender is of is told in one place; no database can tell it.
-    for name, client, number in (await session.exec(query)).all():
-        if scope.holds(name):
-            senders[name] += number
-            if client is not None:
-                addresses[client] += number
-    return Sent(_most(senders, limit), _most(addresses, limit), senders.total())
 
 
 async def top_addresses(
@@ -81,6 +57,7 @@ async def addresses_of(
             RecentSubmission.sender == sender,
             col(RecentSubmission.at) >= since,
             address.is_not(None),
+            SENT,
         )
         .group_by(address)
         .order_by(func.count().desc(), address)
@@ -89,57 +66,139 @@ async def addresses_of(
     return [Share(name=name or "", messages=n) for name, n in (await session.exec(query)).all()]
 
 
-async def top_domains(
-    session: AsyncSession, server: str, since: datetime, limit: int
-) -> list[Share]:
-    """Return the domains whose accounts sent most since then, most first."""
-    totals: Counter[str] = Counter()
-    for share in await top_senders(session, server, since, 100_000):
-        totals[share.name.rpartition("@")[2]] += share.messages
-    return _most(totals, limit)
-
-
 class Use(NamedTuple):
-    """One account's use of a client IP."""
+    """One account's use of client IPs, or of one IP by accounts: ``name`` is the other side."""
 
-    sender: str
+    name: str
     messages: int
     first_at: datetime
     last_at: datetime
 
 
 async def users_of(
-    session: AsyncSession, server: str, client_ip: str, since: datetime, limit: int
+    session: AsyncSession,
+    server: str,
+    network: Network,
+    since: datetime,
+    *,
+    domains: frozenset[str] | None = None,
 ) -> list[Use]:
-    """Return which accounts sent from a client IP since then, and when, most first."""
-    at, number = col(RecentSubmission.at), func.count()
+    """Return which accounts sent from an address or network since then, most first.
+
+    ``domains`` narrows it to their accounts; None is all.
+    """
+    at, sender = col(RecentSubmission.at), col(RecentSubmission.sender)
+    address = col(RecentSubmission.client_ip)
     query = (
-        select(RecentSubmission.sender, number, func.min(at), func.max(at))
-        .where(
-            RecentSubmission.server == server,
-            RecentSubmission.client_ip == client_ip,
-            at >= since,
-        )
-        .group_by(col(RecentSubmission.sender))
-        .order_by(number.desc(), col(RecentSubmission.sender))
-        .limit(limit)
+        select(sender, address, func.count(), func.min(at))
+        .where(*_likely_from(server, network, since), SENT)
+        .group_by(sender, address)
+        .add_columns(func.max(at))
     )
-    return [Use(*row) for row in (await session.exec(query)).all()]
+    found: dict[str, Use] = {}
+    # SQLModel's own exec() knows no rows of more than four.
+    rows = await (await session.connection()).execute(query)
+    for number, (name, client_ip, messages, first_at, last_at) in enumerate(rows):
+        if not number % _CHUNK:
+            await asyncio.sleep(0)  # a whole network may be all there is
+        if not _is_in(client_ip, network) or not is_of(name, domains):
+            continue
+        one = found.get(name) or Use(name, 0, first_at, last_at)
+        found[name] = Use(
+            name,
+            messages + one.messages,
+            min(first_at, one.first_at),
+            max(last_at, one.last_at),
+        )
+    return sorted(found.values(), key=lambda use: (-use.messages, use.name))
+
+
+async def failed_logins(
+    session: AsyncSession,
+    server: str,
+    network: Network,
+    since: datetime,
+    *,
+    domains: frozenset[str] | None = None,
+) -> int:
+    """Return how many logins failed just before messages came from there, where that is told."""
+    sender, address = col(RecentSubmission.sender), col(RecentSubmission.client_ip)
+    facts = col(RecentSubmission.facts)
+    told = select(sender, address, facts).where(
+        *_likely_from(server, network, since), facts.contains('"failures"')
+    )
+    return sum(
+        int(orjson.loads(known).get("failures", 0))
+        for name, client_ip, known in (await session.exec(told)).all()
+        if _is_in(client_ip, network) and is_of(name, domains)
+    )
+
+
+async def addresses_used(
+    session: AsyncSession, server: str, sender: str, since: datetime
+) -> list[Use]:
+    """Return which client IPs one sender used since then, most first; "" where none is known."""
+    at, address = col(RecentSubmission.at), col(RecentSubmission.client_ip)
+    number = func.count()
+    query = (
+        select(address, number, func.min(at), func.max(at))
+        .where(
+            RecentSubmission.server == server, RecentSubmission.sender == sender, at >= since, SENT
+        )
+        .group_by(address)
+        .order_by(number.desc(), address)
+    )
+    rows = (await session.exec(query)).all()
+    return [Use(name or "", messages, first, last) for name, messages, first, last in rows]
+
+
+def _likely_from(
+    server: str, network: Network, since: datetime
+) -> tuple[ColumnElement[bool] | bool, ...]:
+    """Return the conditions that a network's submissions meet, and some others besides.
+
+    The database has addresses as text, so _is_in() must look at each that is found.
+    """
+    address = col(RecentSubmission.client_ip)
+    likely = address.contains(":")
+    if isinstance(network, IPv4Network):
+        octets = str(network.network_address).split(".")
+        whole = network.prefixlen // 8
+        likely = address.contains(".".join(octets[:whole]) + "." * (whole < len(octets)))
+    return RecentSubmission.server == server, col(RecentSubmission.at) >= since, likely
+
+
+def _is_in(client_ip: str | None, network: Network) -> bool:
+    try:
+        address = plain(ip_network(client_ip or ""))
+    except ValueError:
+        return False
+    return address.version == network.version and address.network_address in network
 
 
 async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:
     """Return how many messages the server accepted since then."""
     query = select(func.count()).where(
-        RecentSubmission.server == server, col(RecentSubmission.at) > since
+        RecentSubmission.server == server, col(RecentSubmission.at) > since, SENT
     )
     return (await session.exec(query)).one()
+
+
+async def senders_since(session: AsyncSession, server: str, since: datetime) -> frozenset[str]:
+    """Return who sent anything since then."""
+    query = (
+        select(RecentSubmission.sender)
+        .where(RecentSubmission.server == server, col(RecentSubmission.at) > since)
+        .distinct()
+    )
+    return frozenset((await session.exec(query)).all())
 
 
 async def gather(
     session: AsyncSession, server: str, sender: str, now: datetime, habit: Habit
 ) -> Evidence:
     """Return one sender's evidence for the window that ends now; queue figures are left 0."""
-    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender)
+    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender, SENT)
     since = now - WINDOW
     rows = (
         await session.exec(
@@ -189,7 +248,7 @@ async def gather(
 
 
 async def _burst(
-    session: AsyncSession, mine: tuple[bool, bool], now: datetime, habit: Habit
+    session: AsyncSession, mine: tuple[bool | ColumnElement[bool], ...], now: datetime, habit: Habit
 ) -> tuple[datetime, datetime, int]:
     """Return when the present burst began, its newest message, and its messages in all.
 
@@ -218,11 +277,6 @@ async def _burst(
     return begin, times[0], taken
 
 
-def _most(totals: Counter[str], limit: int) -> list[Share]:
-    ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
-    return [Share(name=name, messages=n) for name, n in ordered[:limit]]
-
-
 async def _top(
     session: AsyncSession,
     server: str,
@@ -237,6 +291,7 @@ async def _top(
             RecentSubmission.server == server,
             col(RecentSubmission.at) > since,
             column.is_not(None),
+            SENT,
         )
         .group_by(column)
         .having(func.count() >= at_least)

@@ -90,6 +90,7 @@ async def _counted(scene: Trial, since: datetime) -> int:
         RecentSubmission.server == scene.server.name,
         RecentSubmission.sender == scene.account,
         col(RecentSubmission.at) >= since,
+        col(RecentSubmission.recipients) > 0,
     )
     async with scene.app.store.reading() as session:
         return (await session.exec(query)).one()

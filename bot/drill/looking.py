@@ -10,6 +10,7 @@ from bot.drill.report import Feature
 from bot.drill.scene import Scene
 from bot.drill.typed import ADDRESS
 from bot.hands import Unexpected, expect
+from bot.look_cards import STATES
 from services.errors import Refused
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.remedies import lacking
@@ -74,6 +75,26 @@ async def search(scene: Real, feature: Feature) -> None:
     listed = await shared.agreed(lambda: scene.vera.type(text), shared.matches, true)
     feature.done = feature.verified = True
     feature.evidence = f"the server finds {shared.matches(listed)[0]} by “{text}”"
+
+
+async def looks(scene: Real, feature: Feature) -> None:
+    """/spool why, top and ip tell an account's state, who sends most, an address's blocks."""
+    feature.asked = True
+    expect((await scene.vera.type("top 24h")).text, "Top users, last 24 h")
+    name = next(iter(await _queued(scene)), _NOBODY)
+    evidence = (await scene.vera.type(f"why {name}")).text
+    address = (await scene.vera.type(f"ip {ADDRESS}")).text
+    feature.done = True
+    user = await scene.server.user(name)
+    expect(evidence, name, STATES[user.state] if user else "mailbox")
+    blocks = await scene.server.blocks()
+    blocked = any(ADDRESS.network_address in block.network for block in blocks)
+    expect(address, "is blocked since" if blocked else "is not blocked.")
+    feature.verified = True
+    feature.evidence = (
+        f"{name} is {user.state.value if user else 'no mailbox'} on the server, "
+        f"{ADDRESS} is {'blocked' if blocked else 'not blocked'}"
+    )
 
 
 async def preview(scene: Real, feature: Feature) -> None:

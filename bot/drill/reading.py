@@ -1,10 +1,13 @@
 """The drill's steps that only look."""
 
+from collections import Counter
+
 from bot.drill import shared
 from bot.drill.report import Feature
 from bot.drill.scene import ACCOUNT, LOUD_MESSAGES, LOUD_NOW, Attack
 from bot.hands import Unexpected, expect
-from services.mail.port import SpoolQuery, UserState
+from services.mail.port import SpoolQuery, UserState, submitted
+from services.words import count
 
 
 async def alert(scene: Attack, feature: Feature) -> None:
@@ -23,7 +26,8 @@ async def alert(scene: Attack, feature: Feature) -> None:
         "Since",
         "Stop sending",
     )
-    accepted = [s for s in await scene.server.submissions(None, 5000) if s.sender == ACCOUNT]
+    told = submitted(await scene.server.submissions(None, 5000))
+    accepted = [s for s in told if s.sender == ACCOUNT]
     if len(accepted) != scene.sent:
         raise Unexpected(f"{scene.sent} sent, the server's log has {len(accepted)}")
     feature.verified = True
@@ -66,10 +70,33 @@ async def search(scene: Attack, feature: Feature) -> None:
     by_ip = (await scene.vera.type(f"search ip:{one}")).text
     feature.done = True
     page = await scene.server.search(SpoolQuery(sender=ACCOUNT), limit=1)
-    mine = [s for s in await scene.server.submissions(None, 5000) if s.client_ip == one]
+    told = submitted(await scene.server.submissions(None, 5000))
+    mine = [s for s in told if s.client_ip == one]
     expect(by_ip, f"{len(mine)} messages match ip:{one}")
     feature.verified = page.total == scene.sent
     feature.evidence = f"the server finds {page.total}, {len(mine)} of them from {one}"
+
+
+async def looks(scene: Attack, feature: Feature) -> None:
+    """/spool why, top and ip tell of the account, who sends most, and who used an address."""
+    feature.asked = True
+    evidence = (await scene.vera.type(f"why {ACCOUNT}")).text
+    users = await scene.vera.type("top users 1h")
+    ips = (await scene.vera.press_privately(users, "IP addresses")).text
+    one = LOUD_NOW.addresses[0]
+    address = (await scene.vera.type(f"ip {one}")).text
+    feature.done = True
+    told = submitted(await scene.server.submissions(None, 5000))
+    mine = [one for one in told if one.sender == ACCOUNT]
+    sent = count(len(mine), "message")
+    from_each = Counter(submission.client_ip for submission in mine)
+    expect(evidence, f"{ACCOUNT}: active", f"{sent} in the last 24 h", "near-identical subjects")
+    expect(users.text, f"1. {ACCOUNT}\n{sent}")
+    for client, number in from_each.items():
+        expect(ips, f"{client}\n{count(number, 'message')} · ")
+    expect(address, f"{one} is not blocked.", f"{ACCOUNT}\n{count(from_each[one], 'message')}")
+    feature.verified = len(mine) == scene.sent
+    feature.evidence = f"the server's log has {sent}, {from_each[one]} of them from {one}"
 
 
 async def review(scene: Attack, feature: Feature) -> None:

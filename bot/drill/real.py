@@ -36,6 +36,7 @@ LOOKING = (
     looking.roles,
     looking.dashboard,
     looking.search,
+    looking.looks,
     looking.preview,
     looking.capabilities,
     looking.words,

@@ -14,6 +14,7 @@ from bot.drill.report import Feature, Report
 from bot.drill.scene import ACCOUNT, Attack, remote_waits
 from bot.drill.wire import Wire
 from bot.rooms import DEFAULT_CHATS
+from services.mail.port import submitted
 
 Step = Callable[[Attack, Feature], Awaitable[None]]
 
@@ -22,6 +23,7 @@ STEPS: tuple[Step, ...] = (
     reading.roles,
     reading.dashboard,
     reading.search,
+    reading.looks,
     reading.review,
     acting.acknowledge,
     acting.snooze,
@@ -93,6 +95,7 @@ async def drill(
 
 async def _delay(scene: Attack) -> float:
     """Return the seconds from the first spam the server took to the alert's own time stamp."""
-    first = next(s for s in await scene.server.submissions(None, 5000) if s.sender == ACCOUNT)
+    told = submitted(await scene.server.submissions(None, 5000))
+    first = next(s for s in told if s.sender == ACCOUNT)
     card = await scene.otto.alert(ACCOUNT)
     return round((card.at or 0.0) - first.at.timestamp(), 2)

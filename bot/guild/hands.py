@@ -139,7 +139,7 @@ class GuildHands:
                 _taken(await self._client.press(asked.raw, yes))
 
     async def press_privately(self, shown: Shown, label: str) -> Shown:
-        """Press a button that answers privately; return that."""
+        """Press a button, the first of that label, that answers privately; return that."""
         seen = self._seen()
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
         return await self._private(seen)
@@ -214,7 +214,8 @@ class GuildHands:
         for option, quoted, bare in _WORD.findall(rest):
             value = quoted or bare
             if option not in known:
-                option, value = first, f"{option}:{value}" if option else value
+                value = f"{option}:{value}" if option else value
+                option = next((n for n, o in known.items() if _is_choice(value, o)), first)
             given[option] = int(value) if known[option]["type"] == _INTEGER else value
         return sub["name"], given
 
@@ -235,6 +236,10 @@ class GuildHands:
             return _answer(state, seen, self._answered)
 
         return await self.wait(asks)
+
+
+def _is_choice(value: str, option: JsonObject) -> bool:
+    return any(choice["value"] == value for choice in option.get("choices") or [])
 
 
 _INTEGER = 4  # "Application Command Option Type"

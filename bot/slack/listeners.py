@@ -150,19 +150,23 @@ class Listeners:
                 await origin.fill(view_id, await task)
         except SlackApiError as error:
             # The act itself is safe in the audit log and the channel's lines.
-            _log.warning("an answer could not be shown: %s", error)
+            _log.warning("an answer could not be shown: %s", _first(error))
             reply = (await task).reply
             if isinstance(reply, Form):
                 reply = cards.failure(
                     "The form could not be opened in time. Nothing was done; please ask again."
                 )
             if reply is not None:
-                await origin.client.chat_postEphemeral(
-                    channel=origin.channel,
-                    user=origin.user,
-                    text=fallback(reply),
-                    blocks=message(reply),
-                )
+                try:
+                    await origin.client.chat_postEphemeral(
+                        channel=origin.channel,
+                        user=origin.user,
+                        text=fallback(reply),
+                        blocks=message(reply),
+                    )
+                except SlackApiError as again:
+                    # In a rush Slack may take no more; what was said is in the log.
+                    _log.warning("nor could it be said in another way: %s", _first(again))
 
     async def _submitted(
         self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient
@@ -193,6 +197,11 @@ class Listeners:
             await ack(response_action="errors", errors={field: answer.sentence})
         else:
             await ack(response_action="update", view=panel(_shown(answer), carried.channel))
+
+
+def _first(error: SlackApiError) -> str:
+    """Return what Slack answered, in a line."""
+    return str(error.response.get("error") or error).partition("\n")[0]
 
 
 def _actor(body: Body) -> Actor:

@@ -107,9 +107,9 @@ class WorkspaceHands:
         _taken(await self._client.press(shown.raw, label))
 
     async def press_privately(self, shown: Shown, label: str) -> Shown:
-        """Press a button that answers with a private message; return that."""
+        """Press a button, the first of that label; return its private answer."""
         seen = self._client.state().ephemerals
-        await self.press(shown, label)
+        _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
         return await self._private(seen)
 
     async def press_privately_to_yes(self, shown: Shown, label: str) -> Shown:

@@ -94,10 +94,17 @@ class _Fault:
 
 
 class Chain:
-    """The state of a walk. Feed it every entry, oldest first; then ask for the verdict."""
+    """The state of a walk. Feed it every entry, oldest first; then ask for the verdict.
 
-    def __init__(self, keys: Keyring = NO_KEYS, anchors: Iterable[Anchor] = ()) -> None:
+    A walk that begins at entry ``begin`` takes what was before it for granted: give it an
+    anchor of that entry.
+    """
+
+    def __init__(
+        self, keys: Keyring = NO_KEYS, anchors: Iterable[Anchor] = (), *, begin: int = 1
+    ) -> None:
         self._keys = keys
+        self._begin = begin
         self._anchors: dict[int, set[str]] = {}
         for anchor in anchors:
             self._anchors.setdefault(anchor.seq, set()).add(anchor.hash)
@@ -181,7 +188,8 @@ class Chain:
             self.first = seq = entry.seq
             self.seq, self.head = entry.seq - 1, entry.prev_hash
             self._before_first = entry.prev_hash
-            self._owed = Anchor(self.seq, self.head)
+            if entry.seq != self._begin:
+                self._owed = Anchor(self.seq, self.head)
         if entry.seq > seq:
             return _Fault(seq, Wrong.MISSING, _missing(seq, entry.seq - 1))
         if entry.prev_hash != self.head:
@@ -269,7 +277,10 @@ class Chain:
 
     def _notes(self) -> Iterable[str]:
         if self._keys.get(self._key_id) is not None:
-            yield f"It is sealed with key {self._key_id} since entry {self._key_since}."
+            # Where the walk began in the middle, the key may be older than that.
+            known = self._begin == 1 or self._key_since > self._begin
+            since = f" since entry {self._key_since}" if known else ""
+            yield f"It is sealed with key {self._key_id}{since}."
         held = [seq for seq in sorted(self._anchors) if seq >= self.first - 1]
         if held:
             yield f"It still holds the anchor of entry {', '.join(map(str, held))}."

@@ -2,20 +2,21 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, true
+from sqlalchemy import ColumnElement, Select, true
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit.archive import first_number, read
 from services.audit.chain import Anchor, Chain, Verdict, Wrong
-from services.audit.entries import Line, Record, following, key_change
+from services.audit.entries import Line, Phase, Record, following, key_change
 from services.audit.keys import NO_KEYS, Keyring
 from services.clock import Clock
-from services.errors import StoreError
+from services.errors import BadArgument, StoreError
 from services.models import Announcement, AuditEntry
 from services.scope import Scope
 from services.store import Store
@@ -31,6 +32,7 @@ class AuditLog:
         self._store = store
         self._clock = clock
         self._keys = keys
+        self._proved: Anchor | None = None  # the newest entry that was walked up to
 
     # -- writing ----------------------------------------------------------------
 
@@ -83,11 +85,46 @@ class AuditLog:
         await self._walk(chain)
         return chain.verdict()
 
-    async def _walk(self, chain: Chain) -> None:
-        """Feed the table, in one statement: what is archived meanwhile is still seen."""
-        last = None
+    async def verify_newest(self) -> Verdict:
+        """Walk from the newest entry on whose hash is known: this soon has an end.
+
+        It is known because this bot has walked up to it, or from the newest anchor; where
+        there is neither, all is walked.
+        """
+        known = self._proved
+        why = "what came before was walked by this bot earlier"
+        if known is None:
+            known, why = await self._anchored(), "what came before its anchor was not walked now"
+        if known is None:
+            chain = Chain(self._keys)
+            await self._walk(chain)
+        else:
+            chain = Chain(self._keys, [known], begin=known.seq)
+            await self._walk(chain, known.seq - 1)
+        verdict = chain.verdict()
+        if verdict.broken_at is None and chain.seq:
+            self._proved = Anchor(chain.seq, chain.head)
+        if known is None or known.seq == 1:
+            return verdict
+        note = f"Of this, {why}; “spoolwarden audit verify” walks all."
+        return replace(verdict, notes=(*verdict.notes, note))
+
+    async def _anchored(self) -> Anchor | None:
+        """Return the head that the newest anchor has noted."""
+        query = select(AuditEntry.detail).where(AuditEntry.phase == Phase.ANCHOR.value)
+        async with self._store.reading() as session:
+            newest = query.order_by(col(AuditEntry.seq).desc()).limit(1)
+            detail = (await session.exec(newest)).first()
         try:
-            async with aclosing(self._records()) as records:
+            return None if detail is None else Anchor.in_text(detail)[0]
+        except BadArgument:
+            return None  # somebody has changed it, which walking all will show
+
+    async def _walk(self, chain: Chain, after: int | None = None) -> None:
+        """Feed the table, in one statement: what is archived meanwhile is still seen."""
+        last = after
+        try:
+            async with aclosing(self._records(after)) as records:
                 async for record in records:
                     if not chain.feed(record):
                         return
@@ -115,21 +152,23 @@ class AuditLog:
             yield record
             after = record.seq
 
-    async def _records(self) -> AsyncGenerator[Record]:
-        async with aclosing(self.pages()) as pages:
+    async def _records(self, after: int | None) -> AsyncGenerator[Record]:
+        async with aclosing(self.pages(after=after)) as pages:
             async for page in pages:
                 for record in page:
                     yield record
 
     # -- reading ----------------------------------------------------------------
 
-    async def pages(self, last: int | None = None) -> AsyncGenerator[list[Record]]:
-        """Yield every entry up to number ``last``, oldest first, as they stand now.
+    async def pages(
+        self, last: int | None = None, *, after: int | None = None
+    ) -> AsyncGenerator[list[Record]]:
+        """Yield every entry past ``after`` up to number ``last``, oldest first, as they stand now.
 
         Who does not take all of them must close it: it reads in a transaction.
         """
-        # No lower bound: an entry slipped in before the first must be seen.
-        query = _after(None)
+        # No lower bound by itself: an entry slipped in before the first must be seen.
+        query = _after(after)
         if last is not None:
             query = query.where(col(AuditEntry.seq) <= last)
         async with self._store.reading() as session:
@@ -159,7 +198,7 @@ class AuditLog:
             return await self.newest(limit, offset=offset)
         found: list[AuditEntry] = []
         query = select(AuditEntry).order_by(col(AuditEntry.seq).desc()).limit(_PAGE)
-        before = true()
+        before: ColumnElement[bool] = true()
         while True:
             async with self._store.reading() as session:
                 rows = (await session.exec(query.where(before))).all()

@@ -1,6 +1,6 @@
 """One poll of one mail server: take in, look, and keep the incidents true."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
@@ -14,19 +14,19 @@ from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
 from services.detection.ingest import Ingest, habit_of
 from services.detection.memory import Memory, dealt_with
-from services.mail.port import (
-    DELIVERING,
-    MailServer,
-    Network,
-    Queue,
-    SpoolCounts,
-    SpoolQuery,
-)
+from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
 from services.people import BOT
 from services.settings import DetectionSettings
 from services.store import Store
-from services.traffic import WINDOW, gather, sent_since, top_addresses, top_senders
+from services.traffic import (
+    WINDOW,
+    gather,
+    senders_since,
+    sent_since,
+    top_addresses,
+    top_senders,
+)
 from services.words import count, span
 
 _SHOWN = 5
@@ -46,14 +46,6 @@ class Poll:
     changed: bool
     spool: SpoolCounts
     judging: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Queues:
-    """A sender's messages in the spool."""
-
-    queued: int
-    held: int
 
 
 class Detector:
@@ -116,27 +108,33 @@ class Detector:
         alarms = await memory.look(now)
         async with self._store.reading() as session:
             live = await self._live(session, server.name)
-        names = list(dict.fromkeys([*(i.sender for i in live), *alarms]))
+        senders = {incident.sender for incident in live}
+        names = list(dict.fromkeys([*senders, *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
-        queues = {name: await self._queues(server, name) for name in names}
+        spool = await server.spool_of(names)
         opened, changed, begun = 0, False, perf_counter()
+        verdicts, at = {}, {}
+        for name in names:
+            alarm = alarms.get(name)
+            standing = memory.standing(name) or _nothing(name, now)
+            verdict = verdicts[name] = standing if alarm is None or standing.alarming else alarm
+            # What came late is shown as it was when it alarmed.
+            late = name not in senders and now.timestamp() - verdict.at > 60
+            at[name] = datetime.fromtimestamp(verdict.at, UTC) if late else now
+        evidences = await self._evidences(server.name, at, now, senders)
         async with self._store.session() as session:
+            standing_now = {row.sender: row for row in await self._live(session, server.name)}
             for name in names:
-                incident = await self._find(session, server.name, name)
-                alarm = alarms.get(name)
-                standing = memory.standing(name) or _nothing(name, now)
-                verdict = standing if alarm is None or standing.alarming else alarm
-                # What came late is shown as it was when it alarmed.
-                late = incident is None and now.timestamp() - verdict.at > 60
-                at = datetime.fromtimestamp(verdict.at, UTC) if late else now
-                evidence = await self._evidence(
-                    session, server.name, name, queues[name], counts, at
-                )
-                evidence = _explained(evidence, verdict)
+                verdict, incident = verdicts[name], standing_now.get(name)
+                found = evidences.get(name)
+                evidence = found and _explained(_with(found, spool[name], counts), verdict)
                 if incident is not None:
+                    evidence = evidence or _quiet(incident, spool[name], counts)
                     changed |= await self._update(session, incident, evidence, verdict)
-                elif verdict.alarming and not await self._ended_since(
-                    session, server.name, name, now, verdict
+                elif (
+                    evidence is not None
+                    and verdict.alarming
+                    and not await self._ended_since(session, server.name, name, now, verdict)
                 ):
                     await self._open(session, server.name, name, evidence, verdict)
                     opened, changed = opened + 1, True
@@ -150,36 +148,22 @@ class Detector:
         if incident is None or incident.state not in LIVE:
             return
         counts = await server.counts()
-        queues = await self._queues(server, incident.sender)
+        spool = await server.spool_of((incident.sender,))
         async with self._store.session() as session:
             incident = await session.get(Incident, incident_id)
             if incident is None:
                 return
-            evidence = Evidence.model_validate_json(incident.evidence).model_copy(
-                update={
-                    "queued": queues.queued,
-                    "held": queues.held,
-                    "spool_waiting": counts.waiting,
-                }
-            )
+            before = Evidence.model_validate_json(incident.evidence)
+            evidence = _with(before, spool[incident.sender], counts)
             incident.evidence = evidence.model_dump_json()
             incident.version += 1
             session.add(incident)
-
-    async def _queues(self, server: MailServer, sender: str) -> _Queues:
-        waiting = await server.search(SpoolQuery(sender=sender, queues=DELIVERING), limit=1)
-        held = await server.search(SpoolQuery(sender=sender, queues=(Queue.HELD,)), limit=1)
-        return _Queues(waiting.total, held.total)
 
     async def _live(self, session: AsyncSession, server: str) -> list[Incident]:
         query = select(Incident).where(
             Incident.server == server, col(Incident.open_key).is_not(None)
         )
         return list((await session.exec(query)).all())
-
-    async def _find(self, session: AsyncSession, server: str, sender: str) -> Incident | None:
-        query = select(Incident).where(Incident.open_key == open_key(server, sender))
-        return (await session.exec(query)).first()
 
     async def _ended_since(
         self, session: AsyncSession, server: str, sender: str, now: datetime, verdict: Verdict
@@ -188,28 +172,26 @@ class Detector:
         ended = await dealt_with(session, server, now, (sender,))
         return ended.get(sender, 0.0) >= verdict.at
 
-    async def _evidence(
-        self,
-        session: AsyncSession,
-        server: str,
-        sender: str,
-        queues: _Queues,
-        counts: SpoolCounts,
-        now: datetime,
-    ) -> Evidence:
-        habit = await habit_of(session, server, sender, now)
-        evidence = await gather(session, server, sender, now, habit)
-        since = now - WINDOW
-        return evidence.model_copy(
-            update={
-                "queued": queues.queued,
-                "held": queues.held,
-                "spool_waiting": counts.waiting,
-                "top_senders": tuple(await top_senders(session, server, since, _SHOWN)),
-                "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN)),
-                "all_messages": await sent_since(session, server, since),
-            }
-        )
+    async def _evidences(
+        self, server: str, at: Mapping[str, datetime], now: datetime, live: Collection[str]
+    ) -> dict[str, Evidence]:
+        """Return each sender's evidence at its moment, the queue figures left 0.
+
+        Who has an incident and sent nothing lately is left out: there is nothing new.
+        """
+        found: dict[str, Evidence] = {}
+        tables: dict[datetime, dict[str, object]] = {}
+        async with self._store.reading() as session:
+            busy = await senders_since(session, server, now - WINDOW) if at else frozenset()
+            for name, moment in at.items():
+                if name in live and name not in busy:
+                    continue
+                if moment not in tables:
+                    tables[moment] = await _tables(session, server, moment - WINDOW)
+                habit = await habit_of(session, server, name, moment)
+                evidence = await gather(session, server, name, moment, habit)
+                found[name] = evidence.model_copy(update=tables[moment])
+        return found
 
     async def _open(
         self, session: AsyncSession, server: str, sender: str, evidence: Evidence, verdict: Verdict
@@ -322,6 +304,28 @@ def _shown(evidence: Evidence) -> object:
     """Return what the card shows of it, to tell whether it must be drawn anew."""
     tables = {"top_senders", "top_addresses", "spool_waiting", "all_messages"}
     return evidence.model_dump(exclude=tables | {"taken_at", "reasons", "points"})
+
+
+async def _tables(session: AsyncSession, server: str, since: datetime) -> dict[str, object]:
+    """Return what a card shows of the whole server: the same for each incident of a poll."""
+    return {
+        "top_senders": tuple(await top_senders(session, server, since, _SHOWN)),
+        "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN)),
+        "all_messages": await sent_since(session, server, since),
+    }
+
+
+def _with(evidence: Evidence, spool: SenderSpool, counts: SpoolCounts) -> Evidence:
+    """Return the evidence with what the spool holds now."""
+    return evidence.model_copy(
+        update={"queued": spool.waiting, "held": spool.held, "spool_waiting": counts.waiting}
+    )
+
+
+def _quiet(incident: Incident, spool: SenderSpool, counts: SpoolCounts) -> Evidence:
+    """Return the evidence of a sender that sent nothing lately."""
+    before = Evidence.model_validate_json(incident.evidence)
+    return _with(before, spool, counts).model_copy(update={"messages": 0})
 
 
 def _explained(evidence: Evidence, verdict: Verdict) -> Evidence:

@@ -1,6 +1,7 @@
 """Takes in what a mail server accepted: each submission once, habits kept as counts.
 
-The submissions, the habit counts and the cursor are written in one transaction,
+News of submissions go into the same table, with no recipients, in the order they came. The
+submissions, the habit counts and the cursor are written in one transaction,
 so a crash at any point neither loses a submission nor counts one twice.
 """
 
@@ -19,14 +20,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.detection.evidence import Habit
 from services.detection.memory import facts_of, newest_row
-from services.mail.port import MailServer, Network, Submission
+from services.mail.port import MailServer, Network, News, Record, Submission, submitted
 from services.models import Incident, IncidentState, Lesson, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
 from services.store import Store
-from services.traffic import WINDOW
+from services.traffic import KEPT, WINDOW
 
 _BATCH = 5000
-_RECENT = timedelta(hours=24)
+_NAMES = 500
 #: Younger stretches are not yet anybody's habit: an attack must not teach it.
 _SETTLED = timedelta(hours=1)
 _DIGITS = re.compile(r"\d+")
@@ -55,7 +56,8 @@ class Ingest:
                     if await _cursor(session, server.name) != cursor:
                         return taken  # another poll has taken these in meanwhile
                     await self._write(session, server.name, batch)
-                cursor, taken = batch[-1].cursor, taken + len(batch)
+                cursor = batch[-1].cursor
+                taken += len(submitted(batch))
             if len(batch) < _BATCH:
                 return taken
 
@@ -71,42 +73,25 @@ class Ingest:
                 await session.exec(
                     delete(RecentSubmission).where(
                         col(RecentSubmission.server) == server,
-                        col(RecentSubmission.at) < now - _RECENT,
+                        col(RecentSubmission.at) < now - KEPT,
                         col(RecentSubmission.id) <= place,
                         col(RecentSubmission.id) < newest,
                     )
                 )
             await session.exec(delete(HabitRow).where(col(HabitRow.start) < now - self._kept))
 
-    async def _write(self, session: AsyncSession, server: str, batch: Sequence[Submission]) -> None:
+    async def _write(self, session: AsyncSession, server: str, batch: Sequence[Record]) -> None:
         cursor = batch[-1]
-        # Anybody outside can write any envelope sender on a letter to here, so only who
-        # logged in has sent something: nobody's account is stopped for another's forgery.
-        # A host of our own is trusted not to forge, and counts by its address.
-        batch = [
-            item if item.authenticated else replace(item, sender=f"[{item.client_ip}]")
-            for item in batch
-            if item.authenticated or self._ours(item.client_ip)
-        ]
+        counted = [known for item in batch if (known := self._counted(item)) is not None]
+        sent = submitted(counted)
         recent = [
-            {
-                "server": server,
-                "at": item.at,
-                "sender": item.sender.lower(),
-                "client_ip": item.client_ip,
-                "recipients": item.recipients,
-                "size": item.size,
-                "subject_key": subject_key(item.subject),
-                "subject": item.subject[:200],
-                "facts": facts_of(item),
-            }
-            for item in batch
+            _row(server, item) for item in await self._worth_keeping(session, server, counted, sent)
         ]
         if recent:
             await session.exec(insert(RecentSubmission), params=recent)
         messages: Counter[tuple[str, datetime]] = Counter()
         recipients: Counter[tuple[str, datetime]] = Counter()
-        for item in batch:
+        for item in sent:
             key = (item.sender.lower(), stretch_of(item.at))
             messages[key] += 1
             recipients[key] += item.recipients
@@ -135,6 +120,67 @@ class Ingest:
             )
         await session.merge(PollCursor(server=server, cursor=cursor.cursor, last_at=cursor.at))
 
+    def _counted(self, item: Record) -> Record | None:
+        """Return it under the name that it counts for, None if for nobody's.
+
+        Anybody outside can write any envelope sender on a letter to here, so only who
+        logged in has sent something: nobody's account is stopped for another's forgery.
+        A host of our own is trusted not to forge, and counts by its address.
+        """
+        if isinstance(item, News):
+            if item.account:
+                return item
+            host = f"[{item.client_ip}]"
+            return replace(item, account=host) if self._ours(item.client_ip) else None
+        if item.authenticated:
+            return item
+        host = f"[{item.client_ip}]"
+        return replace(item, sender=host) if self._ours(item.client_ip) else None
+
+    async def _worth_keeping(
+        self,
+        session: AsyncSession,
+        server: str,
+        counted: Sequence[Record],
+        sent: Sequence[Submission],
+    ) -> list[Record]:
+        """Return these, failed logins summed up by account and hour.
+
+        Anybody outside can fail to log in as often as they like, under any name: so those of
+        names that never sent anything are left out.
+        """
+        tried = {
+            item.account.lower()
+            for item in counted
+            if isinstance(item, News) and item.login_failures
+        }
+        if not tried:
+            return list(counted)
+        known = {item.sender.lower() for item in sent} & tried
+        asked = sorted(tried - known)
+        for begin in range(0, len(asked), _NAMES):
+            some = asked[begin : begin + _NAMES]
+            query = select(HabitRow.sender).distinct()
+            query = query.where(HabitRow.server == server, col(HabitRow.sender).in_(some))
+            known |= set((await session.exec(query)).all())
+        kept: list[Record] = []
+        places: dict[tuple[str, int], int] = {}
+        for item in counted:
+            if isinstance(item, News) and item.login_failures:
+                account = item.account.lower()
+                if account not in known:
+                    continue
+                key = (account, int(item.at.timestamp()) // 3600)
+                if (place := places.get(key)) is not None:
+                    before = kept[place]
+                    assert isinstance(before, News)  # noqa: S101 - narrows the type
+                    number = before.login_failures + item.login_failures
+                    kept[place] = replace(item, login_failures=number)
+                    continue
+                places[key] = len(kept)
+            kept.append(item)
+        return kept
+
     def _ours(self, client_ip: str | None) -> bool:
         if not self._trusted or not client_ip:
             return False
@@ -143,6 +189,25 @@ class Ingest:
         except ValueError:
             return False
         return any(address in network for network in self._trusted)
+
+
+def _row(server: str, item: Record) -> dict[str, object]:
+    if isinstance(item, News):
+        subject, recipients, size, sender = "", 0, 0, item.account
+    else:
+        subject, size, sender = item.subject, item.size, item.sender
+        recipients = max(1, item.recipients)  # none is news
+    return {
+        "server": server,
+        "at": item.at,
+        "sender": sender.lower(),
+        "client_ip": item.client_ip,
+        "recipients": recipients,
+        "size": size,
+        "subject_key": subject_key(subject),
+        "subject": subject[:200],
+        "facts": facts_of(item),
+    }
 
 
 async def _cursor(session: AsyncSession, server: str) -> str | None:

@@ -18,7 +18,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.engine import Engine, Event, Floors, Verdict
-from services.mail.port import Network, Submission
+from services.mail.port import MAX_ADDRESSEES, Network, Record, Submission
 from services.models import EngineState, Incident, Lesson, RecentSubmission, SenderState
 from services.settings import DetectionSettings
 from services.store import Store
@@ -28,8 +28,6 @@ _CHUNK = 2000
 _NAMES = 500
 #: Unsaved events that are reread after a restart; a minute's work at most.
 _UNSAVED = 20_000
-#: How many addresses of one message are kept for the engine.
-_ADDRESSES = 32
 
 
 class Memory:
@@ -221,11 +219,11 @@ async def _write(session: AsyncSession, server: str, states: dict[str, bytes], p
     )
 
 
-def facts_of(item: Submission) -> str:
-    """Return what else a server told of a submission, as JSON; "" if it told no more."""
+def facts_of(item: Record) -> str:
+    """Return what else a server told of it, as JSON; "" if it told no more."""
     facts: dict[str, Any] = {}
-    if item.addressees:
-        facts["to"] = [address[:256] for address in item.addressees[:_ADDRESSES]]
+    if isinstance(item, Submission) and item.addressees:
+        facts["to"] = [address[:256] for address in item.addressees[:MAX_ADDRESSEES]]
     if item.outcome:
         facts["outcome"] = item.outcome
     if item.login_failures:
@@ -241,21 +239,25 @@ def _events(rows: Sequence[RecentSubmission], ahead: dict[str, int]) -> Iterator
             continue  # its state has this one already
         facts: dict[str, Any] = orjson.loads(row.facts) if row.facts else {}
         at, ip = row.at.timestamp(), row.client_ip or ""
-        failures = int(facts.get("failures", 0))
-        if failures:
-            yield Event(at, row.sender, ip, 0, failures=failures)
-        yield Event(
-            at,
-            row.sender,
-            ip,
-            max(1, row.recipients),
-            row.subject,
-            row.size,
-            tuple(facts.get("to", ())),
-            id=str(facts.get("id", "")),
-        )
-        if outcome := facts.get("outcome"):
-            yield Event(at, row.sender, ip, 0, outcome=str(outcome))
+        failures, outcome = int(facts.get("failures", 0)), str(facts.get("outcome", ""))
+        ident = str(facts.get("id", ""))
+        if row.recipients and failures:  # before it
+            yield Event(at, row.sender, ip, 0, failures=failures, id=ident and f"{ident}/logins")
+        if row.recipients:
+            yield Event(
+                at,
+                row.sender,
+                ip,
+                row.recipients,
+                row.subject,
+                row.size,
+                tuple(facts.get("to", ())),
+                id=ident,
+            )
+            failures = 0
+        if failures or outcome:
+            what = f"{ident}/{outcome}" if ident else ""
+            yield Event(at, row.sender, ip, 0, outcome=outcome, failures=failures, id=what)
 
 
 async def dealt_with(

@@ -32,15 +32,25 @@ def domain_of(address: str) -> str:
     return _in_ascii(address.rpartition("@")[2]) if "@" in address else ""
 
 
+def is_of(address: str, domains: frozenset[str] | None) -> bool:
+    """Tell whether an address is of one of these domains; None is all there are.
+
+    They are as as_domain() returns them. One above or below is another domain, and an
+    address without a domain is of none.
+    """
+    return domains is None or (domain_of(address) or None) in domains
+
+
 def is_in(address: str, domains: Iterable[str]) -> bool:
-    """Tell whether an address is of one of these domains, not of one above or below it."""
-    domain = domain_of(address)
-    return bool(domain) and any(domain == _in_ascii(one) for one in domains)
+    """Tell the same of domains that may be written in either form."""
+    return is_of(address, frozenset(map(_in_ascii, domains)))
 
 
 def _in_ascii(text: str) -> str:
     if text.isascii():
         return text.lower()
+    if len(text) > _LONGEST:
+        return ""  # its ASCII form is longer yet
     try:
         return idna.encode(text, uts46=True).decode("ascii")
     except UnicodeError:

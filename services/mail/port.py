@@ -7,7 +7,7 @@ times are aware and in UTC, all sizes are bytes. Texts a sender controls
 replacement and bounded in length; whoever shows them escapes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,10 +16,24 @@ from typing import Protocol
 
 Network = IPv4Network | IPv6Network
 
+#: Is told, while a mail server acts, how many of the messages that it was given are settled.
+Tell = Callable[[int], None]
+
+
+def nobody(_: int) -> None:
+    """Hear how far it has come, and do nothing."""
+
+
 # RFC 5321, 4.5.3.1.3: a path is at most 256 octets. Longer ones are cut.
 MAX_ADDRESS = 256
 # Subjects have no limit in RFC 5322; past this, people do not read on.
 MAX_SUBJECT = 998
+#: So many recipients of a message say enough of whom it goes to.
+MAX_ADDRESSEES = 32
+
+#: Outcomes that speak against a sender. Delivered is not told: it is what is expected.
+REJECTED = "rejected"
+DEFERRED = "deferred"
 
 
 class Queue(StrEnum):
@@ -69,8 +83,9 @@ class Message:
 class Submission:
     """One message that the server accepted, as its log tells it: the detector's food.
 
-    ``cursor`` is opaque and marks the place just after this submission. What follows
-    ``subject`` is left empty by a server whose log does not tell it, and used where it is.
+    ``cursor`` is opaque and marks the place just after it. What follows ``subject`` is left
+    empty by a server whose log does not tell it by then, and used where it is. ``message``
+    is the server's own id: one that the sender writes could make many messages pass for one.
     """
 
     cursor: str
@@ -81,10 +96,38 @@ class Submission:
     recipients: int
     size: int
     subject: str
-    addressees: tuple[str, ...] = ()  # the recipients, or "@domain" where no more is known
-    outcome: str = ""  # "rejected" or "deferred" by the other side, when known by now
-    login_failures: int = 0  # of this account, just before
-    message: str = ""  # an id that tells a repeated submission from a new one
+    addressees: tuple[str, ...] = ()  # at most MAX_ADDRESSEES of the recipients
+    outcome: str = ""  # REJECTED or DEFERRED by the other side, when known by now
+    login_failures: int = 0  # just before, from this client, where nobody knows whose they were
+    message: str = ""  # tells one that is told again from a new one
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a log tells of an account beside its submissions, at the moment it came to be known.
+
+    That the other side refused or put off what it had sent (``outcome``), once a message
+    however many recipients and attempts it has; or that its logins failed. ``account`` is
+    who had logged in to send it, or whose login it was; "" is nobody, and then it counts for
+    ``client_ip``, if that is a host of our own.
+    """
+
+    cursor: str
+    at: datetime
+    account: str
+    client_ip: str | None = None
+    outcome: str = ""  # REJECTED or DEFERRED
+    login_failures: int = 0
+    message: str = ""  # as in Submission
+
+
+#: What a log tells, in its order.
+Record = Submission | News
+
+
+def submitted(records: Iterable[Record]) -> list[Submission]:
+    """Return the submissions among what a log tells."""
+    return [record for record in records if isinstance(record, Submission)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +200,14 @@ class SenderQueued:
     messages: int
 
 
+@dataclass(frozen=True, slots=True)
+class SenderSpool:
+    """How many of one sender's messages wait (active and deferred), and are held."""
+
+    waiting: int = 0
+    held: int = 0
+
+
 class Fate(StrEnum):
     """What became of one message that a remedy was asked to act on."""
 
@@ -221,6 +272,11 @@ class Capabilities:
     delete_user: Capability = ABLE
     block: Capability = ABLE
     block_expiry: Capability = ABLE  # the server itself lifts a block in time
+    # What submissions() tells beyond who sent how much from where: the detector uses it.
+    tell_subjects: Capability = ABLE
+    tell_recipients: Capability = ABLE  # their addresses
+    tell_outcomes: Capability = ABLE
+    tell_failed_logins: Capability = ABLE
 
 
 class MailServer(Protocol):
@@ -229,7 +285,8 @@ class MailServer(Protocol):
     Every method may raise :class:`~services.errors.ServerDown`, and
     :class:`~services.errors.NotCapable` where :attr:`capabilities` says so.
     Acting methods can be called again with the same arguments: the second call
-    changes nothing and says GONE or returns the state as it is.
+    changes nothing and says GONE or returns the state as it is. Those on messages ``tell``
+    after each batch how many are settled.
     """
 
     @property
@@ -246,11 +303,13 @@ class MailServer(Protocol):
         """Return the server's own addresses, which must never be blocked."""
         ...
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return up to ``limit`` accepted messages after the cursor, in the order accepted.
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return up to ``limit`` accepted messages, and news of them, after the cursor.
 
-        None starts at the oldest the server remembers. Nothing is left out and
-        nothing is repeated when each call gets the last cursor of the one before.
+        In the order in which the log tells them: what became of a message is not known when
+        it is accepted, and comes later, as :class:`News` in the same stream. None starts at
+        the oldest the server remembers. Nothing is left out and nothing is repeated when
+        each call gets the last cursor of the one before.
         """
         ...
 
@@ -260,6 +319,10 @@ class MailServer(Protocol):
 
     async def top_queued(self, limit: int) -> Sequence[SenderQueued]:
         """Return the senders with most messages waiting, most first."""
+        ...
+
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these senders, who are all looked for at once, has in the spool."""
         ...
 
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
@@ -278,23 +341,29 @@ class MailServer(Protocol):
         """Return one whole message as it was accepted, None if it is gone."""
         ...
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Stop delivering these, leaving them in the spool. Quarantined ones are GONE."""
         ...
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Deliver these held messages again. Ones not held are GONE."""
         ...
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Move these from whichever queue or folder to the quarantine folder, made if new."""
         ...
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put these back in the queue they were moved from (a held one comes back held)."""
         ...
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete these for good, from whichever queue or folder."""
         ...
 

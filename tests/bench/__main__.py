@@ -1,7 +1,8 @@
 # ruff: noqa: S603, T201 - running programs and printing a table is what this is for
 """``make bench``: the Postfix module beside Postfix's own programs, as one table.
 
-``python -m tests.bench detector`` measures the detector alone, and needs no Postfix.
+``python -m tests.bench detector`` measures the detector alone, and needs no Postfix;
+``python -m tests.bench load`` the whole bot under load, on the built-in server.
 
 Each program runs in a process of its own, in turns, and its best run counts.
 """
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.bench.load_table import load_table
 from tests.bench.measure import ROUNDS, Program, Run, best, own_mib
 
 _QUEUE = 100_000
@@ -32,6 +34,10 @@ def main() -> None:
     what, scale = _asked()
     if what == "detector":
         _print(_detector(scale))
+        return
+    if what == "load":
+        for line in load_table(scale, _say):
+            print(line, flush=True)
         return
     absent = sorted({_PACKAGES[name] for name in _PACKAGES if shutil.which(name) is None})
     if absent:
@@ -56,7 +62,7 @@ def main() -> None:
 
 def _asked() -> tuple[str, float]:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "detector"), default="all")
+    parser.add_argument("what", nargs="?", choices=("all", "detector", "load"), default="all")
     parser.add_argument("--scale", type=float, default=1.0, help="a part of the full size")
     asked = parser.parse_args()
     if not 0.001 <= asked.scale <= 10:

@@ -92,7 +92,7 @@ def _follow(log: Path) -> dict[str, Any]:
         state = State("mx", Path(folder) / "state.db")
         state.open()
         parser = LineParser("postfix", UTC)
-        reading = SubmissionLog("mx", log, parser, SystemClock(), _ALL, state.remember)
+        reading = SubmissionLog("mx", log, parser, SystemClock(), _ALL, state.remember, state.seen)
         begin = time.perf_counter()
         cursor, number = None, 0
         while page := reading.after(cursor, _PAGE):

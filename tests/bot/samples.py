@@ -6,18 +6,31 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import cycle
 
-from bot import acts, cards, forms
+from bot import acts, cards, forms, look_cards
 from bot.commands import COMMANDS
 from bot.elements import Button, Card, Form, Style
 from bot.reads import help_card
+from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
 from services.detection.scoring import judge
-from services.mail.port import Message, Page, Preview, Queue, SpoolCounts, SpoolQuery, UserState
+from services.mail.port import (
+    Block,
+    Message,
+    Page,
+    Preview,
+    Queue,
+    SpoolCounts,
+    SpoolQuery,
+    User,
+    UserState,
+)
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
 from services.settings import DetectionSettings
-from services.targets import Target, describe
+from services.tables import Kind, Rank, Table, Window
+from services.targets import Target, Top, describe
+from services.traffic import Use
 
 NOW = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
 #: What an intent's id looks like; each sample uses its own numbers.
@@ -282,6 +295,99 @@ def _act_line(state: IntentState, words: Words, *, undoing: bool = False) -> Car
     return cards.act_line(used, "move", undo_id)
 
 
+def _buttons(*slots: str) -> dict[str, Button]:
+    """Return a button in each of these places."""
+    return {slot: Button(slot, "Press", INTENT.format(slot)) for slot in slots}
+
+
+def _uses(words: Words, number: int) -> list[Use]:
+    return [Use(words(), 1200, NOW - timedelta(hours=5), NOW) for _ in range(number)]
+
+
+def why_card(
+    words: Words = anna,
+    points: tuple[float, ...] = (45.0, 12.0, 0.0, -3.0),
+    state: UserState | None = UserState.ACTIVE,
+    incidents: tuple[IncidentState, ...] = tuple(IncidentState)[:3],
+    habit: Habit | None = None,
+) -> Card:
+    """Return an account's card, with as many reasons as there are points."""
+    reasons = tuple(Reason(storable(words()) or "?", of) for of in points)
+    verdict = Verdict("", NOW.timestamp(), max(0.0, sum(points)), reasons)
+    seen = evidence(
+        words,
+        reasons=tuple(reason.text for reason in reasons),
+        points=tuple(reason.points for reason in reasons),
+        habit=habit or Habit(windows=9, usual=3, high=8),
+    )
+    return look_cards.why(
+        look_cards.Why(
+            account=words(),
+            server=words(),
+            user=User(words(), state) if state else None,
+            evidence=seen,
+            verdict=verdict,
+            waiting=1234,
+            held=5,
+            sent=1840,
+            addresses=_uses(words, 5),
+            more=26,
+            incidents=[incident(each, words) for each in incidents],
+            taken_at=NOW,
+            lacking=(words(),),
+            buttons=_buttons(*(f"address-{n}" for n in range(5)), "back", "stop", "search"),
+        )
+    )
+
+
+def top_card(
+    words: Words = anna,
+    kind: Kind = Kind.USERS,
+    ranks: tuple[tuple[int, int], ...] = ((600, 100),) * look_cards.PER_PAGE,
+    *,
+    known: bool = True,
+) -> Card:
+    """Return the second page of a table whose rows have so many messages, now and before."""
+    table = Table([Rank(words(), *numbers) for numbers in ranks], 31, 6400, 6400, known)
+    rows = [f"row-{n}" for n in range(len(ranks))] if kind is not Kind.DOMAINS else []
+    below = ("before", "after", "5m", "24h", "ips", "domains", "again")
+    offset = look_cards.PER_PAGE
+    return look_cards.top(
+        words(),
+        Top(kind=kind, window=Window.HOUR, offset=offset),
+        look_cards.Page(table, offset),
+        NOW,
+        _buttons(*rows, *below),
+    )
+
+
+def ip_card(words: Words = anna, uses: int = look_cards.PER_PAGE, blocks: int = 3) -> Card:
+    """Return an address's card."""
+    until = [NOW + timedelta(hours=1), None, NOW]
+    listed = [
+        (Block(ip_network(f"203.0.113.{n}"), "", NOW, until[n]), words()) for n in range(blocks)
+    ]
+    return look_cards.address(
+        look_cards.Address(
+            network="203.0.113.0/24",
+            server=words(),
+            uses=_uses(words, uses),
+            accounts=uses + 12 if uses else 0,
+            messages=1200 * uses,
+            failed_logins=uses,
+            blocks=listed,
+            more_blocks=4 if blocks else 0,
+            taken_at=NOW,
+            lacking=(words(),),
+            buttons=_buttons(
+                *(f"account-{n}" for n in range(uses)),
+                *(f"unblock-{n}" for n in range(blocks)),
+                *("back", "block", "search"),
+            ),
+        )
+    )
+
+
 def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for state in IncidentState:
         yield f"alert, {state}", partial(_alert, state, done=False)
@@ -316,6 +422,14 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
             [(argument.typed, argument.means) for argument in COMMANDS["search"].takes],
         ),
     )
+    yield "why", why_card
+    yield "why, nothing unusual", partial(why_card, points=(0.0, -3.0), incidents=())
+    yield "why, no mailbox", partial(why_card, points=(), state=None)
+    for kind in Kind:
+        yield f"top {kind}", partial(top_card, kind=kind)
+    yield "top, nothing sent", partial(top_card, ranks=())
+    yield "ip", ip_card
+    yield "ip, never used", partial(ip_card, uses=0, blocks=0)
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
     yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))

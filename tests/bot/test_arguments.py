@@ -24,6 +24,7 @@ from bot.arguments import (
 from bot.commands import COMMANDS, Command
 from services.errors import BadArgument
 from services.mail.port import MAX_ADDRESS, Queue, SpoolQuery
+from services.tables import Kind, Window
 from services.targets import describe
 
 
@@ -87,6 +88,17 @@ TAKEN: list[tuple[str, str, Arguments]] = [
     ),
     ("block", "203.0.113.9/24", Arguments(ip=NET("203.0.113.0/24"))),
     ("unblock", "ip:203.0.113.9", Arguments(ip=NET("203.0.113.9"))),
+    ("why", "anna@example.com", Arguments(account="anna@example.com")),
+    ("top", "", Arguments()),
+    ("top", "24h", Arguments(window=Window.DAY)),
+    ("top", "1D", Arguments(window=Window.DAY)),
+    ("top", "IPs", Arguments(kind=Kind.IPS)),
+    ("top", "5m ips", Arguments(window=Window.FIVE_MINUTES, kind=Kind.IPS)),
+    ("top", "domains 5m", Arguments(window=Window.FIVE_MINUTES, kind=Kind.DOMAINS)),
+    ("top", "of:domains 24h page:2", Arguments(window=Window.DAY, kind=Kind.DOMAINS, page=2)),
+    ("top", "users last:1h", Arguments()),
+    ("ip", "203.0.113.9", Arguments(ip=NET("203.0.113.9"))),
+    ("ip", "2001:db8::/48", Arguments(ip=NET("2001:db8::/48"))),
     ("incidents", "", Arguments()),
     ("audit", "page:3", Arguments(page=3)),
     ("help", "search", Arguments(about="search")),
@@ -165,6 +177,13 @@ def test_an_ipv6_address_goes_with_and_without_its_name(address: str, name: str)
         ("search", "queue:outbox", "“outbox” as queue:", "active, deferred, held, quarantine"),
         ("search", "folder:../etc", "“../etc” as folder:", "letters, digits, - or _"),
         ("search", 'subject:"  "', "“  ” as subject:", "it is empty"),
+        ("top", "2h", "“2h”", "this takes last:, of:, page:, on:"),
+        ("top", "1h 24h", "“24h”", "this takes last:, of:, page:, on:"),
+        ("top", "1h ips users", "“users”", "last:"),
+        ("top", "last:2h", "“2h” as last:", "5m, 1h, 24h"),
+        ("top", "of:messages", "“messages” as of:", "users, ips, domains"),
+        ("top", "1h last:24h", "last: is there twice", ""),
+        ("why", "", "account: is missing", ""),
         ("search", "page:0", "“0” as page:", "a page is a number from 1"),
         ("search", "page:two", "“two” as page:", "a page is a number from 1"),
         ("delete", "queue:held permanent:maybe", "“maybe” as permanent:", "it is yes or no"),

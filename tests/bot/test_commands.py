@@ -79,7 +79,12 @@ def test_a_typed_row_has_an_example_that_is_understood_as_it(row: Command) -> No
 def test_no_two_arguments_of_a_row_are_confused(row: Command) -> None:
     assert len({argument.typed for argument in row.takes}) == len(row.takes)
     assert len({argument.into for argument in row.takes}) == len(row.takes)
-    assert sum(argument.first for argument in row.takes) <= 1
+    first = [argument for argument in row.takes if argument.first]
+    if len(first) > 1:
+        # Which of them a word is meant for is told by what it says.
+        choices = [choice for argument in first for choice in argument.choices]
+        assert all(argument.choices for argument in first)
+        assert len(set(choices)) == len(choices)
     for argument in row.takes:
         assert argument.into in Arguments.__slots__
         assert argument.means

@@ -1,16 +1,19 @@
 """Every row of the command table, in every chat: asked for, answered, seen on the mail server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from bot.commands import COMMANDS
+from bot.demo.campaigns import LOUD
 from bot.rooms import ROOMS
 from services.audit import Phase
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
+from services.traffic import sent_since
 
 from .playing import ACCOUNT, Play, playing, until
 
@@ -65,6 +68,60 @@ async def search(play: Play) -> None:
     assert "page 2 of 12" in (await play.vera.press_privately(listed, "Next ▶")).text
     assert "page 12 of 12" in (await play.vera.type(f"search sender:{ACCOUNT} page:12")).text
     assert "no IP address" in (await play.vera.type("search ip:nowhere")).text
+
+
+@row
+async def why(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    shown = await play.vera.type(f"why {ACCOUNT}")
+    for said in (f"{ACCOUNT}: active", "messages in 5 min; never seen sending before (+", "1 · "):
+        assert said in shown.text
+    assert "messages match" in (await play.vera.press_privately(shown, "Search its messages")).text
+    assert "no such mailbox" in (await play.vera.type("why nobody@example.com")).text
+    assert "you have no role" in (await play.nobu.type(f"why {ACCOUNT}")).text
+    await play.otto.press(await play.otto.type(f"why {ACCOUNT}"), "Stop sending")
+    await play.otto.card_with(ACCOUNT, "Stopped by otto")
+    assert await _state(play) is UserState.NO_SENDING
+    assert "disabled for sending" in (await play.vera.type(f"why {ACCOUNT}")).text
+
+
+@row
+async def top(play: Play) -> None:
+    assert "Nothing was sent in the last 1 h." in (await play.vera.type("top")).text
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    await until(lambda: _all_read(play))
+    shown = await play.vera.type("top users 1h")
+    assert f"1. {ACCOUNT}\n60 messages · 100% of all" in shown.text
+    ips = await play.vera.press_privately(shown, "IP addresses")
+    assert "60 messages · 8 IP addresses" in ips.text
+    opened = await play.vera.press_privately(ips, "Who used it")
+    assert ACCOUNT in opened.text
+    assert "Top IP addresses" in (await play.vera.press_privately(opened, "◀ Back")).text
+    assert "1. example.com · 60 messages" in (await play.vera.type("top domains 24h")).text
+
+
+@row
+async def ip(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    address = LOUD.addresses[0]
+    shown = await play.otto.type(f"ip {address}")
+    assert f"{address} is not blocked." in shown.text
+    assert ACCOUNT in shown.text
+    form = await play.otto.press_for_form(shown, "Block…")
+    assert "is refused for 24 h" in await play.otto.choose(form)
+    (entry,) = await play.stage.server.blocks()
+    assert entry.network == ip_network(address)
+    blocked = await play.otto.type(f"ip {address}")
+    assert f"{address} is blocked since" in blocked.text
+    assert "by otto through Spoolwarden" in blocked.text
+    form = await play.otto.press_for_form(blocked, "Unblock…")
+    assert "may use SMTP again" in await play.otto.choose(form)
+    assert not await play.stage.server.blocks()
+    account = await play.otto.press_privately(await play.otto.type(f"ip {address}"), "Why")
+    assert f"{ACCOUNT}: active" in account.text
 
 
 @row
@@ -261,6 +318,11 @@ async def help(play: Play) -> None:
         if command.slash and name != "dashboard":
             assert f"/spool {name}" in shown
     assert "the sending account" in (await play.vera.type("help search")).text
+
+
+async def _all_read(play: Play) -> bool:
+    async with play.app.store.reading() as session:
+        return await sent_since(session, "mail", datetime.fromtimestamp(0, UTC)) == 60
 
 
 async def _all_deferred(play: Play) -> bool:

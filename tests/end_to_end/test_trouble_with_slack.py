@@ -1,12 +1,15 @@
 """Slack away, slow, forgetful, or delivering everything twice: one alert, each act once."""
 
+import logging
 from functools import partial
 from itertools import pairwise
+
+import pytest
 
 from services.audit import Phase
 from services.mail.port import UserState
 
-from .playing import ACCOUNT, Play, until
+from .playing import ACCOUNT, Play, in_workspace, until
 
 SECOND = "ben.osei@example.com"
 
@@ -70,6 +73,24 @@ async def test_a_rate_limit_is_waited_out_and_the_alert_posted_once(play: Play) 
     waits = [after.at - before.at for before, after in pairwise(posts)]
     # Sleeping may end a hair early by another clock.
     assert min(waits) > 0.99
+
+
+async def test_an_answer_that_slack_does_not_take_in_any_way_is_a_line_in_the_log(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    for method in ("views.open", "chat.postEphemeral"):
+        play.workspace.faults.rate_limit(method, 0, times=2)  # the library tries again, once
+    outcome = await in_workspace(play.otto)._client.command(f"/spool stop {ACCOUNT}")
+    assert outcome.ok
+    await until(lambda: any("nor could it be said" in line for line in caplog.messages))
+    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert said == [
+        "an answer could not be shown: ratelimited",
+        "nor could it be said in another way: ratelimited",
+    ]
+    assert await play.audited("stop") == []
 
 
 async def test_clicks_and_forms_that_arrive_twice_act_once(play: Play) -> None:

@@ -1,7 +1,8 @@
 # ruff: noqa: T201 - printing a table is what this is for
 """``make faults``: the bot is killed at every step of everything it does, and looked at after.
 
-Exits with 1 if anything was found that must not be. With ``--json`` the report is one object.
+Exits with 1 if anything was found that must not be. With ``--json`` the report is one object;
+``--table FILE ...`` joins such reports to one table in Markdown, and does nothing else.
 """
 
 import argparse
@@ -19,21 +20,28 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from ..mail.postfix_instance import PostfixInstance, missing
 from .cases import CASES
 from .checks import DONE, INTERRUPTED, NEVER
 from .forks import in_child, inherit_orphans, side_by_side
 from .runs import Ran, Runner, Spec
+from .telling import CHATS
 from .world import EMBEDDED, POSTFIX, World
 
 _RUNS = {EMBEDDED: 300, POSTFIX: 30}
 _MESSAGES = (1, 2, 3)
+_CAME = f"{NEVER} / {INTERRUPTED} / {DONE}"
+Report = dict[str, Any]
 _Job = tuple[list[Ran], dict[str, int]]
 
 
 def main() -> None:
     options = _options()
+    if options.table:
+        print("\n".join(table([json.loads(file.read_bytes()) for file in options.table])))
+        return
     if options.server == POSTFIX and (why := missing()):
         sys.exit(f"Nothing was tried: {why}")
     begin = time.monotonic()
@@ -46,17 +54,29 @@ def main() -> None:
         )
     ran = [one for runs, _ in jobs for one in runs]
     steps = {name: number for _, counted in jobs for name, number in counted.items()}
-    faulty = [one for one in ran if one.faults]
+    report = _report(options.server, ran, steps)
     if options.json:
-        print(json.dumps({"runs": len(ran), "steps": steps, "faulty": [asdict(r) for r in faulty],
-                          "came": Counter(one.came for one in ran)}))  # fmt: skip
+        print(json.dumps(report))
     else:
-        print("\n".join(_table(options.server, ran, steps)))
+        print("\n".join(table([report])))
         print(f"\n{len(ran):,} runs, seed {options.seed}, {time.monotonic() - begin:.0f} s.")
-        for one in faulty:
-            print(f"\n{one.spec}: {one.came}")
-            print("\n".join(f"  {fault}" for fault in one.faults))
-    sys.exit(1 if faulty else 0)
+        for one in report["faulty"]:
+            print(f"\n{one['spec']}: {one['came']}")
+            print("\n".join(f"  {fault}" for fault in one["faults"]))
+    sys.exit(1 if report["faulty"] else 0)
+
+
+def _report(server: str, ran: Sequence[Ran], steps: Mapping[str, int]) -> Report:
+    return {
+        "server": server,
+        "runs": len(ran),
+        "steps": steps,
+        "came": Counter(one.came for one in ran),
+        "cases": {
+            name: Counter(one.came for one in ran if one.spec.case == name) for name in steps
+        },
+        "faulty": [asdict(one) for one in ran if one.faults],
+    }
 
 
 def _options() -> argparse.Namespace:
@@ -68,6 +88,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", help="one of: " + ", ".join(_names()))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--table", nargs="+", type=Path, metavar="FILE", help="join reports")
     options = parser.parse_args()
     options.runs = options.runs or _RUNS[options.server]
     options.only = options.only or _names()
@@ -77,7 +98,7 @@ def _options() -> argparse.Namespace:
 
 
 def _names() -> list[str]:
-    return [case.name for case in CASES]
+    return [*(case.name for case in CASES), *CHATS]
 
 
 @contextmanager
@@ -137,16 +158,34 @@ def _scratch() -> str | None:
     return str(shared) if room > 1 << 28 and os.access(shared, os.W_OK) else None
 
 
-def _table(server: str, ran: Sequence[Ran], steps: Mapping[str, int]) -> Iterator[str]:
-    yield f"| {server} | steps | runs | {NEVER} | {INTERRUPTED} | {DONE} | faults |"
-    yield "|---|--:|--:|--:|--:|--:|--:|"
-    for name in [*steps, ""]:
-        mine = [one for one in ran if one.spec.case == name or not name]
-        came = Counter(one.came for one in mine)
-        numbers = [came[NEVER], came[INTERRUPTED], came[DONE], sum(len(r.faults) for r in mine)]
-        number = f"{steps[name]:,}" if name else f"{sum(steps.values()):,}"
-        cells = [name or "**all**", number, f"{len(mine):,}", *(f"{n:,}" for n in numbers)]
-        yield f"| {' | '.join(cells)} |"
+def table(reports: Sequence[Report]) -> Iterator[str]:
+    """Yield a table in Markdown of what all these found: a row for each case, in our order."""
+    cells = {server: dict(_cells(server, reports)) for server in (EMBEDDED, POSTFIX)}
+    cells = {server: rows for server, rows in cells.items() if rows}
+    heads = [f"{server}: steps | kills | {_CAME} | faults" for server in cells]
+    yield f"| Killed in the middle of | {' | '.join(heads)} |"
+    yield f"|---|{'--:|' * 4 * len(cells)}"
+    nothing = " | | | "
+    for name in [*_names(), "**all**"]:
+        if any(name in rows for rows in cells.values()):
+            yield f"| {name} | {' | '.join(rows.get(name, nothing) for rows in cells.values())} |"
+
+
+def _cells(server: str, reports: Sequence[Report]) -> Iterator[tuple[str, str]]:
+    steps: Counter[str] = Counter()
+    came: dict[str, Counter[str]] = {}
+    faults: Counter[str] = Counter()
+    for report in reports:
+        if report["server"] == server:
+            steps.update(report["steps"])
+            came |= {name: Counter(counted) for name, counted in report["cases"].items()}
+            faults.update(one["spec"]["case"] for one in report["faulty"])
+    if came:
+        steps["**all**"], faults["**all**"] = steps.total(), faults.total()
+        came["**all**"] = sum(came.values(), Counter())
+    for name, counted in came.items():
+        ends = " / ".join(f"{counted[end]:,}" for end in (NEVER, INTERRUPTED, DONE))
+        yield name, f"{steps[name]:,} | {counted.total():,} | {ends} | {faults[name]}"
 
 
 def _say(line: str) -> None:

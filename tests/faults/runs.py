@@ -11,16 +11,19 @@ from typing import Any, TypeVar
 
 from bot.elements import Card
 
-from ..mail.harness import ANN, BOB
+from ..mail.harness import ANN, BOB, START
 from ..services.bench import CEO, open_bench
 from .cases import BY_NAME, Case, Set, furnish
-from .checks import Checks
+from .checks import DONE, INTERRUPTED, NEVER, Checks
 from .forks import ChildError, in_child
 from .stepping import Steps, die
+from .telling import CHATS, Told, faults_of, look, prepare, serving, tell
 from .world import Paper, Snapshot, World, publisher, snapshot
 
 _T = TypeVar("_T")
 Files = Mapping[str, bytes]
+#: A chat is told the same whatever the mail server is.
+_EMBEDDED = World()
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,19 @@ class Runner:
         self._furnished: dict[int, tuple[Files, int]] = {}
         self._ready: dict[tuple[str, int], Ready] = {}
         self._whole: dict[tuple[str, int], tuple[int, Snapshot]] = {}
+        self._told: dict[str, int] = {}
+        self._nothing_told: Files | None = None
 
     def steps(self, case: str, messages: int) -> int:
         """Return in how many steps this is done."""
+        if case in CHATS:
+            return self._told_in(case)
         return self._through(case, messages)[0]
 
     def run(self, spec: Spec) -> Ran:
         """Do it, killed at its step, and look. Raises ChildError where looking failed."""
+        if spec.case in CHATS:
+            return self._run_telling(spec)
         _, after = self._through(spec.case, spec.messages)
         ready = self._make_ready(spec.case, spec.messages)
         case = BY_NAME[spec.case]
@@ -81,6 +90,37 @@ class Runner:
                 looked = ("unknown", (f"looking failed: {error}",))
         assert looked is not None
         return Ran(spec, *looked)
+
+    # -- telling a chat ---------------------------------------------------------------
+
+    def _told_in(self, name: str) -> int:
+        if name not in self._told:
+            with serving(CHATS[name]) as chat, self._folder(self._untold()) as folder:
+                steps = in_child(_loop(self._tell, Path(folder), chat.settings, name, None))
+            assert steps is not None
+            self._told[name] = steps
+        return self._told[name]
+
+    def _run_telling(self, spec: Spec) -> Ran:
+        with serving(CHATS[spec.case]) as chat, self._folder(self._untold()) as folder:
+            path = Path(folder)
+            in_child(_loop(self._tell, path, chat.settings, spec.case, spec.last))
+            before = chat.shown()
+            try:
+                told = in_child(_loop(self._look_told, path, chat.settings, spec.case))
+            except ChildError as error:
+                return Ran(spec, "unknown", (f"looking failed: {error}",))
+            assert told is not None
+            came = DONE if not told.left else INTERRUPTED if before else NEVER
+            return Ran(spec, came, tuple(faults_of(told, chat.shown())))
+
+    def _untold(self) -> Files:
+        """Return the databases with all done and nothing told."""
+        if self._nothing_told is None:
+            with self._folder({}) as folder:
+                self._nothing_told = in_child(_loop(self._prepare_untold, Path(folder)))
+            assert self._nothing_told is not None
+        return self._nothing_told
 
     def _through(self, name: str, messages: int) -> tuple[int, Snapshot]:
         key = (name, messages)
@@ -152,6 +192,19 @@ class Runner:
             if last is not None:
                 die()
             return steps.passed, await snapshot(bench)
+
+    async def _prepare_untold(self, folder: Path) -> Files:
+        async with open_bench(folder) as bench:
+            await prepare(bench)
+        return _files(folder)
+
+    async def _tell(self, folder: Path, settings: Any, name: str, last: int | None) -> int:
+        async with _EMBEDDED.opened(folder, START) as bench:
+            return await tell(bench, CHATS[name], settings, last)
+
+    async def _look_told(self, folder: Path, settings: Any, name: str) -> Told:
+        async with _EMBEDDED.opened(folder, START) as bench:
+            return await look(bench, CHATS[name], settings)
 
     async def _look(
         self, folder: Path, case: Case, ready: Ready, after: Snapshot, undo_at_once: bool

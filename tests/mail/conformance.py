@@ -6,6 +6,7 @@ A server's test module subclasses :class:`MailServerConformance` and gives it a 
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 from typing import Protocol
 
@@ -19,8 +20,10 @@ from services.mail.port import (
     MailServer,
     MessageResult,
     Queue,
+    SenderSpool,
     SpoolQuery,
     UserState,
+    submitted,
 )
 
 
@@ -123,7 +126,7 @@ class MailServerConformance:
             client_ip="198.51.100.7",
             envelope_sender="forged@bank.test",
         )
-        (submission,) = await mail.server.submissions(None, 10)
+        (submission,) = submitted(await mail.server.submissions(None, 10))
         assert submission.sender == ann
         assert submission.authenticated
         assert submission.client_ip == "198.51.100.7"
@@ -136,7 +139,7 @@ class MailServerConformance:
         self, mail: ServerUnderTest, ann: str
     ) -> None:
         await mail.submit(None, [ann], "hi", envelope_sender="peer@other.test")
-        (submission,) = await mail.server.submissions(None, 10)
+        (submission,) = submitted(await mail.server.submissions(None, 10))
         assert (submission.sender, submission.authenticated) == ("peer@other.test", False)
 
     async def test_the_cursor_neither_loses_nor_repeats_across_a_restart(
@@ -150,11 +153,11 @@ class MailServerConformance:
             for limit in (2, 1, 10):
                 page = await mail.server.submissions(cursor, limit)
                 assert len(page) <= limit
-                seen += [submission.subject for submission in page]
+                seen += [submission.subject for submission in submitted(page)]
                 cursor = page[-1].cursor if page else cursor
             await mail.restart()
         assert seen == [f"mail {number}" for number in range(10)]
-        assert not await mail.server.submissions(cursor, 10)
+        assert not submitted(await mail.server.submissions(cursor, 10))
 
     async def test_a_submission_is_remembered_after_its_message_left(
         self, mail: ServerUnderTest, ann: str
@@ -162,7 +165,7 @@ class MailServerConformance:
         await self.deferred(mail, ann, 2)
         ids = await mail.server.matching_ids(_ALL, limit=10)
         await mail.server.delete(ids)
-        assert len(await mail.server.submissions(None, 10)) == 2
+        assert len(submitted(await mail.server.submissions(None, 10))) == 2
 
     # -- the spool -------------------------------------------------------------------
 
@@ -199,6 +202,20 @@ class MailServerConformance:
         ranked = [(s.sender, s.messages) for s in await mail.server.top_queued(5)]
         assert ranked == [(ann, 2), (bob, 1)]
         assert len(await mail.server.top_queued(1)) == 1
+
+    async def test_what_senders_have_in_the_spool_is_told_of_all_at_once(
+        self, mail: ServerUnderTest, ann: str, bob: str
+    ) -> None:
+        await mail.submit(bob, [f"x@{mail.elsewhere}"], "one")
+        await self.deferred_for(mail, ann, 4)
+        nobody = f"nobody@{mail.domain}"
+        told = await mail.server.spool_of([ann.upper(), bob, nobody])
+        assert told == {ann.upper(): SenderSpool(4), bob: SenderSpool(1), nobody: SenderSpool()}
+        ids = await mail.server.matching_ids(SpoolQuery(sender=ann), limit=3)
+        await mail.server.hold(ids[:2])
+        await mail.server.move(ids[2:], "review")
+        assert await mail.server.spool_of([ann]) == {ann: SenderSpool(1, 2)}
+        assert await mail.server.spool_of([]) == {}
 
     async def deferred_for(self, mail: ServerUnderTest, user: str, number: int) -> None:
         await mail.submit(user, [f"x@{mail.elsewhere}"], "again", times=number)
@@ -386,6 +403,16 @@ class MailServerConformance:
             assert _fates(results) == expected
         assert _fates(await mail.server.delete(mixed)) == [Fate.GONE] * 4
 
+    async def test_an_act_tells_how_many_are_settled(self, mail: ServerUnderTest, ann: str) -> None:
+        ids = await self.deferred(mail, ann, 2)
+        server = mail.server
+        review = partial(server.move, folder="review")
+        for act in (server.hold, server.release, review, server.restore, server.delete):
+            told: list[int] = []
+            await act(ids, tell=told.append)
+            assert told[-1] == 2
+            assert told == sorted(told)
+
     async def test_acting_on_nothing_does_nothing(self, mail: ServerUnderTest) -> None:
         assert await mail.server.hold([]) == []
         assert await mail.server.delete([]) == []
@@ -527,7 +554,7 @@ class MailServerConformance:
             client = await mail.logged_in(ann)
             assert (await client.command(f"MAIL FROM:<{ann}>")).code // 100 == 5
             await client.close()
-        assert not await mail.server.submissions(None, 10)
+        assert not submitted(await mail.server.submissions(None, 10))
         await mail.server.set_user_state(ann, UserState.ACTIVE)
         await mail.submit(ann, [f"x@{mail.elsewhere}"], "back again")
 

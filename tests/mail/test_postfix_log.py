@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.clock import SystemClock
 from services.errors import ServerDown
-from services.mail.port import Submission
+from services.mail.port import Record, Submission, submitted
 from services.mail.postfix.lines import Intake, LineParser, Queued, Subject
 from services.mail.postfix.log import SubmissionLog
 from services.mail.postfix.state import Seen
@@ -54,16 +54,23 @@ class Reader:
             SystemClock(),
             timedelta(days=100_000),
             self.seen.extend,
+            self.recall,
         )
+
+    def recall(self, queue_ids: Sequence[str]) -> dict[str, Seen]:
+        return {one.queue_id: one for one in self.seen if one.queue_id in queue_ids}
 
     def write(self, content: bytes) -> None:
         with self.path.open("ab") as stream:
             stream.write(content)
 
-    def read(self, limit: int = 100) -> list[Submission]:
+    def records(self, limit: int = 100) -> list[Record]:
         page = self.log.after(self.cursor, limit)
         self.cursor = page[-1].cursor if page else self.cursor
         return page
+
+    def read(self, limit: int = 100) -> list[Submission]:
+        return submitted(self.records(limit))
 
     def subjects(self, limit: int = 100) -> list[str]:
         return [submission.subject for submission in self.read(limit)]

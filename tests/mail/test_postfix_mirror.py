@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from services.clock import SystemClock
 from services.errors import ServerDown
+from services.mail.port import submitted
 from services.mail.postfix.commands import Finished, LocalRunner
 from services.mail.postfix.folder import locked
 from services.mail.postfix.lines import LineParser
@@ -71,7 +72,9 @@ class Far:
         )
         parser = LineParser("postfix", UTC)
         live = self.mirror.live
-        self.reader = SubmissionLog("mx", live, parser, clock, HISTORY, lambda seen: None)
+        self.reader = SubmissionLog(
+            "mx", live, parser, clock, HISTORY, lambda seen: None, lambda ids: {}
+        )
 
     def write(self, content: bytes) -> None:
         with self.log.open("ab") as stream:
@@ -110,7 +113,7 @@ class Far:
         await self.mirror.refresh()
         while page := self.reader.after(self.cursor, 3):
             self.cursor = page[-1].cursor
-            self.numbers += [int(re.findall(r"\d+", one.subject)[0]) for one in page]
+            self.numbers += [int(re.findall(r"\d+", one.subject)[0]) for one in submitted(page)]
 
 
 @pytest.fixture

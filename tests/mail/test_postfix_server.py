@@ -19,7 +19,7 @@ from bot.check import check as look
 from bot.demo.sender import SmtpRefused
 from bot.finding import Finding
 from services.errors import BadArgument, ConfigError, NotCapable, ServerDown
-from services.mail.port import Fate, Queue, SpoolQuery, UserState
+from services.mail.port import Fate, Queue, SpoolQuery, UserState, submitted
 from services.mail.postfix import PostfixConfig, PostfixServer
 from services.mail.postfix.asked import Lookup, read
 from services.mail.postfix.programs import Programs
@@ -61,7 +61,7 @@ async def test_a_login_without_a_domain_is_a_user_like_any_other(postfix: Postfi
     assert user is not None
     assert user.address == "carl"
     await postfix.submit("carl", ["x@elsewhere.test"], "hi", envelope_sender="boss@bank.test")
-    (submission,) = await postfix.server.submissions(None, 10)
+    (submission,) = submitted(await postfix.server.submissions(None, 10))
     assert submission.sender == "carl"
     assert (await postfix.server.search(SpoolQuery(sender="carl"))).total == 1
     await postfix.server.set_user_state("carl", UserState.REFUSING)
@@ -78,7 +78,7 @@ async def test_who_sent_it_is_known_with_and_without_the_log(
         ann, ["x@elsewhere.test"], "hello", client_ip="2001:db8::9", envelope_sender="f@bank.test"
     )
     if read_first:
-        assert len(await postfix.server.submissions(None, 10)) == 1
+        assert len(submitted(await postfix.server.submissions(None, 10))) == 1
     else:
         os.truncate(postfix.instance.log, 0)
     (message,) = (await postfix.server.search(ALL)).messages
@@ -94,7 +94,7 @@ async def test_a_folded_and_encoded_subject_is_the_same_from_log_and_queue(
     content = b"Subject: =?utf-8?q?Gr=C3=BC?=\r\n =?utf-8?q?=C3=9Fe?= from me\r\n\r\nbody\r\n"
     queue_id = await postfix.submit_raw(ann, ["x@elsewhere.test"], content)
     message = (await postfix.server.search(ALL)).messages[0]
-    (submission,) = await postfix.server.submissions(None, 10)
+    (submission,) = submitted(await postfix.server.submissions(None, 10))
     assert message.queue_id == queue_id
     assert message.subject == submission.subject == "Grüße from me"
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bot.check import check
 from bot.finding import Finding
 from services.errors import ConfigError, ServerDown
-from services.mail.port import Fate, SpoolQuery
+from services.mail.port import Fate, SpoolQuery, submitted
 from services.mail.postfix import PostfixConfig, PostfixServer
 from services.mail.postfix.commands import CutShort
 from services.mail.postfix.ssh import _WHOLE_INPUT, SshRunner, _command
@@ -363,7 +363,7 @@ async def test_a_log_that_postfix_rotates_is_read_on(far_postfix: PostfixHarness
     cursor = None
     for subject in ("one", "two", "three"):
         await far_postfix.submit(ANN, ["x@elsewhere.test"], subject)
-        (submission,) = await server.submissions(cursor, 10)
+        (submission,) = submitted(await server.submissions(cursor, 10))
         assert submission.subject == subject
         cursor = submission.cursor
         # It is compressed, and Postfix makes the next one when it has something to say.
@@ -374,7 +374,7 @@ async def test_a_log_that_postfix_rotates_is_read_on(far_postfix: PostfixHarness
 
 async def test_the_bots_own_notes_stay_with_the_bot(far_postfix: PostfixHarness) -> None:
     await far_postfix.server.block(ip_network("198.51.100.0/24"), reason="spam", lasting=None)
-    await far_postfix.server.submissions(None, 10)
+    submitted(await far_postfix.server.submissions(None, 10))
     there = {path.name for path in far_postfix.instance.state.iterdir()}
     here = {path.name for path in far_postfix.config.notes.iterdir()}
     assert there == {

@@ -15,7 +15,7 @@ import pytest
 
 from bot.demo.sender import Letter, Sender, SmtpRefused, compose, proxy_header
 from services.errors import BadArgument, ConfigError, ServerDown
-from services.mail.port import SpoolQuery, UserState
+from services.mail.port import SpoolQuery, UserState, submitted
 
 from .harness import ANN, BOB, PASSWORD, EmbeddedHarness
 
@@ -62,9 +62,9 @@ async def wire(users: EmbeddedHarness) -> AsyncIterator[Wire]:
 
 
 async def _still_serves(harness: EmbeddedHarness) -> None:
-    before = len(await harness.server.submissions(None, 1000))
+    before = len(submitted(await harness.server.submissions(None, 1000)))
     await harness.submit(ANN, [BOB], "still there")
-    assert len(await harness.server.submissions(None, 1000)) == before + 1
+    assert len(submitted(await harness.server.submissions(None, 1000))) == before + 1
 
 
 # -- who may send where ------------------------------------------------------------------
@@ -80,7 +80,7 @@ async def test_strangers_reach_mailboxes_and_nobody_else(users: EmbeddedHarness)
         with pytest.raises(SmtpRefused) as refused:
             await users.submit(None, [recipient], "hello", envelope_sender="peer@other.test")
         assert refused.value.code == code
-    assert len(await users.server.submissions(None, 10)) == 1
+    assert len(submitted(await users.server.submissions(None, 10))) == 1
 
 
 async def test_refusals_carry_their_enhanced_code(users: EmbeddedHarness) -> None:
@@ -113,7 +113,7 @@ async def test_a_session_disabled_during_data_sends_nothing(users: EmbeddedHarne
     await users.server.set_user_state(ANN, UserState.REFUSING)
     assert (await client.command("Subject: late\r\n\r\nlate\r\n.")).code == 550
     await client.close()
-    assert not await users.server.submissions(None, 10)
+    assert not submitted(await users.server.submissions(None, 10))
 
 
 async def test_no_mail_is_accepted_once_disabling_has_returned(users: EmbeddedHarness) -> None:
@@ -140,9 +140,9 @@ async def test_no_mail_is_accepted_once_disabling_has_returned(users: EmbeddedHa
     tasks = [asyncio.create_task(hammer(client)) for client in clients]
     await under_way.wait()
     await users.server.set_user_state(ANN, UserState.NO_SENDING)
-    accepted = len(await users.server.submissions(None, 10_000))
+    accepted = len(submitted(await users.server.submissions(None, 10_000)))
     told = sum(await asyncio.gather(*tasks))
-    assert told == accepted == len(await users.server.submissions(None, 10_000)) > 0
+    assert told == accepted == len(submitted(await users.server.submissions(None, 10_000))) > 0
 
 
 async def test_an_old_password_sends_nothing_more(users: EmbeddedHarness) -> None:
@@ -164,7 +164,7 @@ async def test_a_login_in_another_case_counts_as_the_same_sender(users: Embedded
     client = await users.logged_in(ANN.upper())
     await client.send(compose("x@forged.test", [BOB], "hi", "hi"))
     await client.close()
-    (submission,) = await users.server.submissions(None, 10)
+    (submission,) = submitted(await users.server.submissions(None, 10))
     assert submission.sender == ANN
 
 
@@ -216,7 +216,7 @@ async def test_aiosmtplib_can_log_in_and_send(tmp_path: Path) -> None:
             hostname="127.0.0.1", port=harness.server.port, username=ANN, password=PASSWORD
         ) as client:
             await client.sendmail(ANN, [ANN], b"Subject: hi\r\n\r\nhi\r\n")
-        (submission,) = await harness.server.submissions(None, 10)
+        (submission,) = submitted(await harness.server.submissions(None, 10))
         assert submission.client_ip == "127.0.0.1"
     finally:
         await harness.stop()
@@ -397,7 +397,7 @@ async def test_hostile_messages_are_kept_byte_for_byte(
     (queue_id,) = await users.server.matching_ids(SpoolQuery(), limit=10)
     assert await users.server.raw(queue_id) == content + ended
     assert await users.server.preview(queue_id) is not None
-    (submission,) = await users.server.submissions(None, 10)
+    (submission,) = submitted(await users.server.submissions(None, 10))
     assert len(submission.subject) <= 998
     assert submission.subject.isprintable()
 
@@ -410,7 +410,7 @@ async def test_a_line_longer_than_any_buffer_is_refused(wire: Wire, users: Embed
     reply = await wire.say(b"Subject: " + b"x" * 100_000 + b"\r\n\r\nbody\r\n.\r\n")
     assert reply.startswith(b"500")
     assert (await wire.say(b"NOOP\r\n")).startswith(b"250")
-    assert not await users.server.submissions(None, 10)
+    assert not submitted(await users.server.submissions(None, 10))
 
 
 async def test_a_lone_dot_between_bare_line_ends_does_not_end_the_message(
@@ -422,7 +422,7 @@ async def test_a_lone_dot_between_bare_line_ends_does_not_end_the_message(
     await wire.say(b"DATA\r\n")
     smuggled = b"x\n.\nMAIL FROM:<boss@example.test>\r\nx\r.\r\nx\r\n"
     assert (await wire.say(smuggled + b".\r\n")).startswith(b"250")
-    (submission,) = await users.server.submissions(None, 10)
+    (submission,) = submitted(await users.server.submissions(None, 10))
     assert submission.sender == "peer@other.test"
 
 
@@ -470,7 +470,7 @@ async def test_a_client_that_leaves_midway_harms_nobody(
             else:
                 writer.transport.abort()
     await _still_serves(users)
-    assert len(await users.server.submissions(None, 10)) == 1
+    assert len(submitted(await users.server.submissions(None, 10))) == 1
     assert not [record for record in caplog.records if record.exc_info]
 
 
@@ -501,7 +501,7 @@ async def test_limits_are_held(tmp_path: Path) -> None:
     assert refused.value.code == 421
     await second.close()
     await client.close()
-    assert not await harness.server.submissions(None, 10)
+    assert not submitted(await harness.server.submissions(None, 10))
     await harness.stop()
 
 

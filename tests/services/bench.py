@@ -1,6 +1,6 @@
 """Everything behind the chats, built as the bot builds it, on a real mail server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from sqlmodel import col, select
 
+from bot.demo.sender import compose
 from services.access import Access
 from services.audit import AuditLog
 from services.clock import ManualClock
@@ -27,7 +28,7 @@ from services.traffic import gather
 from services.upkeep import Upkeep
 
 from ..databases import open_store_at
-from ..mail.harness import ANN, BOB, DOMAIN, EmbeddedHarness
+from ..mail.harness import ANN, BOB, DOMAIN, PASSWORD, EmbeddedHarness
 
 CHANNEL = Place("slack", "C1")
 VIEWER = Actor("slack", "UVIEWER", "Vic")
@@ -53,8 +54,10 @@ class Bench:
         self.mail = mail
         self.clock: ManualClock = mail.clock
         self.safety = safety
+        self.rules = Rules(safety)
         self.approval = ApprovalSettings(permanent_above=2, minutes=30)
         self.changes = 0
+        self.strangers = 0
         self.audit = AuditLog(store, self.clock)
         self.access = Access(ACCESS, {}, self.clock)
         self.build()
@@ -72,7 +75,7 @@ class Bench:
             servers=servers,
             access=self.access,
             audit=self.audit,
-            rules=Rules(self.safety),
+            rules=self.rules,
             clock=self.clock,
             safety=self.safety,
             approval=self.approval,
@@ -198,10 +201,33 @@ class Bench:
         return [queue_id for queue_id in await self.queues() if queue_id not in before]
 
     async def burst(
-        self, number: int, *, user: str = ANN, subject: str = "You won", **options: str
+        self,
+        number: int,
+        *,
+        user: str | None = ANN,
+        subject: str = "You won",
+        client_ip: str = "192.0.2.10",
+        envelope_sender: str | None = None,
+        each: int = 1,
+        to: Sequence[Sequence[str]] | None = None,
     ) -> None:
-        """Send this many alike at once."""
-        await self.mail.submit(user, [f"x@{ELSEWHERE}"], subject, times=number, **options)
+        """Send this many alike at once, each to so many that nobody wrote to before, or to these.
+
+        ``user`` None does not log in.
+        """
+        sender = (user or "") if envelope_sender is None else envelope_sender
+        async with self.mail.sender(client_ip) as client:
+            if user is not None:
+                await client.log_in(user, PASSWORD)
+            letters = [
+                compose(sender, recipients, subject, "Hello.", clock=self.clock)
+                for recipients in (to or [self._strangers(each) for _ in range(number)])
+            ]
+            await client.send_many(letters)
+
+    def _strangers(self, number: int) -> list[str]:
+        self.strangers += number
+        return [f"x{self.strangers - n}@{ELSEWHERE}" for n in range(number)]
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ _ON_BOTH = (
     "test_detection",
     "test_pipeline",
     "test_store",
+    "test_tables",
     "test_watch",
 )
 

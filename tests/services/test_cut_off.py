@@ -20,8 +20,10 @@ from services.mail.port import (
     Page,
     Queue,
     SpoolQuery,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.models import Announcement, Intent, IntentState
 from services.targets import Target, Undo
@@ -41,22 +43,26 @@ class _Stuck(EmbeddedServer):
         self.reached.set()
         await asyncio.Event().wait()
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         await super().hold(queue_ids[:1])  # and the others not
         await self._never()
         return []
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         await super().move(queue_ids[:-1], folder)
         await self._never()
         return []
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         await super().restore(queue_ids[:-1])
         await self._never()
         return []
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         await super().delete(queue_ids[:-1])
         await self._never()
         return []

@@ -15,7 +15,9 @@ from services.mail.port import (
     Network,
     Queue,
     SpoolQuery,
+    Tell,
     UserState,
+    nobody,
 )
 from services.models import IncidentState, IntentState
 from services.pipeline import Outcome
@@ -120,7 +122,7 @@ async def test_a_stop_of_nobody_is_a_sentence(bench: Bench) -> None:
 
 
 class _DiesBeforeHold(EmbeddedServer):
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         await self.stop()
         return await super().hold(queue_ids)
 
@@ -246,7 +248,9 @@ async def test_a_folder_that_cannot_be_is_a_sentence_and_nothing_moves(bench: Be
 
 
 class _HalfDone(EmbeddedServer):
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         done = await super().move(queue_ids[:1], folder)
         return done + [MessageResult(i, Fate.FAILED, "disk full") for i in queue_ids[1:]]
 

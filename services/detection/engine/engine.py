@@ -207,7 +207,11 @@ class Engine:
                 sender.fresh += 1
                 self._pending[sender.name] = sender
         if failures:
-            sender.failures = (*sender.failures[-15:], (at, failures))
+            kept = sender.failures
+            if kept and int(kept[-1][0]) // HOUR == int(at) // HOUR:
+                # One guess a second must not push out those of the week.
+                kept, failures = kept[:-1], kept[-1][1] + failures
+            sender.failures = (*kept[-15:], (at, failures))
 
     def _clock_went_back(self, sender: Sender, now: float) -> None:
         """Let go of windows that lie in what is now the future; the habit stays."""

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-REJECTED = "rejected"
-DEFERRED = "deferred"
+from services.mail.port import DEFERRED as DEFERRED
+from services.mail.port import REJECTED as REJECTED
+
 #: Outcomes that speak against a sender. Nothing said means delivered, or not yet known.
 BAD = frozenset((REJECTED, DEFERRED))
 

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Select, bindparam, event, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, event, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.schema import CreateColumn
 
 from services.errors import ServerDown
 from services.mail.domains import domain_of
@@ -52,7 +53,7 @@ def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return column.in_(inner)
 
 
-def is_of(sender: ColumnElement[Any], domains: Iterable[str]) -> ColumnElement[bool]:
+def in_domains(sender: ColumnElement[Any], domains: Iterable[str]) -> ColumnElement[bool]:
     """Return the condition that an address is in one of these domains, as is_in() tells it."""
     domain: ColumnElement[str] = func.domain_of(sender)
     return domain.in_({*map(domain_of, (f"@{one}" for one in domains))} - {""})
@@ -81,7 +82,7 @@ class Database:
         try:
             await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
             async with self.write() as connection:
-                await connection.run_sync(Base.metadata.create_all)
+                await connection.run_sync(_make_what_is_missing)
         except OSError as error:
             await self.close()
             raise ServerDown(f"The spool {path} cannot be made: {error}.") from error
@@ -144,6 +145,18 @@ def chunks(values: Iterable[str], size: int) -> Iterable[list[str]]:
             part = []
     if part:
         yield part
+
+
+def _make_what_is_missing(connection: Connection) -> None:
+    """Make the tables, and the columns that a table of an older version lacks."""
+    Base.metadata.create_all(connection)
+    there = sqlalchemy.inspect(connection)
+    for table in Base.metadata.sorted_tables:
+        known = {column["name"] for column in there.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                made = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
 
 
 def _set_up(connection: Any, _record: Any) -> None:

@@ -28,7 +28,7 @@ from services.mail.embedded.log import Outcome
 from services.mail.embedded.relay import Outgoing, Relay, Reply, Tried
 from services.mail.embedded.report import Failure, bounce
 from services.mail.embedded.spool import deletions
-from services.mail.port import DELIVERING, Queue, UserState
+from services.mail.port import DEFERRED, DELIVERING, REJECTED, Queue, UserState
 
 _LOCAL_CHUNK = 200
 _MAX_WHY = 300
@@ -275,6 +275,7 @@ class Delivery:
         """Write down what attempts came to, in the one transaction that is open."""
         now = self._clock.now()
         log: list[dict[str, Any]] = []
+        news: list[dict[str, Any]] = []
         reached: list[dict[str, int]] = []
         later: list[dict[str, Any]] = []
         settled: list[int] = []
@@ -282,6 +283,8 @@ class Delivery:
         for mail, tried in ended:
             too_old = now - mail.arrived >= self._config.max_age
             failures, waiting = [], None
+            if bad := _bad(tried):
+                news.append(_news_row(to_stored(now), mail, bad))
             for position, address in mail.recipients:
                 reply = tried.replies.get(position)
                 if reply is None:
@@ -315,6 +318,9 @@ class Delivery:
                 )
         if log:
             await connection.execute(insert(tables.delivery), log)
+        if news:
+            # Once a message: a later attempt's answer is no more news.
+            await connection.execute(insert(tables.news).prefix_with("OR IGNORE"), news)
         if reached:
             await connection.execute(_REACHED, reached)
         if later:
@@ -380,6 +386,26 @@ def _outcome(reply: Reply, too_old: bool) -> Outcome:
     if reply.code // 100 == 5 or too_old:
         return Outcome.FAILED
     return Outcome.DEFERRED
+
+
+def _bad(tried: Tried) -> str:
+    """Return what the other side has against a message, "" if nothing.
+
+    Where it was not even asked (code 0), that says nothing about who sent it.
+    """
+    kinds = {reply.code // 100 for reply in tried.replies.values()}
+    return REJECTED if 5 in kinds else DEFERRED if 4 in kinds else ""
+
+
+def _news_row(at: int, mail: Outgoing, outcome: str) -> dict[str, Any]:
+    return {
+        "at": at,
+        "account": mail.auth_user or "",
+        "client_ip": mail.client_ip,
+        "outcome": outcome,
+        "failures": 0,
+        "message_id": mail.id,
+    }
 
 
 def _log_row(at: int, mail: Outgoing, address: str, outcome: Outcome, why: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from services.errors import ServerDown
 from services.mail.embedded import tables
 from services.mail.embedded.address import ip_key
 from services.mail.embedded.database import Database, to_stored
-from services.mail.port import Queue
+from services.mail.port import MAX_ADDRESSEES, Queue
 
 # One transaction takes at most this many messages, and about this many bytes.
 _MAX_GROUP = 256
@@ -194,4 +194,5 @@ def _submission_row(id_: int, item: Accepted) -> dict[str, object]:
         "recipients": len(item.recipients),
         "size": len(item.raw),
         "subject": item.subject,
+        "addressees": "\n".join(one.address for one in item.recipients[:MAX_ADDRESSEES]),
     }

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -34,12 +34,15 @@ from services.mail.port import (
     Network,
     Page,
     Preview,
+    Record,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
-    Submission,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.tasks import end
 
@@ -73,7 +76,7 @@ class EmbeddedServer:
         self._database = Database(config)
         self._accounts = Accounts(self._database)
         self._blocks = BlockList(self._database, clock)
-        self._logs = Logs(self._database)
+        self._logs = Logs(self._database, clock)
         self._attempts = Attempts()
         self._spool = Spool(self._database, clock, self._attempts)
         self._delivery = Delivery(config, clock, self._database, self._accounts, self._attempts)
@@ -99,7 +102,13 @@ class EmbeddedServer:
             await self._delivery.void_claims()
             await self._intake.start()
             self._shared = Shared(
-                self._config, self._clock, self._accounts, self._blocks, self._intake, tls
+                self._config,
+                self._clock,
+                self._accounts,
+                self._blocks,
+                self._intake,
+                self._logs.login_failed,
+                tls,
             )
             loop = asyncio.get_running_loop()
             self._listener = await loop.create_server(
@@ -208,8 +217,8 @@ class EmbeddedServer:
                 found.add(ip_network(address))
         return tuple(sorted(found, key=lambda network: (network.version, network)))
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return accepted messages after the cursor, in the order they were committed."""
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return accepted messages and news after the cursor, in the order they were committed."""
         return await self._logs.submissions(after, limit)
 
     async def counts(self) -> SpoolCounts:
@@ -219,6 +228,10 @@ class EmbeddedServer:
     async def top_queued(self, limit: int) -> Sequence[SenderQueued]:
         """Return the senders with most messages waiting; senders are case-folded."""
         return await self._spool.top_queued(limit)
+
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these has waiting and held."""
+        return await self._spool.spool_of(senders)
 
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
         """Return one page; ``arrived_after`` is included, ``arrived_before`` is not."""
@@ -242,29 +255,35 @@ class EmbeddedServer:
         """Return one message as it was accepted, byte for byte."""
         return await self._spool.raw(queue_id)
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Hold; each id is answered once, one held already is DONE."""
-        return await self._spool.hold(queue_ids)
+        return await self._spool.hold(queue_ids, tell=tell)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Deliver held ones again, from now on."""
-        results = await self._spool.release(queue_ids)
+        results = await self._spool.release(queue_ids, tell=tell)
         self._wake()
         return results
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Move; one in that folder already is DONE. Raises BadArgument for an unfit name."""
-        return await self._spool.move(queue_ids, folder)
+        return await self._spool.move(queue_ids, folder, tell=tell)
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put quarantined ones back where they came from."""
-        results = await self._spool.restore(queue_ids)
+        results = await self._spool.restore(queue_ids, tell=tell)
         self._wake()
         return results
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good."""
-        return await self._spool.delete(queue_ids)
+        return await self._spool.delete(queue_ids, tell=tell)
 
     async def folders(self) -> dict[str, int]:
         """Return each quarantine folder that holds messages, and how many."""

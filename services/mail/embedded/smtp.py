@@ -55,6 +55,8 @@ class Shared:
     accounts: Accounts
     blocks: BlockList
     intake: Intake
+    #: Told of each wrong password: the account, and the client's address.
+    login_failed: Callable[[str, str | None], None]
     tls: ssl.SSLContext | None
     sessions: "set[SmtpSession]" = field(default_factory=set)
 
@@ -262,7 +264,11 @@ class SmtpSession(SMTP):
             return None
 
     async def _log_in(self, login: bytes, password: bytes) -> None:
-        mailbox = await self._shared.accounts.check(login.decode("utf-8", "replace"), password)
+        name = login.decode("utf-8", "replace")
+        mailbox = await self._shared.accounts.check(name, password)
+        if mailbox is None and (guessed := self._shared.accounts.get(name)) is not None:
+            client = None if self.client is None else str(self.client)
+            self._shared.login_failed(guessed.address, client)
         if mailbox is None or mailbox.state is not UserState.ACTIVE:
             await self._bad_login()
             return

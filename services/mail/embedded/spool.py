@@ -1,7 +1,8 @@
 """The spool: finding messages, and holding, moving, restoring and deleting them."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,14 @@ from services.errors import BadArgument, ServerDown
 from services.mail.embedded import tables
 from services.mail.embedded.address import ip_range
 from services.mail.embedded.attempts import Attempts
-from services.mail.embedded.database import Database, among, chunks, from_stored, is_of, to_stored
+from services.mail.embedded.database import (
+    Database,
+    among,
+    chunks,
+    from_stored,
+    in_domains,
+    to_stored,
+)
 from services.mail.port import (
     DELIVERING,
     Fate,
@@ -31,8 +39,11 @@ from services.mail.port import (
     Page,
     Queue,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
+    Tell,
+    nobody,
 )
 
 # Messages a transaction changes: short enough that mail coming in hardly waits.
@@ -92,6 +103,22 @@ class Spool:
             rows = (await connection.execute(statement)).all()
         return [SenderQueued(sender, messages) for sender, messages in rows]
 
+    async def spool_of(self, senders: Collection[str]) -> dict[str, SenderSpool]:
+        """Return what each of these has waiting and held."""
+        keys = json.dumps(sorted({sender.casefold() for sender in senders}))
+        statement = (
+            select(_m.sender_key, _m.queue, func.count())
+            .where(among(_m.sender_key, "keys"), _m.queue != _QUARANTINE)
+            .group_by(_m.sender_key, _m.queue)
+        )
+        numbers: dict[str, Counter[bool]] = {}
+        async with self._database.read() as connection:
+            for key, queue, number in await connection.execute(statement, {"keys": keys}):
+                numbers.setdefault(key, Counter())[queue == _HELD] += number
+        nothing: Counter[bool] = Counter()
+        found = {sender: numbers.get(sender.casefold(), nothing) for sender in senders}
+        return {sender: SenderSpool(of[False], of[True]) for sender, of in found.items()}
+
     async def folders(self) -> dict[str, int]:
         """Return each quarantine folder with its number of messages."""
         statement = (
@@ -143,13 +170,15 @@ class Spool:
             raw: bytes | None = await connection.scalar(statement)
         return raw
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Hold these. One held already stays so, and is DONE."""
         fates = {_HELD: Fate.DONE, _QUARANTINE: Fate.GONE}
         change = update(tables.message).where(among(_m.id, "ids")).values(queue=_HELD)
-        return await self._act(queue_ids, lambda row: fates.get(row.queue), [change])
+        return await self._act(queue_ids, lambda row: fates.get(row.queue), [change], tell)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Deliver held ones again, now."""
         change = (
             update(tables.message)
@@ -157,10 +186,12 @@ class Spool:
             .values(queue=_WHERE_DELIVERED, due=to_stored(self._clock.now()))
         )
         return await self._act(
-            queue_ids, lambda row: None if row.queue == _HELD else Fate.GONE, [change]
+            queue_ids, lambda row: None if row.queue == _HELD else Fate.GONE, [change], tell
         )
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Move these to a folder. One in it already stays there, and is DONE."""
         if not folder.strip() or len(folder) > _MAX_FOLDER or not folder.isprintable():
             raise BadArgument(
@@ -176,10 +207,12 @@ class Spool:
             )
         )
         return await self._act(
-            queue_ids, lambda row: Fate.DONE if row.folder == folder else None, [change]
+            queue_ids, lambda row: Fate.DONE if row.folder == folder else None, [change], tell
         )
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put quarantined ones back in the queue they came from, due when they were."""
         change = (
             update(tables.message)
@@ -187,15 +220,15 @@ class Spool:
             .values(queue=_m.moved_from, folder=None, moved_from=None)
         )
         return await self._act(
-            queue_ids, lambda row: None if row.queue == _QUARANTINE else Fate.GONE, [change]
+            queue_ids, lambda row: None if row.queue == _QUARANTINE else Fate.GONE, [change], tell
         )
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete these for good."""
-        return await self._act(queue_ids, lambda row: None, deletions())
+        return await self._act(queue_ids, lambda row: None, deletions(), tell)
 
     async def _act(
-        self, queue_ids: Sequence[str], decide: _Decide, changes: list[Any]
+        self, queue_ids: Sequence[str], decide: _Decide, changes: list[Any], tell: Tell
     ) -> list[MessageResult]:
         """Change the messages, in chunks; each result tells what is true once this returns.
 
@@ -219,6 +252,7 @@ class Spool:
                         claimed = []
                     fates |= decided
                     busy += claimed
+                    tell(len(fates))
                 waiting = [queue_id for queue_id, _ in busy]
                 await wanted.ended(id_ for _, id_ in busy)
         return [fates[queue_id] for queue_id in dict.fromkeys(queue_ids)]
@@ -284,7 +318,7 @@ def _conditions(query: SpoolQuery) -> list[ColumnElement[bool]]:
     if query.folder is not None:
         where.append(_m.folder == query.folder)
     if query.sender_domains:
-        where.append(is_of(_SENDER, query.sender_domains))
+        where.append(in_domains(_SENDER, query.sender_domains))
     return where
 
 

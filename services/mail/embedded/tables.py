@@ -6,7 +6,7 @@ its IPv4-mapped IPv6 one) so that a CIDR network is one range of an index. Keys 
 are compared without regard to case are kept case-folded.
 """
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, text
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -94,6 +94,27 @@ class SubmissionRow(Base, table=True):
     recipients: int
     size: int
     subject: str
+    # At most MAX_ADDRESSEES of them, a line each: an address has no line end. The default is
+    # for a database that was made before this was kept.
+    addressees: str = Field(sa_column=Column(Text, nullable=False, server_default=""))
+
+
+class NewsRow(Base, table=True):
+    """That a message was refused or put off, once a message, or that logins of an account failed.
+
+    ``message_id`` is its submission's id; None with failed logins.
+    """
+
+    __tablename__ = "news"
+    __table_args__ = {"sqlite_autoincrement": True}  # as of submissions
+
+    id: int = Field(primary_key=True)
+    at: int = Field(index=True)
+    account: str
+    client_ip: str | None = None
+    outcome: str
+    failures: int
+    message_id: int | None = Field(default=None, unique=True)
 
 
 class Account(Base, table=True):
@@ -162,6 +183,7 @@ message = _table(SpoolMessage)
 body = _table(Body)
 recipient = _table(Recipient)
 submission = _table(SubmissionRow)
+news = _table(NewsRow)
 account = _table(Account)
 mail = _table(Mail)
 block = _table(BlockRow)

@@ -7,6 +7,7 @@ given none only reads.
 
 import asyncio
 import contextlib
+import fcntl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from services.errors import ServerDown
 CHUNK = 256 * 1024
 MAX_ERRORS = 1024 * 1024
 _GRACE_SECONDS = 2.0
+_PIPE = 1024 * 1024
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
@@ -150,6 +152,7 @@ class LocalRunner:
         async with self._started(argv) as process:
             assert process.stderr is not None  # noqa: S101 - narrows the type
             errors = Gathered(MAX_ERRORS)
+            _widen(process)
             reading = asyncio.create_task(errors.read(process.stderr))
             try:
                 yield _LocalRunning(self, argv, process, errors, reading)
@@ -226,6 +229,14 @@ class _LocalRunning:
         except TimeoutError as error:
             raise self._runner._slow(self._argv) from error
         return Finished(code, b"", self._errors.text)
+
+
+def _widen(process: asyncio.subprocess.Process) -> None:
+    """Let it print on while we work on what it printed before."""
+    transport = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+    # Not everywhere, and not past what the system gives one user.
+    with contextlib.suppress(OSError, AttributeError):
+        fcntl.fcntl(transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 async def _feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:

@@ -10,19 +10,34 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from services.mail.embedded.headers import decode_header
-from services.mail.port import MAX_ADDRESS
+from services.mail.port import DEFERRED, MAX_ADDRESS, REJECTED
 from services.mail.postfix.contents import client_ip
 
 _STAMP = rb"[0-9]{4}-[0-9-]{5}T\S{8,24}|[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}"
 _INTAKE = re.compile(
     rb"[^\[\s]*\[(?P<ip>[^\]\s]*)\](?::\d+)?(?:, sasl_method=[^,]*)?"
     rb"(?:, sasl_username=(?P<user>.*?))?(?:, sasl_sender=.*?)?"
-    rb"(?P<again>, orig_queue_id=.*?)?(?:, orig_client=[^\[\s]*\[(?P<first>[^\]\s]*)\].*)?\Z"
+    rb"(?P<again>, orig_queue_id=(?P<id>.*?))?"
+    rb"(?:, orig_client=[^\[\s]*\[(?P<first>[^\]\s]*)\].*)?\Z"
 )
 _QUEUED = re.compile(
     rb"(?P<sender>.*)>, size=(?P<size>\d+), nrcpt=(?P<nrcpt>\d+) \(queue active\)\Z"
 )
+# An address may hold what ends it if that is quoted.
+_ADDRESS = rb'(?:[^">]|"(?:[^"\\]|\\.)*")*'
+_DELIVERY = re.compile(
+    rb"(?P<to>" + _ADDRESS + rb")>, (?:orig_to=<" + _ADDRESS + rb">, )?relay=(?P<relay>[^,]*), "
+    rb"(?:conn_use=[^,]*, )?delay=[^,]*, delays=[^,]*, dsn=[0-9.]*, status=(?P<status>[a-zA-Z]+) "
+)
+# The other side, as the SMTP client names it: who could not be reached is "none".
+_RELAY = re.compile(rb"[^\[\s]*\[[0-9A-Fa-f.:]+\](?::\d+)?\Z")
+_FAILED_LOGIN = re.compile(
+    rb"[^\[\s]*\[(?P<ip>[^\]\s]*)\](?::\d+)?: SASL \S+ authentication failed"
+    rb"(?::.*?(?:, sasl_username=(?P<user>.*))?)?\Z"
+)
+_ADDRESSEE = re.compile(rb"; from=<" + _ADDRESS + rb"> to=<(" + _ADDRESS + rb")>(?: proto=|: |\Z)")
 _SUBJECT = re.compile(rb"subject:[ \t]*(.*)\Z", re.IGNORECASE | re.DOTALL)
+_NOBODY = ("", "(unavailable)")
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -41,6 +56,7 @@ class Intake:
     ip: str | None
     user: str | None
     again: bool
+    first_id: str  # under which it had it, "" if that is not told
     origin: bytes  # how the client is called in later lines of the same message
 
 
@@ -54,6 +70,11 @@ class Subject:
     def text(self, origin: bytes) -> str:
         """Return the subject; what is logged after it begins with the client's name."""
         return decode_header(_UNFOLD.sub(b"?= =?", self.raw.partition(b" from " + origin)[0]))
+
+    def addressee(self, origin: bytes) -> str:
+        """Return the recipient that is logged with it: one of them; "" if there is none."""
+        found = _ADDRESSEE.match(self.raw.partition(b" from " + origin)[2])
+        return "" if found is None else _text(found[1])
 
 
 # A folded header's line end is logged as a question mark.
@@ -71,13 +92,39 @@ class Queued:
     recipients: int
 
 
-Event = Intake | Subject | Queued
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of one attempt to reach one recipient.
+
+    ``outcome`` is what the other side has against it, "" where it has nothing, or was not
+    even asked: then that says nothing about who sent it.
+    """
+
+    queue_id: str
+    at: datetime
+    recipient: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLogin:
+    """A client gave a wrong password. ``user`` is None where Postfix does not log whose."""
+
+    at: datetime
+    ip: str | None
+    user: str | None
+
+
+Event = Intake | Subject | Queued | Delivery | FailedLogin
 
 
 # What stands between the id and the rest in a line that tells something. Postfix writes
 # them once a line; a sender can write them again, so each only says which line to look at.
 _CLIENT = b": client="
-_MARKS = (_CLIENT, b": from=<", b": uid=", b": info: header ", b": warning: header ")
+_LOGIN = b" authentication failed"
+_MARKS = (
+    _CLIENT, b": from=<", b": uid=", b": info: header ", b": warning: header ", b": to=<", _LOGIN,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +134,7 @@ class Client:
     address: bytes
     login: bytes
     again: bool
+    first_id: bytes
 
     @property
     def ip(self) -> str | None:
@@ -109,9 +157,10 @@ class LineParser:
         self._client_line = re.compile(
             rb"(?:" + _STAMP + rb")" + service + rb"[0-9A-Za-z]{6,64}: client=([^\n]*)"
         )
+        begin = rb"(" + _STAMP + rb")" + service
         self._line = re.compile(
-            rb"(" + _STAMP + rb")" + service + rb"([0-9A-Za-z]{6,64}): (client=|from=<|uid=|"
-            rb"(?:info|warning): header )([^\n]*)"
+            begin + rb"(?:([0-9A-Za-z]{6,64}): (client=|from=<|uid=|to=<|"
+            rb"(?:info|warning): header )|warning: (?=[^\[\s]*\[))([^\n]*)"
         )
         self._stamps: dict[bytes, datetime] = {}
 
@@ -151,14 +200,19 @@ class LineParser:
 
     def _event(self, found: re.Match[bytes], written: datetime) -> Event | None:
         stamp, id_, kind, rest = found.groups()
+        if id_ is None:
+            return self._failed_login(stamp, rest, written)
         queue_id = id_.decode("ascii")
+        if kind == b"to=<":
+            return self._delivery(stamp, queue_id, rest, written)
         if kind == b"from=<":
             queued = _QUEUED.match(rest)
             at = None if queued is None else self._moment(stamp, written)
             if queued is None or at is None:
                 return None
-            sender = queued["sender"].decode("utf-8", "replace")[:MAX_ADDRESS]
-            return Queued(queue_id, at, sender, int(queued["size"]), int(queued["nrcpt"]))
+            return Queued(
+                queue_id, at, _text(queued["sender"]), int(queued["size"]), int(queued["nrcpt"])
+            )
         if kind not in (b"client=", b"uid="):
             subject = _SUBJECT.match(rest)
             return None if subject is None else Subject(queue_id, subject[1])
@@ -166,7 +220,7 @@ class LineParser:
         if at is None:
             return None
         if kind == b"uid=":  # handed over by a program of this machine
-            return Intake(queue_id, at, None, None, again=False, origin=b"local;")
+            return Intake(queue_id, at, None, None, again=False, first_id="", origin=b"local;")
         by = client(rest)
         if by is None:
             return None
@@ -176,8 +230,32 @@ class LineParser:
             ip=by.ip,
             user=by.user,
             again=by.again,
+            first_id=by.first_id.decode("ascii", "replace"),
             origin=rest.partition(b"]")[0] + b"]",
         )
+
+    def _delivery(
+        self, stamp: bytes, queue_id: str, rest: bytes, written: datetime
+    ) -> Delivery | None:
+        found = _DELIVERY.match(rest)
+        at = None if found is None else self._moment(stamp, written)
+        if found is None or at is None:
+            return None
+        status, outcome = found["status"].lower(), ""
+        if status == b"bounced":
+            outcome = REJECTED
+        elif status in (b"deferred", b"softbounce") and _RELAY.match(found["relay"]):
+            outcome = DEFERRED
+        return Delivery(queue_id, at, _text(found["to"]), outcome)
+
+    def _failed_login(self, stamp: bytes, rest: bytes, written: datetime) -> FailedLogin | None:
+        found = _FAILED_LOGIN.match(rest)
+        at = None if found is None else self._moment(stamp, written)
+        if found is None or at is None:
+            return None
+        user = _text(found["user"] or b"")
+        # What Postfix writes where the login never came so far.
+        return FailedLogin(at, client_ip(found["ip"]), None if user in _NOBODY else user)
 
     def _moment(self, stamp: bytes, written: datetime) -> datetime | None:
         known = self._stamps.get(stamp)
@@ -223,7 +301,11 @@ def client(text: bytes) -> Client | None:
     if found is None:
         return None
     address, user, again, first = found["ip"], found["user"], found["again"], found["first"]
-    return Client(first or address, user or b"", again is not None)
+    return Client(first or address, user or b"", again is not None, found["id"] or b"")
+
+
+def _text(address: bytes) -> str:
+    return address.decode("utf-8", "replace")[:MAX_ADDRESS]
 
 
 def _all(text: bytes, lines: bytes) -> Iterator[int]:

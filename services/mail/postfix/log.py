@@ -1,10 +1,16 @@
-"""Accepted messages, from Postfix's log: each once, whatever happens to the log meanwhile.
+"""Accepted messages and news of them, from Postfix's log: each once, whatever happens to it.
 
 A message is known by several lines: the SMTP server's (who and from where), the header
 check's (the subject, where one is configured), and the queue manager's (sender, size,
 recipients). The first queue manager's line after the SMTP server's is the submission;
 later ones are attempts to deliver the same message and find no open beginning. Bounces,
 forwards and messages that come back from a content filter are no submissions.
+
+Whom a message went to is in the lines of its deliveries, and one recipient in that of the
+header check. What they tell until a submission is handed out is handed out with it. A
+bounce, and a deferral by the other side at the first attempt, is news, once a message.
+Failed logins are news of the account where Postfix logs it (since 3.8 or so); where it
+does not, they count for who next logs in from there.
 
 A cursor names two places: after the last submission handed out, and where the oldest
 message begins that was not accepted yet by then. Reading again from the second finds
@@ -14,20 +20,30 @@ what is open, and everything up to the first is known to have been handed out.
 import logging
 import re
 import zlib
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from services.clock import Clock
 from services.errors import ServerDown
-from services.mail.port import Submission
-from services.mail.postfix.lines import Event, Intake, LineParser, Queued, Subject
+from services.mail.port import DEFERRED, MAX_ADDRESSEES, News, Record, Submission
+from services.mail.postfix.lines import (
+    Delivery,
+    Event,
+    FailedLogin,
+    Intake,
+    LineParser,
+    Queued,
+    Subject,
+)
 from services.mail.postfix.logfiles import LogFile, LogFiles, Place, parse_place
 from services.mail.postfix.state import Seen
 
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 _CHUNK = 1024 * 1024
 # Messages begun and never accepted (the client hung up) are open for ever: the oldest go.
@@ -35,6 +51,12 @@ _MAX_OPEN = 50_000
 # A message takes less of the log than this to come in; a cursor leads no further back.
 _MAX_BACK = 64 * 1024 * 1024
 _WHOLE_FILE = 1 << 62
+# What is remembered of messages and of clients, so that each thing is told once.
+_MOST_TOLD, _MOST_FAILURES = 50_000, 10_000
+# Postfix tries again after five minutes at the soonest: a later deferral is an old story.
+_FIRST_ATTEMPT = timedelta(minutes=5)
+# Failed logins longer ago say nothing of a login now.
+_JUST_BEFORE = timedelta(hours=1)
 _CURSOR = re.compile(r"([^~]{1,99})~([^~]{1,99})~([0-9]{1,11})\Z")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -47,6 +69,44 @@ class _Open:
     place: Place
     read: int  # how much had been read in all when it began
     subject: str | None = None
+    addressee: str = ""
+
+
+@dataclass(slots=True)
+class _Ready:
+    """A submission that waits to be handed out, and whom it is known to go to meanwhile."""
+
+    cursor: str
+    queued: Queued
+    begun: _Open
+    failures: int
+    addressees: list[str] = field(default_factory=list)
+
+    def told(self) -> Submission:
+        begun, queued = self.begun, self.queued
+        user = begun.intake.user
+        one = (begun.addressee,) if begun.addressee else ()
+        return Submission(
+            cursor=self.cursor,
+            at=queued.at,
+            sender=user or queued.sender,
+            authenticated=user is not None,
+            client_ip=begun.intake.ip,
+            recipients=queued.recipients,
+            size=queued.size,
+            subject=begun.subject or "",
+            addressees=tuple(self.addressees) or one,
+            login_failures=self.failures,
+            message=queued.queue_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """A delivery that went badly. Whose message that was is not known yet."""
+
+    cursor: str
+    delivery: Delivery
 
 
 @dataclass(slots=True)
@@ -63,13 +123,18 @@ class _Reading:
     handed_out: Place | None = None  # up to here they were, before; None once that is passed
     read: int = 0  # bytes
     open: dict[str, _Open] = field(default_factory=dict)
-    ready: deque[Submission] = field(default_factory=deque)
+    ready: deque[_Ready | News] = field(default_factory=deque)
+    waiting: dict[str, _Ready] = field(default_factory=dict)  # those submissions, by queue id
+    told: OrderedDict[str, None] = field(default_factory=OrderedDict)  # whose bad outcome
+    again: OrderedDict[str, str] = field(default_factory=OrderedDict)  # and what it was before
+    failures: OrderedDict[str, tuple[datetime, int]] = field(default_factory=OrderedDict)
 
 
 class SubmissionLog:
     """Reads submissions from the log. Every method blocks: call it in a thread.
 
-    ``remember`` is told who sent each accepted message, before it is handed out.
+    ``remember`` is told who sent each accepted message, before it is handed out; ``recall``
+    returns what it was told of these.
     """
 
     def __init__(
@@ -80,6 +145,7 @@ class SubmissionLog:
         clock: Clock,
         history: timedelta,
         remember: Callable[[list[Seen]], None],
+        recall: Callable[[Sequence[str]], Mapping[str, Seen]],
     ) -> None:
         self._server = server
         self._live = live
@@ -88,11 +154,12 @@ class SubmissionLog:
         self._clock = clock
         self._history = history
         self._remember = remember
+        self._recall = recall
         self._reading: _Reading | None = None
         self._handed_out: str | None = None
 
-    def after(self, cursor: str | None, limit: int) -> list[Submission]:
-        """Return up to ``limit`` submissions after the cursor. Raises ServerDown."""
+    def after(self, cursor: str | None, limit: int) -> list[Record]:
+        """Return up to ``limit`` submissions and news after the cursor. Raises ServerDown."""
         try:
             if self._reading is None or self._handed_out != cursor:
                 self._reading = self._resume(cursor)
@@ -106,7 +173,7 @@ class SubmissionLog:
         except ServerDown:
             self._reading = None
             raise
-        page = [reading.ready.popleft() for _ in range(min(limit, len(reading.ready)))]
+        page = [_told(reading) for _ in range(min(limit, len(reading.ready)))]
         if page:
             self._handed_out = page[-1].cursor
         elif not reading.read:
@@ -185,30 +252,82 @@ class SubmissionLog:
         offset = reading.place.offset
         here = file.place(offset, offset + len(data))
         handed_out = self._handed_out_until(reading, file)
+        since = reading.since.replace(microsecond=0)
         accepted: list[Seen] = []
+        found: list[_Ready | News | _Bad] = []
         for begin, end, event in self._parser.events(data, file.written):
-            if not isinstance(event, Queued):
+            if isinstance(event, Intake | Subject):
                 self._begin(reading, event, here.to(offset + begin))
                 continue
-            begun = reading.open.pop(event.queue_id, None)
-            if begun is None or begun.intake.again:
+            begun = None
+            if isinstance(event, Queued):
+                begun = reading.open.pop(event.queue_id, None)
+                if begun is None or begun.intake.again:
+                    continue
+                accepted.append(_seen(begun))
+            elif isinstance(event, Delivery) and not _is_news(reading, event):
                 continue
-            accepted.append(_seen(begun))
             # A file whose last line has no end is no longer than that line.
             place = here.to(min(offset + end, offset + len(data)))
-            if place.offset > handed_out and event.at >= reading.since.replace(microsecond=0):
-                reading.last = event.at
-                cursor = f"{place}~{self._back(reading, place)}~{int(event.at.timestamp())}"
-                reading.ready.append(_submission(cursor, event, begun))
+            if place.offset <= handed_out or event.at < since:
+                continue
+            if isinstance(event, FailedLogin) and event.user is None:
+                _count_failure(reading, event)
+                continue
+            reading.last = event.at
+            cursor = f"{place}~{self._back(reading, place)}~{int(event.at.timestamp())}"
+            if isinstance(event, FailedLogin):
+                found.append(News(cursor, event.at, event.user or "", event.ip, login_failures=1))
+            elif isinstance(event, Delivery):
+                found.append(_Bad(cursor, event))
+            elif begun is not None:
+                ready = _Ready(cursor, event, begun, _failures_before(reading, begun.intake))
+                reading.waiting[event.queue_id] = ready
+                found.append(ready)
         reading.read += len(data)
         reading.place = here.to(offset + len(data))
         if reading.place.offset >= handed_out:
             reading.handed_out = None
         if accepted:
             self._remember(accepted)
+        reading.ready.extend(self._attributed(reading, found))
+
+    def _attributed(
+        self, reading: _Reading, found: list[_Ready | News | _Bad]
+    ) -> list[_Ready | News]:
+        """Return what was found, with who sent what went badly; what nobody sent is left out."""
+        asked = {_first_id(reading, one.delivery) for one in found if isinstance(one, _Bad)}
+        seen = self._recall(sorted(asked)) if asked else {}
+        told: list[_Ready | News] = []
+        for one in found:
+            if not isinstance(one, _Bad):
+                told.append(one)
+                continue
+            delivery = one.delivery
+            queue_id = _first_id(reading, delivery)
+            by = seen.get(queue_id)
+            if by is None or queue_id in reading.told:
+                continue
+            late = delivery.at.timestamp() - by.at > _FIRST_ATTEMPT.total_seconds()
+            if delivery.outcome == DEFERRED and late:
+                continue
+            _put(reading.told, queue_id, None, _MOST_TOLD)
+            told.append(
+                News(
+                    one.cursor,
+                    delivery.at,
+                    by.user or "",
+                    by.ip,
+                    delivery.outcome,
+                    message=queue_id,
+                )
+            )
+        return told
 
     def _begin(self, reading: _Reading, event: Event, place: Place) -> None:
         if isinstance(event, Intake):
+            if event.first_id:
+                _put(reading.again, event.queue_id, event.first_id, _MOST_TOLD)
             reading.open.pop(event.queue_id, None)  # a short id used again moves to the end
             reading.open[event.queue_id] = _Open(event, place, reading.read)
             if len(reading.open) > _MAX_OPEN:
@@ -217,6 +336,7 @@ class SubmissionLog:
             begun = reading.open.get(event.queue_id)
             if begun is not None and begun.subject is None:
                 begun.subject = event.text(begun.intake.origin)
+                begun.addressee = event.addressee(begun.intake.origin)
 
     def _handed_out_until(self, reading: _Reading, file: LogFile) -> int:
         """Return up to which offset of this file submissions were handed out before."""
@@ -252,15 +372,50 @@ def _seen(begun: _Open) -> Seen:
     return Seen(intake.queue_id, at, intake.user, intake.ip, begun.subject)
 
 
-def _submission(cursor: str, queued: Queued, begun: _Open) -> Submission:
-    user = begun.intake.user
-    return Submission(
-        cursor=cursor,
-        at=queued.at,
-        sender=user or queued.sender,
-        authenticated=user is not None,
-        client_ip=begun.intake.ip,
-        recipients=queued.recipients,
-        size=queued.size,
-        subject=begun.subject or "",
-    )
+def _told(reading: _Reading) -> Record:
+    """Take the next record out."""
+    first = reading.ready.popleft()
+    if isinstance(first, News):
+        return first
+    if reading.waiting.get(first.queued.queue_id) is first:
+        del reading.waiting[first.queued.queue_id]
+    return first.told()
+
+
+def _is_news(reading: _Reading, delivery: Delivery) -> bool:
+    """Note whom a message went to, if it waits still, and return whether that went badly."""
+    waits = reading.waiting.get(_first_id(reading, delivery))
+    if (
+        waits is not None
+        and len(waits.addressees) < MAX_ADDRESSEES
+        and delivery.recipient not in waits.addressees
+    ):
+        waits.addressees.append(delivery.recipient)
+    return bool(delivery.outcome)
+
+
+def _first_id(reading: _Reading, delivery: Delivery) -> str:
+    """Return the id under which a message came in, before a content filter gave it back."""
+    return reading.again.get(delivery.queue_id, delivery.queue_id)
+
+
+def _count_failure(reading: _Reading, event: FailedLogin) -> None:
+    if event.ip is not None:
+        number = reading.failures.get(event.ip, (event.at, 0))[1]
+        _put(reading.failures, event.ip, (event.at, number + 1), _MOST_FAILURES)
+
+
+def _failures_before(reading: _Reading, intake: Intake) -> int:
+    """Take how often a client that has now logged in could not, just before."""
+    if intake.user is None or intake.ip is None:
+        return 0
+    at, number = reading.failures.pop(intake.ip, (intake.at, 0))
+    return number if intake.at - at <= _JUST_BEFORE else 0
+
+
+def _put(table: "OrderedDict[str, _T]", key: str, value: _T, most: int) -> None:
+    """Put a value in as the newest, and let the oldest go where there are too many."""
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > most:
+        table.popitem(last=False)

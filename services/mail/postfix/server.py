@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -21,12 +21,15 @@ from services.mail.port import (
     Network,
     Page,
     Preview,
+    Record,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
-    Submission,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.mail.postfix.access import AccessTables
 from services.mail.postfix.asked import Lookup, Setup, read
@@ -87,6 +90,7 @@ class PostfixServer:
             clock,
             config.history,
             self._state.remember,
+            self._state.seen,
         )
         self._reading_log = asyncio.Lock()
         self._capabilities = Capabilities(
@@ -189,8 +193,8 @@ class PostfixServer:
                 continue  # "all", a host name
         return tuple(sorted(found, key=lambda network: (network.version, network)))
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return accepted messages after the cursor, in the order of the log."""
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return accepted messages and news after the cursor, in the order of the log."""
         async with self._reading_log:
             if self._mirror is not None:
                 await self._mirror.refresh()
@@ -205,6 +209,10 @@ class PostfixServer:
     async def top_queued(self, limit: int) -> Sequence[SenderQueued]:
         """Return the senders with most messages waiting; senders are case-folded."""
         return await self._spool.top_queued(limit)
+
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these has waiting and held."""
+        return await self._spool.spool_of(senders)
 
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
         """Return one page; ``arrived_after`` is included, ``arrived_before`` is not."""
@@ -228,25 +236,31 @@ class PostfixServer:
         """Return one message as it was accepted, byte for byte but for its line ends: CRLF."""
         return await self._spool.raw(queue_id)
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Hold; one being delivered this moment may still go out, as postsuper(1) says."""
-        return await self._spool.hold(queue_ids)
+        return await self._spool.hold(queue_ids, tell=tell)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put held ones in the deferred queue, which Postfix looks at every few minutes."""
-        return await self._spool.release(queue_ids)
+        return await self._spool.release(queue_ids, tell=tell)
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Hold and note the folder. Raises BadArgument for an unfit name."""
-        return await self._spool.move(queue_ids, folder)
+        return await self._spool.move(queue_ids, folder, tell=tell)
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put quarantined ones back where they came from; an active one becomes deferred."""
-        return await self._spool.restore(queue_ids)
+        return await self._spool.restore(queue_ids, tell=tell)
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good."""
-        return await self._spool.delete(queue_ids)
+        return await self._spool.delete(queue_ids, tell=tell)
 
     async def folders(self) -> dict[str, int]:
         """Return each quarantine folder that holds messages, and how many."""

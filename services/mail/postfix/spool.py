@@ -12,7 +12,7 @@ with ``postcat``, once for each message.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,8 +28,11 @@ from services.mail.port import (
     Page,
     Queue,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
+    Tell,
+    nobody,
 )
 from services.mail.postfix.commands import CutShort, Runner
 from services.mail.postfix.contents import Contents
@@ -114,6 +117,26 @@ class Spool:
         ranked = sorted(waiting.items(), key=lambda item: (-item[1], item[0]))
         return [SenderQueued(sender, messages) for sender, messages in ranked[:limit]]
 
+    async def spool_of(self, senders: Collection[str]) -> dict[str, SenderSpool]:
+        """Return what each of these has waiting and held: the queue is listed once for all."""
+        if not senders:
+            return {}
+        wanted = {sender.casefold() for sender in senders}
+        notes = await self._notes()
+        waiting: Counter[str] = Counter()
+        held: Counter[str] = Counter()
+        async with aclosing(self._entries()) as bundles:
+            async for bundle in bundles:
+                seen = await self._seen(bundle)
+                for entry in bundle:
+                    sender, queue = _sender(entry, seen).casefold(), _queue(entry, notes)
+                    if sender in wanted and queue is not Queue.QUARANTINE:
+                        (held if queue is Queue.HELD else waiting)[sender] += 1
+        return {
+            sender: SenderSpool(waiting[sender.casefold()], held[sender.casefold()])
+            for sender in senders
+        }
+
     async def search(self, query: SpoolQuery, offset: int, limit: int) -> Page:
         """Return one page, oldest first, and how many match in all."""
         total, found = await self._oldest(query, offset + limit)
@@ -147,7 +170,7 @@ class Spool:
 
     # -- acting ----------------------------------------------------------------------
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Hold these. One held already stays so, and is DONE."""
         async with self._acting:
             notes = await self._notes()
@@ -156,23 +179,27 @@ class Spool:
             in_quarantine = await self._on_hold() if noted else set()
             fates = _fates(queue_ids)
             asked = [i for i in fates if not (i in notes and i in in_quarantine)]
-            told = await self._postsuper(_HOLD, asked)
+            told = await self._postsuper(_HOLD, asked, tell)
             await self._drop(notes, told.done)
             already = await self._on_hold() if len(told.done) < len(asked) else set()
             fates.update(_results(asked, told, already))
         return list(fates.values())
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Let Postfix deliver held ones again, at its next look at the deferred queue."""
         async with self._acting:
             notes = await self._notes()
             fates = _fates(queue_ids)
             asked = [queue_id for queue_id in fates if queue_id not in notes]
-            told = await self._postsuper(_RELEASE, asked)
+            told = await self._postsuper(_RELEASE, asked, tell)
             fates.update(_results(asked, told, set()))
         return list(fates.values())
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Move these to a folder. One in it already stays there, and is DONE.
 
         They are on hold before their notes are written: should this end between the two,
@@ -185,7 +212,7 @@ class Spool:
         async with self._acting:
             notes = await self._notes()
             fates = _fates(queue_ids)
-            told = await self._postsuper(_HOLD, fates)
+            told = await self._postsuper(_HOLD, fates, tell)
             already = await self._on_hold() if len(told.done) < len(fates) else set()
             results = _results(fates, told, already)
             fresh = {}
@@ -201,7 +228,9 @@ class Spool:
             fates.update(results)
         return list(fates.values())
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Put quarantined ones back in the queue they came from."""
         async with self._acting:
             notes = await self._notes()
@@ -211,19 +240,19 @@ class Spool:
             go = [queue_id for queue_id in noted if not notes[queue_id].was_held]
             on_hold = await self._on_hold() if stay else set()
             results = _results(stay, _Told(set(), {}), on_hold)
-            told = await self._postsuper(_RELEASE, go)
+            told = await self._postsuper(_RELEASE, go, tell)
             results |= _results(go, told, set())
             settled = (i for i, result in results.items() if result.fate is not Fate.FAILED)
             await self._drop(notes, settled)
             fates.update(results)
         return list(fates.values())
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete these for good."""
         async with self._acting:
             notes = await self._notes()
             fates = _fates(queue_ids)
-            told = await self._postsuper(_DELETE, fates)
+            told = await self._postsuper(_DELETE, fates, tell)
             results = _results(fates, told, set())
             settled = (i for i, result in results.items() if result.fate is not Fate.FAILED)
             await self._drop(notes, settled)
@@ -253,13 +282,14 @@ class Spool:
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
 
-    async def _postsuper(self, option: str, queue_ids: Iterable[str]) -> _Told:
+    async def _postsuper(self, option: str, queue_ids: Iterable[str], tell: Tell) -> _Told:
         """Act on the ids, in batches, and read back which were found.
 
         Raises ServerDown when nothing at all is known to have been done.
         """
         told = _Told(set(), {})
         waiting = [queue_id for queue_id in queue_ids if is_id(queue_id)]
+        number = len(waiting)
         while waiting:
             batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
             stdin = "".join(f"{queue_id}\n" for queue_id in batch).encode()
@@ -281,6 +311,7 @@ class Spool:
                 rest = [queue_id for queue_id in batch + waiting if queue_id not in told.done]
                 told.failed.update(dict.fromkeys(rest, why))
                 break
+            tell(number - len(waiting))
         return told
 
     async def _oldest(self, query: SpoolQuery, number: int) -> tuple[int, list[Entry]]:

@@ -80,6 +80,7 @@ class Accepted:
     recipients: tuple[str, ...] = ()
     size: int | None = None
     whole: bool = False
+    login_failures: int = 0  # in its session, since the message before
 
 
 def lines(text: str, day: date, only: frozenset[tuple[str, str]] | None = None) -> list[Line]:
@@ -130,6 +131,7 @@ class _Session:
     sender: str | None = None
     recipients: list[str] = field(default_factory=list)
     size: int | None = None
+    login_failures: int = 0
 
     def begin_message(self) -> None:
         self.sender, self.recipients, self.size = None, [], None
@@ -163,7 +165,9 @@ def accepted(found: Iterable[Line]) -> dict[str, Accepted]:
                 recipients=tuple(session.recipients),
                 size=session.size,
                 whole=session.whole,
+                login_failures=session.login_failures,
             )
+            session.login_failures = 0
     return messages
 
 
@@ -176,6 +180,8 @@ def _reply(session: _Session, reply: str) -> None:
         return
     command = session.pending.pop(0) if session.pending else ""
     verb = command[:4].upper()
+    if code == "535":
+        session.login_failures += 1
     if code == "235" and session.trying is not None:
         session.user = session.trying
     if not code.startswith("2"):

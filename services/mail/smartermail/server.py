@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
@@ -12,6 +12,8 @@ from services.clock import Clock
 from services.errors import NotCapable, ServerDown
 from services.mail.embedded.address import client_address
 from services.mail.port import (
+    DEFERRED,
+    MAX_ADDRESSEES,
     Block,
     Capabilities,
     Capability,
@@ -19,12 +21,17 @@ from services.mail.port import (
     Network,
     Page,
     Preview,
+    Queue,
+    Record,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
     Submission,
+    Tell,
     User,
     UserState,
+    nobody,
 )
 from services.mail.smartermail.api import Api
 from services.mail.smartermail.blocks import BlockList
@@ -48,6 +55,20 @@ CAPABILITIES = Capabilities(
         able=False,
         why="SmarterMail's API cannot move messages to a folder; disable their sender, and "
         "move them in SmarterMail, under Manage › Spool.",
+    ),
+    tell_subjects=Capability(
+        able=False,
+        why="SmarterMail's SMTP log holds no subjects; only those of messages that still wait "
+        "when they are counted are known.",
+    ),
+    tell_outcomes=Capability(
+        able=False,
+        why="SmarterMail's SMTP log does not tell what the other side said; only that a message "
+        "waits when it is counted is known.",
+    ),
+    tell_failed_logins=Capability(
+        able=False,
+        why="Of failed logins only those in the session of an accepted message are read.",
     ),
 )
 
@@ -105,10 +126,11 @@ class SmarterMailServer:
         networks |= {ip_network(client_address(str(entry[4][0]))) for entry in found}
         return tuple(sorted(networks, key=lambda network: (network.version, network)))
 
-    async def submissions(self, after: str | None, limit: int) -> Sequence[Submission]:
-        """Return accepted messages after the cursor, from the SMTP log, in its order.
+    async def submissions(self, after: str | None, limit: int) -> Sequence[Record]:
+        """Return accepted messages after the cursor, from the SMTP log, in its order. No news.
 
-        Subjects are not in that log: they are the spool's, for what is still there.
+        Subjects are not in that log: they are the spool's, for what is still there, and so is
+        that a message was put off.
         """
         await self._blocks.lift_overdue()
         taken = await self._journal.after(after, limit)
@@ -124,6 +146,10 @@ class SmarterMailServer:
     async def top_queued(self, limit: int) -> Sequence[SenderQueued]:
         """Return the senders with most messages waiting; senders are case-folded."""
         return await self._spool.top_queued(limit)
+
+    async def spool_of(self, senders: Collection[str]) -> Mapping[str, SenderSpool]:
+        """Return what each of these has waiting and held."""
+        return await self._spool.spool_of(senders)
 
     async def search(self, query: SpoolQuery, *, offset: int = 0, limit: int = 10) -> Page:
         """Return one page; ``arrived_after`` is included, ``arrived_before`` is not."""
@@ -145,25 +171,31 @@ class SmarterMailServer:
             raise NotCapable(CAPABILITIES.preview.why)
         return None
 
-    async def hold(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Nothing to hold is held; anything else raises NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.hold)
 
-    async def release(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.hold)
 
-    async def move(self, queue_ids: Sequence[str], folder: str) -> list[MessageResult]:
+    async def move(
+        self, queue_ids: Sequence[str], folder: str, *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.quarantine)
 
-    async def restore(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def restore(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.quarantine)
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good; each id is answered once."""
-        return await self._spool.delete(queue_ids)
+        return await self._spool.delete(queue_ids, tell=tell)
 
     async def folders(self) -> dict[str, int]:
         """Return SmarterMail's own quarantines, spam and virus, that hold messages."""
@@ -254,6 +286,10 @@ def _submission(taken: Taken, item: Item | None) -> Submission:
         recipients=len(message.recipients) or (len(item.recipients) if item else 0) or 1,
         size=size or 0,
         subject=(item.subject if item else None) or "",
+        addressees=(message.recipients or (item.recipients if item else ()))[:MAX_ADDRESSEES],
+        outcome=DEFERRED if item is not None and item.queue is Queue.DEFERRED else "",
+        login_failures=message.login_failures,
+        message=message.entry.file_name,
     )
 
 

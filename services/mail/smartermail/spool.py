@@ -16,7 +16,7 @@ and to whom comes from the SMTP log by the file's name (see journal.py).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
@@ -32,8 +32,11 @@ from services.mail.port import (
     Page,
     Queue,
     SenderQueued,
+    SenderSpool,
     SpoolCounts,
     SpoolQuery,
+    Tell,
+    nobody,
 )
 from services.mail.smartermail import answers
 from services.mail.smartermail.answers import Fields
@@ -140,6 +143,17 @@ class Spool:
         ranked = sorted(waiting.items(), key=lambda pair: (-pair[1], pair[0]))
         return [SenderQueued(sender, number) for sender, number in ranked[:limit]]
 
+    async def spool_of(self, senders: Collection[str]) -> dict[str, SenderSpool]:
+        """Return what each of these has waiting: the spool is listed once for all."""
+        if not senders:
+            return {}
+        waiting = Counter(
+            message.sender.casefold()
+            for message in await self._messages()
+            if message.queue in DELIVERING
+        )
+        return {sender: SenderSpool(waiting[sender.casefold()]) for sender in senders}
+
     async def holds(self, queue_id: str) -> bool:
         """Tell whether a message is in the spool."""
         return any(item.file_name == queue_id for item in await self._items())
@@ -150,7 +164,7 @@ class Spool:
         found = await self._items(pages=2, oldest_first=False)
         return {item.file_name: item for item in found if item.file_name in wanted}
 
-    async def delete(self, queue_ids: Sequence[str]) -> list[MessageResult]:
+    async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good. What became of each is looked up, not believed."""
         asked = list(dict.fromkeys(queue_ids))
         if not asked:
@@ -168,6 +182,7 @@ class Spool:
                     raise
                 why = str(error)
                 break
+            tell(min(start + _BATCH, len(there)))
         left = {item.file_name for item in await self._items()}
         return [
             MessageResult(queue_id, Fate.GONE)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 import pytest
 
 from services.errors import ServerDown
-from services.mail.port import SpoolQuery, Submission
+from services.mail.port import SpoolQuery, Submission, submitted
 
 from ..smartermail_harness import SmarterMailHarness
 from ..smartermail_server import PASSWORD as ADMIN_PASSWORD
@@ -36,4 +36,4 @@ async def told(act: Awaitable[object]) -> str:
 
 async def polled(mail: SmarterMailHarness, cursor: str | None = None) -> list[Submission]:
     """Return what a poll of the log brings."""
-    return list(await mail.server.submissions(cursor, 1000))
+    return submitted(await mail.server.submissions(cursor, 1000))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.mail.port import Submission
+from services.mail.port import Submission, submitted
 from services.mail.smartermail import log
 
 from ..harness import ANN
@@ -115,11 +115,13 @@ async def test_a_log_cut_by_its_limit_is_read_by_hours(mail: SmarterMailHarness,
     mail.there.build.most_of_log = 3000
     taken: list[Submission] = []
     for limit in (5, 1, 100, 100):
-        taken += await mail.server.submissions(taken[-1].cursor if taken else None, limit)
+        taken += submitted(
+            await mail.server.submissions(taken[-1].cursor if taken else None, limit)
+        )
     assert [s.subject for s in taken] == [f"number {number}" for number in range(12)]
     await mail.submit(ann, [AWAY], "one more")
     mail.there.web.asked.clear()
-    (last,) = await mail.server.submissions(taken[-1].cursor, 10)
+    (last,) = submitted(await mail.server.submissions(taken[-1].cursor, 10))
     assert last.subject == "one more"
     assert mail.there.web.asked.count(LOG) < 8  # hours long past are not asked for again
 
@@ -206,10 +208,10 @@ async def _across(harness: SmarterMailHarness, moments: list[datetime]) -> list[
             await client.must(line)
         await client.must(f"Subject: kept {number}\r\n\r\nx\r\n.")
         await harness.connect()  # as after a restart
-        taken += await harness.server.submissions(taken[-1].cursor if taken else None, 3)
+        taken += submitted(await harness.server.submissions(taken[-1].cursor if taken else None, 3))
     await client.close()
     await harness.advance(timedelta(minutes=1))
-    while fresh := await harness.server.submissions(taken[-1].cursor, 3):
+    while fresh := submitted(await harness.server.submissions(taken[-1].cursor, 3)):
         taken += fresh
     return taken
 
@@ -273,7 +275,7 @@ async def test_a_session_of_the_day_before_is_known_in_the_spool_too(
     page = await mail.server.search(ALL)
     assert [message.sender for message in (*first, *page.messages)] == [ann] * 4
     await mail.connect()
-    (submission,) = await mail.server.submissions(None, 1)
+    (submission,) = submitted(await mail.server.submissions(None, 1))
     page = await mail.server.search(ALL)
     assert [submission.sender, *(m.sender for m in page.messages)] == [ann] * 4
 

@@ -1,0 +1,330 @@
+"""The looks: why an account stands as it does, who sends most, and who used an address.
+
+They only read. Each answer is private, and its buttons change it in place.
+"""
+
+from datetime import timedelta
+
+from sqlmodel import col, select
+
+from bot import look_cards
+from bot.arguments import Arguments
+from bot.cards import STOP_ASKS, STOP_YES, note, stop_text
+from bot.desk import Desk, Reply, Request
+from bot.elements import Button, Confirm, Style
+from bot.forms import networks_of
+from bot.look_cards import PER_PAGE
+from services.errors import Refused
+from services.mail.port import DELIVERING, Block, MailServer, Network, Queue, SpoolQuery, UserState
+from services.models import LIVE, AuditEntry, Incident, Intent
+from services.remedies import lacking
+from services.rules import plain
+from services.tables import Kind, Window, table
+from services.targets import Target, Top, show_network
+from services.traffic import KEPT, addresses_used, failed_logins, users_of
+
+_ADDRESSES = 5
+_INCIDENTS = 3
+_BLOCKS = 3
+_LATELY = timedelta(hours=24)
+_EVERY_DOMAIN = (
+    "Blocking it, or lifting a block, would concern senders of every domain: somebody whose role "
+    "is not limited to domains can do that."
+)
+
+#: An action, what it is aimed at, and the incident that it belongs to.
+_Wanted = tuple[str, Target, int | None]
+
+
+class _Buttons:
+    """Collects the buttons of a card, whose intents are then made all at once."""
+
+    def __init__(self) -> None:
+        self._wanted: list[_Wanted] = []
+        self._made: list[tuple[str, str, Style, Confirm | None]] = []
+
+    def add(
+        self,
+        slot: str,
+        label: str,
+        action: str,
+        target: Target,
+        *,
+        style: Style = Style.PLAIN,
+        confirm: Confirm | None = None,
+        incident_id: int | None = None,
+    ) -> None:
+        self._wanted.append((action, target, incident_id))
+        self._made.append((slot, label, style, confirm))
+
+    async def offered(self, desk: Desk, request: Request) -> dict[str, Button]:
+        """Return them by their slots, in the order they were added."""
+        ids = await desk.intents.offer_to(
+            request.actor, request.place, request.server, self._wanted
+        )
+        return {
+            slot: Button(slot, label, intent_id, style, confirm)
+            for (slot, label, style, confirm), intent_id in zip(self._made, ids, strict=True)
+        }
+
+
+# -- why ----------------------------------------------------------------------------------
+
+
+async def why(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Answer with an account's evidence now, incident or not."""
+    return await _why(desk, request, asked.account or "", None)
+
+
+async def why_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer a row of a table, or an account of an address."""
+    target = Target.model_validate_json(intent.target)
+    return await _why(desk, request, target.account or "", target.top)
+
+
+async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> Reply:
+    server = desk.pipeline.server(request.server)
+    if not request.scope.holds(account):
+        refusal = request.scope.refusal("look into an account", account)
+        await desk.refuse(request.actor, "why", server.name, refusal, account)
+    user = await server.user(account)
+    known = await desk.why(server.name, account)
+    if known is None:
+        return note(look_cards.never_sent(account, server.name, user))
+    evidence, verdict = known
+    waiting = await server.search(SpoolQuery(sender=account, queues=DELIVERING), limit=1)
+    held = await server.search(SpoolQuery(sender=account, queues=(Queue.HELD,)), limit=1)
+    now = desk.clock.now()
+    async with desk.store.reading() as session:
+        uses = await addresses_used(session, server.name, account, now - _LATELY)
+        rows = await session.exec(
+            select(Incident)
+            .where(Incident.server == server.name, Incident.sender == account)
+            .order_by(col(Incident.id).desc())
+            .limit(_INCIDENTS)
+        )
+        incidents = rows.all()
+    made, lacks = _Buttons(), list[str]()
+    if top is not None:
+        made.add("back", "◀ Back", "top", Target(top=top))
+    if user is not None and user.state is UserState.ACTIVE:
+        stop = Target(account=account)
+        if (cannot := _cannot_stop(desk, server, stop)) is not None:
+            lacks.append(cannot)
+        else:
+            text = stop_text(account, waiting.total, now, holds=server.capabilities.hold.able)
+            made.add(
+                "stop",
+                "Stop sending",
+                "stop",
+                stop,
+                style=Style.PRIMARY,
+                confirm=Confirm(STOP_ASKS, text, STOP_YES),
+                incident_id=next((row.id for row in incidents if row.state in LIVE), None),
+            )
+    elif user is not None:
+        made.add(
+            "enable",
+            "Enable…",
+            "enable",
+            Target(account=account, user_state=UserState.ACTIVE),
+        )
+    made.add("search", "Search its messages", "search", Target(query=SpoolQuery(sender=account)))
+    addresses = [use for use in uses if use.name]
+    for number, use in enumerate(addresses[:_ADDRESSES]):
+        if networks := networks_of([use.name]):
+            made.add(f"address-{number}", "Who used it", "ip", Target(networks=networks, top=top))
+    return look_cards.why(
+        look_cards.Why(
+            account=account,
+            server=server.name,
+            user=user,
+            evidence=evidence,
+            verdict=verdict,
+            waiting=waiting.total,
+            held=held.total,
+            sent=sum(use.messages for use in uses),
+            addresses=addresses[:_ADDRESSES],
+            more=len(addresses[_ADDRESSES:]),
+            incidents=incidents,
+            taken_at=now,
+            lacking=tuple(lacks),
+            buttons=await made.offered(desk, request),
+        )
+    )
+
+
+def _cannot_stop(desk: Desk, server: MailServer, target: Target) -> str | None:
+    """Return the sentence why an account cannot be stopped here, None where it can."""
+    try:
+        desk.rules.check_account(target.account or "")
+    except Refused as refusal:
+        return refusal.sentence.removesuffix(" Nothing was done.")
+    return lacking("stop", server.capabilities, target)
+
+
+# -- top ----------------------------------------------------------------------------------
+
+
+async def top(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Answer with who sends most now."""
+    offset = (asked.page - 1) * PER_PAGE
+    return await _top(desk, request, Top(kind=asked.kind, window=asked.window, offset=offset))
+
+
+async def top_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer another window, another kind, another page, or the way back."""
+    return await _top(desk, request, Target.model_validate_json(intent.target).top or Top())
+
+
+async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
+    now = desk.clock.now()
+
+    async def page(at: int) -> look_cards.Page:
+        async with desk.store.reading() as session:
+            found = await table(
+                session,
+                request.server,
+                shown.kind,
+                shown.window,
+                now,
+                offset=at,
+                limit=PER_PAGE,
+                domains=request.scope.domains,
+            )
+        return look_cards.Page(found, at)
+
+    found = await page(shown.offset)
+    last = max(0, (found.table.names - 1) // PER_PAGE * PER_PAGE)
+    if shown.offset > last:
+        # Asked for a page past the end, or fewer send meanwhile.
+        found = await page(last)
+    here = shown.model_copy(update={"offset": found.offset})
+    made = _Buttons()
+    for number, rank in enumerate(found.table.ranks):
+        if shown.kind is Kind.USERS:
+            made.add(f"row-{number}", "Why", "why", Target(account=rank.name, top=here))
+        elif shown.kind is Kind.IPS and (networks := networks_of([rank.name])):
+            made.add(f"row-{number}", "Who used it", "ip", Target(networks=networks, top=here))
+    steps = ((-PER_PAGE, "before", "◀ Previous"), (PER_PAGE, "after", "Next ▶"))
+    for step, slot, label in steps:
+        if 0 <= found.offset + step <= last:
+            turned = here.model_copy(update={"offset": found.offset + step})
+            made.add(slot, label, "top", Target(top=turned))
+    for window in Window:
+        if window is not shown.window:
+            label = look_cards.WINDOWS[window]
+            other = Top(kind=shown.kind, window=window)
+            made.add(window.value, f"Last {label}", "top", Target(top=other))
+    for kind in Kind:
+        if kind is not shown.kind:
+            other = Top(kind=kind, window=shown.window)
+            made.add(kind.value, look_cards.KINDS[kind], "top", Target(top=other))
+    made.add("again", "Refresh", "top", Target(top=here))
+    buttons = await made.offered(desk, request)
+    return look_cards.top(request.server, here, found, now, buttons, request.scope.note)
+
+
+# -- ip -----------------------------------------------------------------------------------
+
+
+async def address(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Answer with who used an address or network, and whether it is blocked."""
+    assert asked.ip is not None  # noqa: S101 - the table has it required
+    return await _address(desk, request, asked.ip, None)
+
+
+async def address_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer a row of a table, or an address of an account."""
+    target = Target.model_validate_json(intent.target)
+    return await _address(desk, request, target.networks[0], target.top)
+
+
+async def _address(desk: Desk, request: Request, asked: Network, top: Top | None) -> Reply:
+    server, network, scope = desk.pipeline.server(request.server), plain(asked), request.scope
+    blocks = [b for b in await server.blocks() if _overlap(plain(b.network), network)]
+    now = desk.clock.now()
+    async with desk.store.reading() as session:
+        asked_of = (session, server.name, network, now - KEPT)
+        uses = await users_of(*asked_of, domains=scope.domains)
+        failed = await failed_logins(*asked_of, domains=scope.domains)
+    made, lacks = _Buttons(), list[str]()
+    if top is not None:
+        made.add("back", "◀ Back", "top", Target(top=top))
+    if scope.everything:
+        lacks += await _offer_blocking(desk, server, network, blocks, made)
+    else:
+        lacks += [_EVERY_DOMAIN, scope.note]
+    query = SpoolQuery(client_ip=network)
+    made.add("search", "Search its messages", "search", Target(query=query))
+    for number, use in enumerate(uses[:PER_PAGE]):
+        made.add(f"account-{number}", "Why", "why", Target(account=use.name, top=top))
+    return look_cards.address(
+        look_cards.Address(
+            network=show_network(network),
+            server=server.name,
+            uses=uses[:PER_PAGE],
+            accounts=len(uses),
+            messages=sum(use.messages for use in uses),
+            failed_logins=failed,
+            blocks=[(block, await _by(desk, block)) for block in blocks[:_BLOCKS]],
+            more_blocks=len(blocks[_BLOCKS:]),
+            taken_at=now,
+            lacking=tuple(lacks),
+            buttons=await made.offered(desk, request),
+        )
+    )
+
+
+async def _offer_blocking(
+    desk: Desk, server: MailServer, network: Network, blocks: list[Block], made: _Buttons
+) -> list[str]:
+    """Add what blocks a network or lifts its blocks; return why something cannot be done."""
+    target, lacks = Target(networks=(network,)), list[str]()
+    if not any(_holds(plain(block.network), network) for block in blocks):
+        if (cannot := await _cannot_block(desk, server, target)) is not None:
+            lacks.append(cannot)
+        else:
+            made.add("block", "Block…", "block", target, style=Style.DANGER)
+    if (cannot := lacking("unblock", server.capabilities, target)) is None:
+        for number, block in enumerate(blocks[:_BLOCKS]):
+            label = "Unblock…" if len(blocks) == 1 else f"Unblock {show_network(block.network)}…"
+            made.add(f"unblock-{number}", label, "unblock", Target(networks=(block.network,)))
+    elif blocks:
+        lacks.append(cannot)
+    return lacks
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def _holds(outer: Network, inner: Network) -> bool:
+    return _overlap(outer, inner) and outer.prefixlen <= inner.prefixlen
+
+
+async def _cannot_block(desk: Desk, server: MailServer, target: Target) -> str | None:
+    """Return the sentence why a network cannot be blocked here, None where it can."""
+    try:
+        own = await server.own_networks()
+        for network in target.networks:
+            desk.rules.check_network(network, own)
+    except Refused as refusal:
+        return f"It cannot be blocked: {refusal.sentence}"
+    return lacking("block", server.capabilities, target)
+
+
+async def _by(desk: Desk, block: Block) -> str:
+    """Return a block's reason, with the name of who blocked it where that was done here."""
+    key = block.reason.removesuffix(" through Spoolwarden")
+    if key == block.reason:
+        return block.reason
+    async with desk.store.reading() as session:
+        rows = await session.exec(
+            select(AuditEntry.actor_name)
+            .where(AuditEntry.actor == key)
+            .order_by(col(AuditEntry.seq).desc())
+            .limit(1)
+        )
+        name = rows.first()
+    return f"by {name} through Spoolwarden" if name else block.reason
