@@ -61,6 +61,7 @@ class Access:
         if actor == BOT:
             return everyone(needed)
         domains: frozenset[str] = frozenset()
+        held = Role.NONE
         for role, listed in self._lists:
             for entry in listed if role >= needed else ():
                 if not await self._is(actor, entry):
@@ -68,7 +69,8 @@ class Access:
                 if entry not in self._domains:
                     return everyone(needed)
                 domains |= self._domains[entry]
-        return Scope(needed, domains)
+                held = max(held, role)
+        return Scope(held, domains)
 
     def needed(self, name: str, usual: Role) -> Role:
         """Return the least role for a remedy: the configured one, else the usual."""

@@ -64,7 +64,7 @@ async def test_nothing_that_is_read_tells_of_others(looking: Looking) -> None:
     for account in (ANN, EVE):
         await looking.asked(f"why {account}", OTTO)
         card = await looking.asked(f"search sender:{account}", OTTO)
-        assert (await looking.press(card, "preview-0", OTTO)).layer
+        assert (await looking.press(card, "preview-1", OTTO)).layer
     for text in ("", "search", "search ip:0.0.0.0/0", "incidents", "audit", "top", "top ips",
                  "top domains", f"ip {HERE}", f"ip {THERE}", "ip 0.0.0.0/0", f"why {ANN}",
                  f"search sender:{ANN}", "search page:14"):  # fmt: skip
