@@ -38,10 +38,10 @@ def fill(database: Path, mails: Sequence[Mail], at: datetime | None = None) -> N
         for number, (sender, word) in enumerate(senders):
             row, subject = last + number + 1, f"{word} {number}"
             messages.append(_message(row, sender, subject, arrived + number, due))
-            submissions.append(
-                (row, arrived + number, sender, 1, str(_ADDRESS), 1, len(_RAW), subject)
-            )
             to = f"user{number}@list.invalid"
+            submissions.append(
+                (row, arrived + number, sender, 1, str(_ADDRESS), 1, len(_RAW), subject, to)
+            )
             recipients.append((row, 0, to, to, 0))
             bodies.append((row, _RAW))
         if not messages:
@@ -50,7 +50,7 @@ def fill(database: Path, mails: Sequence[Mail], at: datetime | None = None) -> N
         insert = f"({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
         connection.executemany(f"INSERT INTO {tables.message.name} {insert}", messages)
         connection.executemany(
-            "INSERT INTO submission VALUES (?, ?, ?, ?, ?, ?, ?, ?)", submissions
+            "INSERT INTO submission VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", submissions
         )
         connection.executemany("INSERT INTO recipient VALUES (?, ?, ?, ?, ?)", recipients)
         connection.executemany("INSERT INTO body VALUES (?, ?)", bodies)

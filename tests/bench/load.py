@@ -440,9 +440,11 @@ class _Month:
             place = self._places[sender]
             ip = f"198.18.{number % 8}.9" if spam else f"10.{place % 200}.{place % 7}.5"
             subject = f"You won {number}" if spam else self._chance.choice(self._subjects)
-            rows.append((self._row, begin + number * step, sender, 1, ip, 1, 5000, subject))
+            to = f"n{self._row}@list.invalid" if spam else f"c{place}-{number % 5}@example.org"
+            at = begin + number * step
+            rows.append((self._row, at, sender, 1, ip, 1, 5000, subject, to))
         with closing(sqlite3.connect(self._folder / "mail.db", timeout=30)) as file, file:
-            file.executemany("INSERT INTO submission VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            file.executemany("INSERT INTO submission VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     async def _people(self) -> None:
         """Stop who is abused and was not stopped yet; look around."""

@@ -32,8 +32,9 @@ def message(number: int) -> bytes:
 
 
 async def send(host: str, port: int, user: str, password: str, number: int) -> None:
-    """Send as a mailbox of the server, with another envelope sender, to a strange recipient."""
+    """Send as a mailbox of the server, with another envelope sender, to strange recipients."""
     async with Sender(host, port, client_ip="203.0.113.9") as line:
         await line.log_in(user, password)
         for n in range(number):
-            await line.send(Letter(SENDER, (RECIPIENT,), message(n)))
+            to = RECIPIENT.replace("list1", f"list{n + 1}")
+            await line.send(Letter(SENDER, (to,), message(n)))

@@ -234,8 +234,8 @@ class _LocalRunning:
 def _widen(process: asyncio.subprocess.Process) -> None:
     """Let it print on while we work on what it printed before."""
     transport = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
-    # Not everywhere, and not past what the system gives one user.
-    with contextlib.suppress(OSError, AttributeError):
+    # Not everywhere, not past what the system gives one user, and not when it has ended already.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         fcntl.fcntl(transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
