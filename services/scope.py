@@ -77,18 +77,19 @@ class Scope:
             if account is None and not target.queue_ids:
                 raise self.refusal(what, "", "it is about no sender in particular, and ")
             return target
+        named = query.sender_domains or self.domains
         if query.sender is not None:
             if not self.holds(query.sender):
                 raise self.refusal(what, query.sender)
-            return _narrowed(target, query, {domain_of(query.sender)})
-        if target.queue_ids:
-            if not self.all_in(query.sender_domains):
-                raise self.refusal(what, "", "other senders' messages were chosen too, and ")
-            return target
-        left = self.domains.intersection(query.sender_domains or self.domains)
+            named = query.sender_domains or (domain_of(query.sender),)
+        elif target.queue_ids and not self.all_in(query.sender_domains):
+            raise self.refusal(what, "", "other senders' messages were chosen too, and ")
+        left = self.domains.intersection(named)
         if not left:
             raise self.refusal(what, listed(list(query.sender_domains)))
-        return _narrowed(target, query, left)
+        # With a sender, too: “ß” in its domain is “ss” to who compares without regard to case.
+        narrow = replace(query, sender_domains=tuple(sorted(left)))
+        return target.model_copy(update={"query": narrow})
 
     @property
     def note(self) -> str:
@@ -112,11 +113,6 @@ class Scope:
         named = sorted(self.domains or ())
         more = [f"{len(named) - _SHOWN} more"] if len(named) > _SHOWN else []
         return listed([*named[:_SHOWN], *more]) or "no domain"
-
-
-def _narrowed(target: Target, query: SpoolQuery, domains: Iterable[str]) -> Target:
-    narrow = replace(query, sender_domains=tuple(sorted(domains)))
-    return target.model_copy(update={"query": narrow})
 
 
 def of_domains(target: Target) -> dict[str, object]:
