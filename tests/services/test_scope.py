@@ -2,6 +2,7 @@
 
 import json
 import string
+from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -14,7 +15,13 @@ from services.mail.domains import domain_of
 from services.mail.port import Queue, SpoolQuery
 from services.people import Actor, Role
 from services.scope import Scope, everyone, of_domains
+from services.store import Store
+from services.tables import Kind
 from services.targets import Target
+from services.traffic import failed_logins, users_of
+
+from ..mail.harness import START
+from .test_tables import HERE, asked, sent
 
 _MINE = Scope(Role.OPERATOR, frozenset({"example.com"}))
 _ANN, _EVE = "ann@example.com", "eve@example.org"
@@ -149,3 +156,26 @@ async def test_the_log_is_turned_page_by_page_past_the_entries_of_others(
     ]
     assert len(await audit.newest_of(everyone(Role.VIEWER), 50)) == 31
     assert await audit.newest_of(Scope(Role.VIEWER), 50) == []
+
+
+async def test_no_table_counts_anybody_out_of_scope(store: Store) -> None:
+    senders = [f"x@{domain}" for domain in _DOMAINS]
+    senders += ["X@EXAMPLE.COM", "root", "x@", "@example.com", "example.com@evil.test", "x@y@com"]
+    for sender in senders:
+        await sent(store, sender, 1, failures=1)
+    network = ip_network(HERE)
+    for number in range(1 << len(_DOMAINS)):
+        chosen = [domain for bit, domain in enumerate(_DOMAINS) if number >> bit & 1]
+        scope = Scope(Role.VIEWER, frozenset(domain_of(f"x@{domain}") for domain in chosen))
+        theirs = {sender for sender in senders if scope.holds(sender)}
+        users = await asked(store, limit=100, domains=scope.domains)
+        assert {rank.name for rank in users.ranks} == theirs
+        assert (users.names, users.messages) == (len(theirs), len(theirs))
+        ips = await asked(store, Kind.IPS, domains=scope.domains)
+        assert sum(rank.messages for rank in ips.ranks) == len(theirs)
+        async with store.reading() as session:
+            since = START - timedelta(days=1)
+            uses = await users_of(session, "mail", network, since, domains=scope.domains)
+            failed = await failed_logins(session, "mail", network, since, domains=scope.domains)
+        assert {use.name for use in uses} == theirs
+        assert failed == len(theirs)
