@@ -26,6 +26,8 @@ async def ask(
 ) -> Form:
     """Freeze what would be done and return the form that confirms it."""
     server = desk.pipeline.server(request.server)
+    # First of all: which mailboxes there are is not for everybody to try out.
+    await desk.pipeline.allow(request.actor, action, server=request.server, target=target)
     if target.account and action != "false_alarm" and await server.user(target.account) is None:
         raise BadArgument(f"{target.account} is no mailbox on {request.server}. Nothing was done.")
     proposal = await desk.pipeline.propose(
@@ -36,7 +38,9 @@ async def ask(
         target=target,
         incident_id=incident_id,
     )
-    folders = tuple(await server.folders()) if action == "move" else ()
+    # What others named their folders after is not theirs to read.
+    shown = action == "move" and request.scope.everything
+    folders = tuple(await server.folders()) if shown else ()
     return forms.ask(proposal, desk.clock.now(), kept=desk.kept, folders=folders)
 
 

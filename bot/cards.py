@@ -333,6 +333,7 @@ class Dashboard:
     incidents: Sequence[Incident]
     taken_at: datetime
     blocks: int
+    only: str = ""  # the sentence on whose senders alone it tells of, if not of everybody's
 
 
 def dashboard(state: Dashboard) -> Card:
@@ -347,11 +348,12 @@ def dashboard(state: Dashboard) -> Card:
             say(
                 Bold(f"{counts.waiting:,} waiting"),
                 f" ({counts.active:,} active, {counts.deferred:,} deferred) · "
-                f"{counts.held:,} held · {counts.quarantine:,} in quarantine · "
-                f"{size(counts.size)}",
+                f"{counts.held:,} held · {counts.quarantine:,} in quarantine"
+                + ("" if state.only else f" · {size(counts.size)}"),
             )
         )
     ]
+    sections += only(state.only)
     if state.senders:
         sections.append(Bars("Top outbound senders, last hour", bars(state.senders)))
         sections.append(Bars("Top outbound IP addresses, last hour", bars(state.addresses)))
@@ -373,13 +375,18 @@ def dashboard(state: Dashboard) -> Card:
     return Card(f"Spool of {named(state.server)}", tuple(sections), fallback="The spool dashboard")
 
 
-def incidents(rows: Sequence[Incident]) -> Card:
+def only(sentence: str) -> list[Section]:
+    """Return what says whose senders alone a card tells of, if not of everybody's."""
+    return [Small(say(sentence))] if sentence else []
+
+
+def incidents(rows: Sequence[Incident], sentence: str = "") -> Card:
     """Return the list of incidents, newest first."""
     if not rows:
-        return note("No incidents yet.")
+        return note(f"No incidents yet. {sentence}".rstrip())
     return Card(
         "Incidents",
-        (Points(tuple(incident_line(row) for row in rows)),),
+        (Points(tuple(incident_line(row) for row in rows)), *only(sentence)),
         fallback=count(len(rows), "incident"),
     )
 
@@ -486,7 +493,7 @@ def preview(shown: Preview) -> Card:
     )
 
 
-def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
+def audit(entries: Sequence[AuditEntry], verdict: str, sentence: str = "") -> Card:
     """Return the newest lines of the audit log."""
     lines = tuple(
         say(
@@ -499,7 +506,10 @@ def audit(entries: Sequence[AuditEntry], verdict: str) -> Card:
         )
         for entry in entries
     )
-    sections: tuple[Section, ...] = (
-        (Points(lines),) if lines else (Paragraph(say("The log is empty.")),)
+    empty = "Nothing in the log is about them." if sentence else "The log is empty."
+    sections: tuple[Section, ...] = (Points(lines),) if lines else (Paragraph(say(empty)),)
+    return Card(
+        "Audit log, newest first",
+        (*sections, *only(sentence), Small(say(verdict))),
+        fallback="Audit log",
     )
-    return Card("Audit log, newest first", (*sections, Small(say(verdict))), fallback="Audit log")

@@ -145,9 +145,10 @@ def _people(settings: Settings) -> Finding:
             "Nobody is an operator or admin, so nobody can act: list user ids or "
             "group:ID in [access].",
         )
+    some = f"; {len(access.domains)} of them for some domains only" if access.domains else ""
     return Finding(
         True,
         "access",
         f"{len(access.admins)} admins, {len(access.operators)} operators, "
-        f"{len(access.viewers)} viewers listed",
+        f"{len(access.viewers)} viewers listed{some}",
     )

@@ -54,6 +54,7 @@ class Command:
     typed: Callable[[Desk, Request, Arguments], Awaitable[Reply]] | None = None
     pressed: Callable[[Desk, Request, Intent], Awaitable[Reply]] | None = None
     target: Callable[[Desk, Arguments], Target] | None = None
+    narrows: bool = False  # its answer itself leaves out other domains' senders, for whom it must
     layer: bool = False  # its answer opens on top of what is shown, instead of replacing it
     # what is asked before a button acts, by a chat whose buttons cannot ask by themselves
     question: Callable[[Desk, Request, Intent], Awaitable[Form]] | None = None
@@ -248,6 +249,7 @@ COMMANDS = {
             f"{COMMAND} top 1h ips",
             looks.top,
             looks.top_pressed,
+            narrows=True,
         ),
         Command(
             "ip",
@@ -257,6 +259,7 @@ COMMANDS = {
             f"{COMMAND} ip 203.0.113.9",
             looks.address,
             looks.address_pressed,
+            narrows=True,
         ),
         Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),
         _remedy(

@@ -3,17 +3,20 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 from bot.elements import Card, Form
 from services.access import Access
-from services.audit import AuditLog
+from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
 from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
+from services.errors import Refused
 from services.intents import Intents
 from services.people import Actor, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
+from services.scope import Scope
 from services.store import Store
 
 #: What the person who asked is shown privately; None where the channel tells it all.
@@ -37,11 +40,21 @@ class Desk:
     # a sender's evidence now, by server and name; None for one that never sent anything
     why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]
 
+    async def refuse(
+        self, actor: Actor, action: str, server: str, refusal: Refused, subject: str = ""
+    ) -> NoReturn:
+        """Write down that somebody was refused what only reads, and raise it."""
+        await self.audit.write(
+            Line(Phase.REFUSED, action, actor, server, subject, detail={"why": refusal.sentence})
+        )
+        raise refusal
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, where, and of which mail server."""
+    """Who asks, where, of which mail server, and whose mail the answer may be about."""
 
     actor: Actor
     place: Place
     server: str
+    scope: Scope

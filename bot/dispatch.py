@@ -14,10 +14,11 @@ from bot.commands import COMMANDS, Command
 from bot.desk import Desk, Reply, Request
 from bot.elements import Card, Values
 from bot.suggest import suggest
-from services.audit import Line, Phase, storable
+from services.audit import storable
 from services.errors import BadArgument, Refused, SpoolwardenError
 from services.models import Intent
 from services.people import Actor, Place
+from services.targets import Target
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +68,9 @@ class Dispatch:
             if argument.known is None:
                 return ()
             needed = self._desk.access.needed(name, command.role)
-            await self._desk.access.require(actor, needed, f"use “{name}”")
-            request = Request(actor, Place(actor.chat, ""), self._server(given.get("on")))
+            scope = await self._desk.access.require(actor, needed, f"use “{name}”")
+            place = Place(actor.chat, "")
+            request = Request(actor, place, self._server(given.get("on")), scope)
             return await suggest(self._desk, request, argument.known, given.get(typing, ""))
         except (SpoolwardenError, LookupError, StopIteration):
             return ()  # a list that cannot be made keeps nobody from typing
@@ -96,8 +98,7 @@ class Dispatch:
     async def _asked(
         self, actor: Actor, place: Place, command: Command, asked: Arguments
     ) -> Answer:
-        request = Request(actor, place, self._server(asked.server))
-        await self._require(actor, command, request.server)
+        request = await self._request(actor, place, command, self._server(asked.server))
         self._desk.pipeline.server(request.server)
         if command.typed is not None:
             return Answer(await command.typed(self._desk, request, asked))
@@ -111,17 +112,15 @@ class Dispatch:
     async def _question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         intent = await self._desk.pipeline.look(actor, place, intent_id)
         command = _row(intent)
-        await self._require(actor, command, intent.server)
+        request = await self._request(actor, place, command, intent.server, intent)
         if command.question is None:
             return await self._pressed(actor, place, intent_id)
-        request = Request(actor, place, intent.server)
         return Answer(await command.question(self._desk, request, intent), layer=True)
 
     async def _pressed(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         intent = await self._desk.pipeline.look(actor, place, intent_id)
         command = _row(intent)
-        await self._require(actor, command, intent.server)
-        request = Request(actor, place, intent.server)
+        request = await self._request(actor, place, command, intent.server, intent)
         assert command.pressed is not None  # noqa: S101 - _row() gives only pressed rows
         reply = await command.pressed(self._desk, request, intent)
         return Answer(reply, layer=command.layer)
@@ -130,24 +129,32 @@ class Dispatch:
         self, actor: Actor, place: Place, intent_id: str, values: Values
     ) -> Answer:
         intent = await self._desk.pipeline.look(actor, place, intent_id)
-        request = Request(actor, place, intent.server)
+        request = await self._request(actor, place, _row(intent), intent.server, intent)
         return Answer(await acts.submit(self._desk, request, intent, values))
 
-    async def _require(self, actor: Actor, command: Command, server: str) -> None:
+    async def _request(
+        self,
+        actor: Actor,
+        place: Place,
+        command: Command,
+        server: str,
+        intent: Intent | None = None,
+    ) -> Request:
+        """Return what a command works with, once it is sure that this person may use it.
+
+        With ``intent``, on what that is about, too.
+        """
+        what, subject = f"use “{command.name}”", ""
         try:
             needed = self._desk.access.needed(command.name, command.role)
-            await self._desk.access.require(actor, needed, f"use “{command.name}”")
+            scope = await self._desk.access.require(actor, needed, what)
+            if intent is not None and not command.narrows:
+                target = Target.model_validate_json(intent.target)
+                subject = target.subject
+                scope.limited(target, what)
         except Refused as refusal:
-            await self._desk.audit.write(
-                Line(
-                    Phase.REFUSED,
-                    command.name,
-                    actor,
-                    server,
-                    detail={"why": refusal.sentence},
-                )
-            )
-            raise
+            await self._desk.refuse(actor, command.name, server, refusal, subject)
+        return Request(actor, place, server, scope)
 
 
 def understand(text: str) -> tuple[Command, Arguments]:

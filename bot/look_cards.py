@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.cards import incident_line, reasons
+from bot.cards import incident_line, only, reasons
 from bot.elements import (
     Bold,
     Button,
@@ -163,7 +163,12 @@ class Page:
 
 
 def top(
-    server: str, shown: Top, page: Page, taken_at: datetime, buttons: Mapping[str, Button]
+    server: str,
+    shown: Top,
+    page: Page,
+    taken_at: datetime,
+    buttons: Mapping[str, Button],
+    sentence: str = "",
 ) -> Card:
     """Return a page of who sends most, each with its share and against the window before."""
     table, window = page.table, WINDOWS[shown.window]
@@ -188,6 +193,7 @@ def top(
         sections.append(_rank(place, rank, table, buttons.get(f"row-{number}")))
     if table.ranks and not table.known:
         sections.append(Small(say(f"The bot has not seen the {window} before to compare with.")))
+    sections += only(sentence)
     sections += _foot(server, taken_at, ())
     return Card(
         title,

@@ -27,6 +27,10 @@ _ADDRESSES = 5
 _INCIDENTS = 3
 _BLOCKS = 3
 _LATELY = timedelta(hours=24)
+_EVERY_DOMAIN = (
+    "Blocking it, or lifting a block, would concern senders of every domain: somebody whose role "
+    "is not limited to domains can do that."
+)
 
 #: An action, what it is aimed at, and the incident that it belongs to.
 _Wanted = tuple[str, Target, int | None]
@@ -80,6 +84,9 @@ async def why_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 
 async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> Reply:
     server = desk.pipeline.server(request.server)
+    if not request.scope.holds(account):
+        refusal = request.scope.refusal("look into an account", account)
+        await desk.refuse(request.actor, "why", server.name, refusal, account)
     user = await server.user(account)
     known = await desk.why(server.name, account)
     if known is None:
@@ -176,7 +183,14 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
     async def page(at: int) -> look_cards.Page:
         async with desk.store.reading() as session:
             found = await table(
-                session, request.server, shown.kind, shown.window, now, offset=at, limit=PER_PAGE
+                session,
+                request.server,
+                shown.kind,
+                shown.window,
+                now,
+                offset=at,
+                limit=PER_PAGE,
+                domains=request.scope.domains,
             )
         return look_cards.Page(found, at)
 
@@ -207,7 +221,8 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
             other = Top(kind=kind, window=shown.window)
             made.add(kind.value, look_cards.KINDS[kind], "top", Target(top=other))
     made.add("again", "Refresh", "top", Target(top=here))
-    return look_cards.top(request.server, here, found, now, await made.offered(desk, request))
+    buttons = await made.offered(desk, request)
+    return look_cards.top(request.server, here, found, now, buttons, request.scope.note)
 
 
 # -- ip -----------------------------------------------------------------------------------
@@ -226,27 +241,20 @@ async def address_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
 
 
 async def _address(desk: Desk, request: Request, asked: Network, top: Top | None) -> Reply:
-    server, network = desk.pipeline.server(request.server), plain(asked)
+    server, network, scope = desk.pipeline.server(request.server), plain(asked), request.scope
     blocks = [b for b in await server.blocks() if _overlap(plain(b.network), network)]
     now = desk.clock.now()
     async with desk.store.reading() as session:
-        uses = await users_of(session, server.name, network, now - KEPT)
-        failed = await failed_logins(session, server.name, network, now - KEPT)
+        asked_of = (session, server.name, network, now - KEPT)
+        uses = await users_of(*asked_of, domains=scope.domains)
+        failed = await failed_logins(*asked_of, domains=scope.domains)
     made, lacks = _Buttons(), list[str]()
     if top is not None:
         made.add("back", "◀ Back", "top", Target(top=top))
-    target = Target(networks=(network,))
-    if not any(_holds(plain(block.network), network) for block in blocks):
-        if (cannot := await _cannot_block(desk, server, target)) is not None:
-            lacks.append(cannot)
-        else:
-            made.add("block", "Block…", "block", target, style=Style.DANGER)
-    if (cannot := lacking("unblock", server.capabilities, target)) is None:
-        for number, block in enumerate(blocks[:_BLOCKS]):
-            label = "Unblock…" if len(blocks) == 1 else f"Unblock {show_network(block.network)}…"
-            made.add(f"unblock-{number}", label, "unblock", Target(networks=(block.network,)))
-    elif blocks:
-        lacks.append(cannot)
+    if scope.everything:
+        lacks += await _offer_blocking(desk, server, network, blocks, made)
+    else:
+        lacks += [_EVERY_DOMAIN, scope.note]
     query = SpoolQuery(client_ip=network)
     made.add("search", "Search its messages", "search", Target(query=query))
     for number, use in enumerate(uses[:PER_PAGE]):
@@ -266,6 +274,25 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
             buttons=await made.offered(desk, request),
         )
     )
+
+
+async def _offer_blocking(
+    desk: Desk, server: MailServer, network: Network, blocks: list[Block], made: _Buttons
+) -> list[str]:
+    """Add what blocks a network or lifts its blocks; return why something cannot be done."""
+    target, lacks = Target(networks=(network,)), list[str]()
+    if not any(_holds(plain(block.network), network) for block in blocks):
+        if (cannot := await _cannot_block(desk, server, target)) is not None:
+            lacks.append(cannot)
+        else:
+            made.add("block", "Block…", "block", target, style=Style.DANGER)
+    if (cannot := lacking("unblock", server.capabilities, target)) is None:
+        for number, block in enumerate(blocks[:_BLOCKS]):
+            label = "Unblock…" if len(blocks) == 1 else f"Unblock {show_network(block.network)}…"
+            made.add(f"unblock-{number}", label, "unblock", Target(networks=(block.network,)))
+    elif blocks:
+        lacks.append(cannot)
+    return lacks
 
 
 def _overlap(one: Network, other: Network) -> bool:

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot import cards
 from bot.arguments import Arguments
 from bot.desk import Desk, Reply, Request
 from bot.elements import Bold, Button, Card, Points, Small, Style, say
 from services.audit import Line, Phase
-from services.errors import BadArgument
-from services.mail.port import DELIVERING, Queue, SpoolQuery
+from services.detection.evidence import Share
+from services.errors import BadArgument, Refused
+from services.mail.port import DELIVERING, MailServer, Queue, SpoolCounts, SpoolQuery
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
+from services.scope import Scope
+from services.tables import Kind, Table, Window, table
 from services.targets import Target, describe
 from services.traffic import sent_since, top_addresses, top_senders
 
@@ -22,12 +26,13 @@ from services.traffic import sent_since, top_addresses, top_senders
 PER_PAGE = 5
 _HOUR = timedelta(hours=1)
 _TOP = 5
+_LISTED = 15
 
 
 async def dashboard(desk: Desk, request: Request, _: Arguments) -> Reply:
     """Answer with the spool's state and the last hour's top senders and addresses."""
-    server = desk.pipeline.server(request.server)
-    counts = await server.counts()
+    server, scope = desk.pipeline.server(request.server), request.scope
+    counts = await _counts(server, scope)
     blocks = await server.blocks()
     now = desk.clock.now()
     async with desk.store.reading() as session:
@@ -36,29 +41,70 @@ async def dashboard(desk: Desk, request: Request, _: Arguments) -> Reply:
             .where(Incident.server == server.name, col(Incident.state).in_(LIVE))
             .order_by(col(Incident.id).desc())
         )
+        senders, addresses, sent = await _sent(session, server.name, now, scope)
         return cards.dashboard(
             cards.Dashboard(
                 server=server.name,
                 counts=counts,
-                senders=await top_senders(session, server.name, now - _HOUR, _TOP),
-                addresses=await top_addresses(session, server.name, now - _HOUR, _TOP),
-                sent=await sent_since(session, server.name, now - _HOUR),
-                incidents=live.all(),
+                senders=senders,
+                addresses=addresses,
+                sent=sent,
+                incidents=[row for row in live.all() if scope.holds(row.sender)],
                 taken_at=now,
                 blocks=len(blocks),
+                only=scope.note,
             )
         )
 
 
+async def _counts(server: MailServer, scope: Scope) -> SpoolCounts:
+    """Return how much of a scope the spool holds; of a part of it nothing tells the bytes."""
+    if scope.everything:
+        return await server.counts()
+    number = {}
+    for queue in Queue:
+        query = scope.query(SpoolQuery(queues=(queue,)))
+        number[queue.value] = (await server.search(query, limit=1)).total
+    return SpoolCounts(**number, size=0)
+
+
+async def _sent(
+    session: AsyncSession, server: str, now: datetime, scope: Scope
+) -> tuple[list[Share], list[Share], int]:
+    """Return who of a scope sent most in the last hour, from where most, and how much in all."""
+    if scope.everything:
+        return (
+            await top_senders(session, server, now - _HOUR, _TOP),
+            await top_addresses(session, server, now - _HOUR, _TOP),
+            await sent_since(session, server, now - _HOUR),
+        )
+    users, addresses = [
+        await table(session, server, kind, Window.HOUR, now, limit=_TOP, domains=scope.domains)
+        for kind in (Kind.USERS, Kind.IPS)
+    ]
+    return _shares(users), _shares(addresses), users.messages
+
+
+def _shares(found: Table) -> list[Share]:
+    return [Share(name=rank.name, messages=rank.messages) for rank in found.ranks]
+
+
 async def search(desk: Desk, request: Request, asked: Arguments, query: SpoolQuery) -> Reply:
     """Answer with one page of what matches."""
+    try:
+        query = request.scope.query(query)
+    except Refused as refusal:
+        await desk.refuse(
+            request.actor, "search", request.server, refusal, Target(query=query).subject
+        )
     return await _page(desk, request, query, (asked.page - 1) * PER_PAGE)
 
 
 async def search_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     """Answer a Review or a page button."""
     target = Target.model_validate_json(intent.target)
-    return await _page(desk, request, target.query or SpoolQuery(), target.offset)
+    query = request.scope.query(target.query or SpoolQuery())
+    return await _page(desk, request, query, target.offset)
 
 
 async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) -> Reply:
@@ -106,7 +152,7 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
 
 def _acts(query: SpoolQuery, total: int, *, keeps: bool) -> list[tuple[str, str, Style, Target]]:
     """Return what can be done with all that a search found; nothing with the whole spool."""
-    if not total or query == SpoolQuery():
+    if not total or replace(query, sender_domains=()) == SpoolQuery():
         return []
     if query.queues == (Queue.QUARANTINE,) or query.folder:
         stored = Target(query=replace(query, queues=(Queue.QUARANTINE,)))
@@ -127,13 +173,17 @@ async def preview(desk: Desk, request: Request, intent: Intent) -> Reply:
     shown = await desk.pipeline.server(request.server).preview(queue_id)
     if shown is None:
         raise BadArgument(f"Message {queue_id} is no longer in the spool: delivered or deleted.")
+    sender = shown.message.sender
+    if not request.scope.holds(sender):
+        refusal = request.scope.refusal("look into this message")
+        await desk.refuse(request.actor, "preview", request.server, refusal, sender)
     await desk.audit.write(
         Line(
             Phase.READ,
             "preview",
             request.actor,
             request.server,
-            shown.message.sender,
+            sender,
             intent.incident_id,
             detail={"queue_id": queue_id},
         )
@@ -143,16 +193,20 @@ async def preview(desk: Desk, request: Request, intent: Intent) -> Reply:
 
 async def incidents(desk: Desk, request: Request, _: Arguments) -> Reply:
     """Answer with the newest incidents."""
+    newest = select(Incident).order_by(col(Incident.id).desc())
+    if request.scope.everything:
+        newest = newest.limit(_LISTED)
     async with desk.store.reading() as session:
-        rows = await session.exec(select(Incident).order_by(col(Incident.id).desc()).limit(15))
-        return cards.incidents(rows.all())
+        rows = (await session.exec(newest)).all()
+    theirs = [row for row in rows if request.scope.holds(row.sender)]
+    return cards.incidents(theirs[:_LISTED], request.scope.note)
 
 
 async def audit(desk: Desk, request: Request, asked: Arguments) -> Reply:
     """Answer with the newest audit entries, and whether the newest part of the chain is whole."""
-    entries = await desk.audit.newest(15, offset=(asked.page - 1) * 15)
+    entries = await desk.audit.newest_of(request.scope, _LISTED, offset=(asked.page - 1) * _LISTED)
     verdict = await desk.audit.verify_newest()
-    return cards.audit(entries, verdict.sentence)
+    return cards.audit(entries, verdict.sentence, request.scope.note)
 
 
 def help_card(rows: Sequence[tuple[str, str]], detail: Sequence[tuple[str, str]]) -> Card:

@@ -1,5 +1,6 @@
 """What can be suggested while somebody still types an argument."""
 
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 
 from sqlmodel import col, select
@@ -27,8 +28,10 @@ async def suggest(desk: Desk, request: Request, known: Known, typed: str) -> tup
 
 
 async def _senders(desk: Desk, request: Request) -> list[str]:
-    tops = await desk.pipeline.server(request.server).top_queued(_LOOKED_AT)
-    return [top.sender for top in tops]
+    # The senders of a few domains may all be behind many others.
+    limit = _LOOKED_AT if request.scope.everything else sys.maxsize
+    tops = await desk.pipeline.server(request.server).top_queued(limit)
+    return [top.sender for top in tops if request.scope.holds(top.sender)]
 
 
 async def _accounts(desk: Desk, request: Request) -> list[str]:
@@ -38,15 +41,20 @@ async def _accounts(desk: Desk, request: Request) -> list[str]:
             .where(Incident.server == request.server, col(Incident.state).in_(LIVE))
             .order_by(col(Incident.id).desc())
         )
-        abused = list(live.all())
+        abused = [sender for sender in live.all() if request.scope.holds(sender)]
     return [*abused, *await _senders(desk, request)]
 
 
 async def _folders(desk: Desk, request: Request) -> list[str]:
+    # What others named their folders after is not theirs to read.
+    if not request.scope.everything:
+        return []
     return list(await desk.pipeline.server(request.server).folders())
 
 
 async def _blocked(desk: Desk, request: Request) -> list[str]:
+    if not request.scope.everything:
+        return []  # they lift none
     blocks = await desk.pipeline.server(request.server).blocks()
     return [str(block.network) for block in blocks]
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from services.clock import Clock
 from services.errors import Refused, SpoolwardenError
 from services.people import BOT, Actor, Role
+from services.scope import Scope, everyone
 from services.settings import AccessSettings
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class GroupLookup(Protocol):
 
 
 class Access:
-    """Answers what role a person has."""
+    """Answers what role a person has, and for whose mail."""
 
     def __init__(
         self, settings: AccessSettings, groups: Mapping[str, GroupLookup], clock: Clock
@@ -36,6 +37,7 @@ class Access:
             (Role.OPERATOR, settings.operators),
             (Role.VIEWER, settings.viewers),
         )
+        self._domains = {entry: frozenset(found) for entry, found in settings.domains.items()}
         self._remedies = {name: Role[role.upper()] for name, role in settings.remedies.items()}
         self._groups = groups
         self._clock = clock
@@ -47,28 +49,49 @@ class Access:
             return Role.ADMIN
         for role, listed in self._lists:
             for entry in listed:
-                if entry == actor.user_id:
-                    return role
-                if entry.startswith(_GROUP) and await self._is_in(
-                    actor, entry.removeprefix(_GROUP)
-                ):
+                if await self._is(actor, entry):
                     return role
         return Role.NONE
+
+    async def scope(self, actor: Actor, needed: Role) -> Scope:
+        """Return for which senders this person has at least that role: of no domain, for most.
+
+        Who is listed several times has it for all of them together.
+        """
+        if actor == BOT:
+            return everyone(needed)
+        domains: frozenset[str] = frozenset()
+        held = Role.NONE
+        for role, listed in self._lists:
+            for entry in listed if role >= needed else ():
+                if not await self._is(actor, entry):
+                    continue
+                if entry not in self._domains:
+                    return everyone(needed)
+                domains |= self._domains[entry]
+                held = max(held, role)
+        return Scope(held, domains)
 
     def needed(self, name: str, usual: Role) -> Role:
         """Return the least role for a remedy: the configured one, else the usual."""
         return self._remedies.get(name, usual)
 
-    async def require(self, actor: Actor, needed: Role, what: str) -> None:
-        """Raise Refused, saying which rule, unless the person has the role."""
+    async def require(self, actor: Actor, needed: Role, what: str) -> Scope:
+        """Raise Refused, saying which rule, unless the person has the role; return for whom."""
+        scope = await self.scope(actor, needed)
+        if scope.everything or scope.domains:
+            return scope
         role = await self.role(actor)
-        if role >= needed:
-            return
         yours = f"you are {role.word}" if role else "you have no role"
         raise Refused(
             f"You may not {what}: that needs the role {needed.word}, and {yours}. "
             "Nothing was done. Someone who runs Spoolwarden can add you in its [access] settings."
         )
+
+    async def _is(self, actor: Actor, entry: str) -> bool:
+        if entry.startswith(_GROUP):
+            return await self._is_in(actor, entry.removeprefix(_GROUP))
+        return entry == actor.user_id
 
     async def _is_in(self, actor: Actor, group_id: str) -> bool:
         return group_id in actor.groups or actor.user_id in await self._members(

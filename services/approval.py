@@ -8,6 +8,7 @@ from services.audit import AuditLog, Line, Phase
 from services.intents import touch
 from services.models import Intent, IntentState
 from services.people import Actor
+from services.scope import of_domains
 from services.settings import ApprovalSettings
 from services.targets import Target, show_network
 from services.words import count
@@ -60,6 +61,7 @@ async def give_up(
     """Write down that what waits for a second person will not be done. The caller commits."""
     asked.state, asked.finished_at, asked.summary = IntentState.FAILED, now, summary
     session.add(asked)
+    target = Target.model_validate_json(asked.target)
     await touch(session, asked)
     await audit.append(
         session,
@@ -68,9 +70,9 @@ async def give_up(
             asked.action,
             actor,
             asked.server,
-            Target.model_validate_json(asked.target).subject,
+            target.subject,
             asked.incident_id,
             asked.id,
-            {"approved": False, **detail, "asked_by": asked.asked_by},
+            {"approved": False, **detail, "asked_by": asked.asked_by} | of_domains(target),
         ),
     )

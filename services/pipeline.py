@@ -10,6 +10,7 @@ A button or form holds only the id of an Intent. Using it goes:
 """
 
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,12 +41,13 @@ from services.intents import (
     touch,
     undo_of,
 )
-from services.mail.port import MailServer, Network, UserState
+from services.mail.port import MailServer, Network, SpoolQuery, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place, Role
 from services.progress_keeper import ProgressKeeper
 from services.remedies import MAX_MESSAGES, REMEDIES, Aim, Remedy, Result, lacking
 from services.rules import Rules, plain
+from services.scope import Scope, of_domains
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
 from services.targets import Target, Undo, show_network
@@ -131,7 +133,7 @@ class Pipeline:
         nothing matches, the proposal has no ids.
         """
         remedy = REMEDIES[action]
-        await self._authorise(actor, remedy, server, target, incident_id)
+        target = await self._authorise(actor, remedy, server, target, incident_id)
         mail = self.server(server)
         left_out: list[str] = []
         if target.query is not None and not target.queue_ids:
@@ -159,6 +161,10 @@ class Pipeline:
         async with self._store.session() as session:
             session.add(intent)
         return Proposal(intent.id, remedy, server, target, tuple(left_out))
+
+    async def allow(self, actor: Actor, action: str, *, server: str, target: Target) -> None:
+        """Raise what propose() would for this person and target, before anything is looked up."""
+        await self._authorise(actor, REMEDIES[action], server, target, None)
 
     # -- using intents ----------------------------------------------------------
 
@@ -207,13 +213,8 @@ class Pipeline:
             target = amend(target)
         original = await self._intents.original(intent)
         remedy = REMEDIES[original.action if original else intent.action]
-        await self._authorise(
-            actor,
-            remedy,
-            intent.server,
-            target,
-            intent.incident_id,
-            undoing=original is not None,
+        target = await self._authorise(
+            actor, remedy, intent.server, target, intent.incident_id, original
         )
         if remedy.name == "block" and original is None:
             await self._check_networks(actor, intent, target)
@@ -230,7 +231,7 @@ class Pipeline:
         """
         asked = await self.asked_by(await self.look(actor, place, intent_id))
         remedy, target = REMEDIES[asked.action], Target.model_validate_json(asked.target)
-        await self._authorise(actor, remedy, asked.server, target, asked.incident_id)
+        target = await self._authorise(actor, remedy, asked.server, target, asked.incident_id)
         if not approve:
             return await self._decline(actor, asked)
         if self._approval.is_same(actor.key, asked.asked_by or ""):
@@ -331,16 +332,21 @@ class Pipeline:
         server: str,
         target: Target,
         incident_id: int | None,
-        *,
-        undoing: bool = False,
-    ) -> None:
+        original: Intent | None = None,
+    ) -> Target:
+        """Return the target with what is not this person's to touch left out. Raises Refused.
+
+        ``original`` is the act that is taken back, if any.
+        """
         try:
             usual = Role.ADMIN if target.permanent else remedy.role
             needed = self._access.needed(remedy.name, usual)
             if target.permanent:
                 needed = max(needed, usual)
-            await self._access.require(actor, needed, f"use “{remedy.name}”")
-            if _may_disable(remedy, target, undoing=undoing):
+            what = f"use “{remedy.name}”"
+            scope = await self._access.require(actor, needed, what)
+            target = await self._within(scope, what, server, target, original)
+            if _may_disable(remedy, target, undoing=original is not None):
                 self._rules.check_account(target.account or "")
             why = lacking(remedy.name, self.server(server).capabilities, target)
             if why is not None:
@@ -349,6 +355,28 @@ class Pipeline:
             await self._refuse(
                 actor, remedy.name, server, target, incident_id, refusal.sentence, refusal
             )
+        return target
+
+    async def _within(
+        self, scope: Scope, what: str, server: str, target: Target, original: Intent | None
+    ) -> Target:
+        """Leave out what a person's role is not about. Raises Refused, ServerDown.
+
+        Who sent a message is asked where nothing else tells it: where messages are named by
+        their ids alone, and where taking an act back takes back one that was cut off, too.
+        """
+        if scope.everything:
+            return target
+        target = scope.limited(target, what)
+        ids = set(target.queue_ids) if target.query is None else set()
+        if original is not None and target.queue_ids:
+            ids |= set(undo_of(original).messages).difference(target.queue_ids)
+        if ids:
+            theirs = scope.query(SpoolQuery())
+            mine = await self.server(server).matching_ids(theirs, limit=sys.maxsize)
+            if not ids.issubset(mine):
+                raise scope.refusal(what, "", "a message of these is another's or gone, and ")
+        return target
 
     async def _check_networks(self, actor: Actor, intent: Intent, target: Target) -> None:
         """Refuse if a rule forbids any: since they were proposed the rules may have changed."""
@@ -378,7 +406,7 @@ class Pipeline:
                 server,
                 target.subject,
                 incident_id,
-                detail={"why": why},
+                detail={"why": why} | of_domains(target),
             )
         )
         raise error or Refused(why)
@@ -490,7 +518,7 @@ class Pipeline:
                     repeat = await session.get(Intent, intent.id, populate_existing=True)
             if repeat is None:
                 if approved:
-                    said = {"approved": True, "asked_by": intent.asked_by}
+                    said = {"approved": True, "asked_by": intent.asked_by, **of_domains(target)}
                     decided = replace(line, phase=Phase.DECIDED, detail=said)
                     await self._audit.append(session, decided)
                 await self._audit.append(session, line)
@@ -562,6 +590,7 @@ class Pipeline:
             assert row is not None  # noqa: S101 - rows are never deleted
             row.state = IntentState.DONE if result.ok else IntentState.FAILED
             row.finished_at, row.summary = now, result.summary
+            target = Target.model_validate_json(row.target)
             undo = result.undo
             incident = (
                 await session.get(Incident, intent.incident_id) if intent.incident_id else None
@@ -595,10 +624,11 @@ class Pipeline:
                     row.action if original is None else f"undo {original.action}",
                     actor,
                     row.server,
-                    Target.model_validate_json(row.target).subject,
+                    target.subject,
                     row.incident_id,
                     row.id,
                     {"ok": result.ok, "summary": result.summary, "messages": result.tally()}
+                    | of_domains(target)
                     | {"failed": [[m.queue_id, m.why] for m in result.messages if m.why][:100]},
                 ),
             )
@@ -658,6 +688,7 @@ def _audited(target: Target) -> dict[str, object]:
     kept: dict[str, object] = target.model_dump(
         mode="json", exclude={"queue_ids", "networks"}, exclude_defaults=True
     )
+    kept |= of_domains(target)
     if target.queue_ids:
         kept |= {"messages": len(target.queue_ids), "queue_ids": list(target.queue_ids[:1000])}
     if target.networks:

@@ -32,6 +32,7 @@ from pydantic_settings import (
 )
 
 from services.errors import ConfigError
+from services.mail.domains import as_domain
 from services.mail.port import Network
 from services.secrets import FromFiles, MayBeInFile, in_file, with_credentials
 
@@ -48,6 +49,7 @@ def _network(value: object) -> object:
 
 _SERVER_NAME = r"^[a-z0-9][a-z0-9-]{0,30}$"
 Address = Annotated[str, AfterValidator(_address)]
+Domain = Annotated[str, AfterValidator(as_domain)]
 AnyNetwork = Annotated[Network, BeforeValidator(_network)]
 
 
@@ -199,6 +201,19 @@ class AccessSettings(_Table):
     remedies: dict[str, Literal["viewer", "operator", "admin"]] = Field(
         default={}, description="the least role for a remedy, where it is to be another"
     )
+    domains: dict[str, Annotated[tuple[Domain, ...], Field(min_length=1)]] = Field(
+        default={}, description="who of those above has the role for senders of these domains only"
+    )
+
+    @model_validator(mode="after")
+    def _limits_somebody(self) -> "AccessSettings":
+        # A misspelt entry would leave its role without the limit.
+        known = {*self.viewers, *self.operators, *self.admins}
+        if unknown := [entry for entry in self.domains if entry not in known]:
+            raise ValueError(
+                f"domains names {unknown[0]!r}, which is not in viewers, operators or admins"
+            )
+        return self
 
 
 class ApprovalSettings(_Table):

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.mail.domains import domain_of, is_of
 from services.models import RecentSubmission, SenderHabit
-from services.traffic import SENT, domain_of, is_of
+from services.traffic import SENT
 
 
 class Kind(StrEnum):

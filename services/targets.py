@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from services.mail.domains import domain_of
 from services.mail.port import Block, Network, SpoolQuery, UserState
 from services.tables import Kind, Window
 
@@ -44,6 +45,17 @@ class Target(_Value):
             about.append(describe(self.query))
         return ", ".join(about)
 
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains of the senders that this is about; none where it is about anybody."""
+        if self.account is not None:
+            return (domain_of(self.account),)
+        if self.query is None:
+            return ()
+        if self.query.sender is not None:
+            return (domain_of(self.query.sender),)
+        return self.query.sender_domains
+
     def shares(self, other: "Target") -> bool:
         """Tell whether both are aimed at something that is the same."""
         for mine, theirs in (
@@ -67,6 +79,12 @@ class Undo(_Value):
     blocked: tuple[Network, ...] = ()
     replaced: tuple[Block, ...] = ()  # block entries as they were before
     waiting: tuple[str, ...] = ()  # of those moved: which the server would have delivered
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Every message that taking it back concerns."""
+        restored = (i for ids in self.restored_from.values() for i in ids)
+        return (*self.held, *self.in_folder, *restored)
 
     @property
     def in_folder(self) -> tuple[str, ...]:
@@ -123,6 +141,7 @@ def describe(query: SpoolQuery) -> str:
             ("ip", show_network(query.client_ip) if query.client_ip else None),
             ("subject", f'"{query.subject}"' if query.subject else None),
             ("folder", query.folder),
+            ("domain", "" if query.sender else "+".join(query.sender_domains)),
             ("queue", "+".join(queue.value for queue in query.queues)),
         )
         if value

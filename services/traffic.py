@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.engine import network_of
 from services.detection.evidence import Evidence, Habit, Share
+from services.mail.domains import is_of
 from services.mail.port import Network
 from services.models import RecentSubmission
 from services.rules import plain
@@ -149,16 +150,6 @@ async def addresses_used(
     )
     rows = (await session.exec(query)).all()
     return [Use(name or "", messages, first, last) for name, messages, first, last in rows]
-
-
-def domain_of(sender: str) -> str:
-    """Return the domain of a sender; "" of one that has none."""
-    return sender.rpartition("@")[2].lower() if "@" in sender else ""
-
-
-def is_of(sender: str, domains: frozenset[str] | None) -> bool:
-    """Tell whether a sender is in one of these domains; None is all there are."""
-    return domains is None or (domain_of(sender) or None) in domains
 
 
 def _likely_from(

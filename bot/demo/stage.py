@@ -5,7 +5,7 @@ is the one that runs for real: it knows the workspace by its address and tokens 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Plan:
     week: bool = False  # play a normal week first, so that everybody has habits
     chats: tuple[str, ...] = DEFAULT_CHATS
     database: str | None = None  # the URL of the bot's, unless it is in the folder
+    limits: Mapping[Person, tuple[str, ...]] | None = None  # whose role is for which domains
 
 
 def make_rooms(chats: Iterable[str] = DEFAULT_CHATS) -> tuple[Room, ...]:
@@ -54,10 +55,17 @@ def make_rooms(chats: Iterable[str] = DEFAULT_CHATS) -> tuple[Room, ...]:
     return tuple(make_room(chat, PEOPLE, CHANNEL, hint) for chat in chats)
 
 
-def reaching(rooms: Iterable[Room]) -> dict[str, Any]:
+def reaching(
+    rooms: Iterable[Room], limits: Mapping[Person, tuple[str, ...]] | None = None
+) -> dict[str, Any]:
     """Return the settings of a bot that is in these rooms, and of who may do what there."""
     rooms = tuple(rooms)
-    access = {role: [room.id_of(person) for room in rooms] for role, person in _ROLES.items()}
+    access: dict[str, Any] = {
+        role: [room.id_of(person) for room in rooms] for role, person in _ROLES.items()
+    }
+    access["domains"] = {
+        room.id_of(person): domains for person, domains in (limits or {}).items() for room in rooms
+    }
     return {room.chat: room.settings() for room in rooms} | {"access": access}
 
 
@@ -86,7 +94,7 @@ class Stage:
         addresses = [*(person.address for person in people()), NEWSLETTER]
         return fixed(
             database=plan.database or f"sqlite:///{plan.folder / 'bot.db'}",
-            **reaching(self.rooms),
+            **reaching(self.rooms, plan.limits),
             mail_server=[
                 {
                     "name": "mail",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, true
+from sqlalchemy import ColumnElement, Select, true
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,6 +18,7 @@ from services.audit.keys import NO_KEYS, Keyring
 from services.clock import Clock
 from services.errors import BadArgument, StoreError
 from services.models import Announcement, AuditEntry
+from services.scope import Scope
 from services.store import Store
 
 _PAGE = 1000
@@ -190,6 +191,21 @@ class AuditLog:
                 yield row
             if len(rows) < page:
                 return
+
+    async def newest_of(self, scope: Scope, limit: int, *, offset: int = 0) -> list[AuditEntry]:
+        """Return the newest entries about these senders, newest first."""
+        if scope.everything:
+            return await self.newest(limit, offset=offset)
+        found: list[AuditEntry] = []
+        query = select(AuditEntry).order_by(col(AuditEntry.seq).desc()).limit(_PAGE)
+        before: ColumnElement[bool] = true()
+        while True:
+            async with self._store.reading() as session:
+                rows = (await session.exec(query.where(before))).all()
+            found += [row for row in rows if scope.holds_entry(row.subject, row.detail)]
+            if len(rows) < _PAGE or len(found) >= offset + limit:
+                return found[offset : offset + limit]
+            before = col(AuditEntry.seq) < rows[-1].seq
 
     async def newest(
         self, limit: int, *, incident_id: int | None = None, offset: int = 0

@@ -153,6 +153,8 @@ class SpoolQuery:
     both without regard to case; ``subject`` is contained in the subject, without
     regard to case; ``client_ip`` is an address or a CIDR network; ``arrived_before``
     and ``arrived_after`` bound the arrival. ``queues`` empty means all of them.
+    ``sender_domains`` matches the domain of the sender key exactly, as is_in() of
+    domains.py has it: none above or below; empty means any, or none at all.
     """
 
     sender: str | None = None
@@ -163,6 +165,7 @@ class SpoolQuery:
     arrived_after: datetime | None = None
     queues: tuple[Queue, ...] = ()
     folder: str | None = None
+    sender_domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A server's test module subclasses :class:`MailServerConformance` and gives it a 
 ``mail``, a started :class:`ServerUnderTest`. Everything is sent over real SMTP.
 """
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -234,6 +235,39 @@ class MailServerConformance:
         assert message.queue is Queue.DEFERRED
         assert message.last_error
         assert message.folder is None
+
+    async def test_search_by_the_senders_domain_finds_no_other_domain(
+        self, mail: ServerUnderTest, ann: str
+    ) -> None:
+        domain = mail.domain
+        others = [f"eve@evil-{domain}", f"eve@sub.{domain}", f"{domain}@eve.test"]
+        idn = "x@xn--bcher-kva.test"
+        for user in (*others, idn):
+            await mail.add_user(user)
+        await mail.submit(ann, [f"one@{mail.elsewhere}"], "hers", envelope_sender="f@eve.test")
+        for user in (*others, idn):
+            await mail.submit(
+                user, [f"two@{mail.elsewhere}"], domain, envelope_sender=f"forged@{domain}"
+            )
+        await mail.settle()
+
+        async def found(
+            *domains: str, sender: str | None = None, subject: str | None = None
+        ) -> set[str]:
+            query = SpoolQuery(sender, subject=subject, sender_domains=domains)
+            page = await mail.server.search(query, limit=100)
+            ids = await mail.server.matching_ids(query, limit=sys.maxsize)
+            assert [message.queue_id for message in page.messages] == list(ids)
+            assert page.total == len(ids)
+            return {message.sender for message in page.messages}
+
+        assert await found(domain) == await found(domain.upper()) == {ann}
+        assert await found(domain, sender=ann.upper(), subject="hers") == {ann}
+        assert await found(domain, sender=others[0]) == set()
+        assert await found("eve.test", f"sub.{domain}") == {others[1], others[2]}
+        assert await found("bücher.test") == await found("XN--bcher-kva.test") == {idn}
+        assert await found("test", "nowhere.test", "") == set()
+        assert await found() == {ann, *others, idn}
 
     async def test_search_by_each_field(self, mail: ServerUnderTest, ann: str, bob: str) -> None:
         await mail.submit(ann, [f"One@{mail.elsewhere}"], "Big SALE", client_ip="198.51.100.7")

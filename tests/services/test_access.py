@@ -127,3 +127,53 @@ async def test_the_bot_itself_may(clock: ManualClock) -> None:
     access = _access(clock)
     await access.require(BOT, Role.ADMIN, "purge")
     assert await access.role(Actor("slack", BOT.user_id, BOT.name)) is Role.NONE
+
+
+# -- for whose mail --------------------------------------------------------------------------
+
+
+async def test_a_role_is_for_everybody_unless_it_is_limited(clock: ManualClock) -> None:
+    limited = AccessSettings(
+        viewers=("UANN",), operators=("UBOB",), domains={"UANN": ("Example.com", "bücher.example")}
+    )
+    access = Access(limited, {}, clock)
+    mine = frozenset({"example.com", "xn--bcher-kva.example"})
+    assert (await access.require(_ANN, Role.VIEWER, "look")).domains == mine
+    bob = Actor("slack", "UBOB", "Bob")
+    assert (await access.require(bob, Role.VIEWER, "look")).everything
+    assert (await access.require(BOT, Role.ADMIN, "purge")).everything
+
+
+async def test_a_limit_goes_with_the_role_it_was_given_for(clock: ManualClock) -> None:
+    directory = Directory(S1={"UANN"}, S2={"UANN"})
+    lists = AccessSettings(
+        viewers=("group:S1",),
+        operators=("UANN", "group:S2"),
+        domains={"UANN": ("one.test",), "group:S2": ("two.test",)},
+    )
+    access = Access(lists, {"slack": directory}, clock)
+    # Everybody's is seen, but only what two entries are for together may be acted on.
+    assert (await access.require(_ANN, Role.VIEWER, "look")).everything
+    acting = await access.require(_ANN, Role.OPERATOR, "act")
+    assert acting.domains == frozenset({"one.test", "two.test"})
+    with pytest.raises(Refused, match="needs the role admin"):
+        await access.require(_ANN, Role.ADMIN, "purge")
+
+
+async def test_a_lookup_that_fails_narrows_and_never_widens(clock: ManualClock) -> None:
+    directory = Directory(S1={"UANN"}, S2={"UANN"})
+    lists = AccessSettings(
+        operators=("UANN", "group:S1", "group:S2"),
+        domains={"UANN": ("one.test",), "group:S1": ("two.test",)},
+    )
+    access = Access(lists, {"slack": directory}, clock)
+    directory.down = True
+    assert (await access.require(_ANN, Role.OPERATOR, "act")).domains == frozenset({"one.test"})
+    directory.down = False
+    assert (await access.require(_ANN, Role.OPERATOR, "act")).everything
+    # And who is in groups alone is nobody.
+    clock.set(clock.now() + GROUP_CACHE)
+    directory.down = True
+    groups = AccessSettings(operators=("group:S1",), domains={"group:S1": ("two.test",)})
+    with pytest.raises(Refused, match="you have no role"):
+        await Access(groups, {"slack": directory}, clock).require(_ANN, Role.VIEWER, "look")

@@ -206,3 +206,30 @@ def test_each_kind_of_mail_server_has_its_own_settings(tmp_path: Path) -> None:
     assert "mail_server.0.domains: " in _sentence(
         tmp_path, '[[mail_server]]\nkind = "postfix"\nstate_directory = "/x"\ndomains = ["x"]\n'
     )
+
+
+def test_a_role_can_be_for_some_domains_only(tmp_path: Path) -> None:
+    settings = _loaded(
+        tmp_path,
+        f'{_MINIMAL}[access]\noperators = ["U1", "group:S1"]\n'
+        '[access.domains]\nU1 = ["Example.com"]\n"group:S1" = ["bücher.example", "b.test"]\n',
+    )
+    assert settings.access.domains == {
+        "U1": ("example.com",),
+        "group:S1": ("xn--bcher-kva.example", "b.test"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('U2 = ["example.com"]', "domains names 'U2', which is not in viewers, operators or adm"),
+        ('u1 = ["example.com"]', "domains names 'u1', which is not in"),
+        ("U1 = []", "access.domains.U1: "),
+        ('U1 = ["*.example.com"]', "not a domain, such as example.com"),
+        ('U1 = ["ann@example.com"]', "not a domain, such as example.com"),
+    ],
+)
+def test_a_limit_that_would_limit_nobody_is_named(tmp_path: Path, line: str, said: str) -> None:
+    text = f'{_MINIMAL}[access]\noperators = ["U1"]\n[access.domains]\n{line}\n'
+    assert said in _sentence(tmp_path, text)

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.schema import CreateColumn
 
 from services.errors import ServerDown
+from services.mail.domains import domain_of
 from services.mail.embedded.config import EmbeddedConfig
 from services.mail.embedded.tables import Base
 from services.sqlite import InUse, connect
@@ -50,6 +51,12 @@ def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     values = func.json_each(bindparam(name)).table_valued("value")
     inner: Select[Any] = select(values.c.value)
     return column.in_(inner)
+
+
+def in_domains(sender: ColumnElement[Any], domains: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that an address is in one of these domains, as is_in() tells it."""
+    domain: ColumnElement[str] = func.domain_of(sender)
+    return domain.in_({*map(domain_of, (f"@{one}" for one in domains))} - {""})
 
 
 class Database:
@@ -155,6 +162,7 @@ def _make_what_is_missing(connection: Connection) -> None:
 def _set_up(connection: Any, _record: Any) -> None:
     # The driver must not open transactions behind our back: _begin does.
     connection.isolation_level = None
+    connection.create_function("domain_of", 1, domain_of, deterministic=True)
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")

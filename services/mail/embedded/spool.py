@@ -23,7 +23,14 @@ from services.errors import BadArgument, ServerDown
 from services.mail.embedded import tables
 from services.mail.embedded.address import ip_range
 from services.mail.embedded.attempts import Attempts
-from services.mail.embedded.database import Database, among, chunks, from_stored, to_stored
+from services.mail.embedded.database import (
+    Database,
+    among,
+    chunks,
+    from_stored,
+    in_domains,
+    to_stored,
+)
 from services.mail.port import (
     DELIVERING,
     Fate,
@@ -49,6 +56,8 @@ _QUARANTINE = Queue.QUARANTINE.value
 _HELD = Queue.HELD.value
 # A message that was tried at least once is a deferred one.
 _WHERE_DELIVERED = case((_m.attempts > 0, Queue.DEFERRED.value), else_=Queue.ACTIVE.value)
+# The sender key as it was written: folding its case would make one domain of some that are two.
+_SENDER = func.coalesce(func.nullif(_m.auth_user, ""), _m.envelope_sender)
 _LISTED = (
     _m.id, _m.queue_id, _m.arrived, _m.size, _m.envelope_sender, _m.auth_user, _m.client_ip,
     _m.subject, _m.queue, _m.folder, _m.last_error,
@@ -308,6 +317,8 @@ def _conditions(query: SpoolQuery) -> list[ColumnElement[bool]]:
         where.append(_m.queue.in_([queue.value for queue in query.queues]))
     if query.folder is not None:
         where.append(_m.folder == query.folder)
+    if query.sender_domains:
+        where.append(in_domains(_SENDER, query.sender_domains))
     return where
 
 

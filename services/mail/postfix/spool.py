@@ -20,6 +20,7 @@ from ipaddress import ip_address
 
 from services.clock import Clock
 from services.errors import BadArgument, ServerDown
+from services.mail.domains import is_in
 from services.mail.port import (
     Fate,
     Message,
@@ -316,7 +317,11 @@ class Spool:
     async def _oldest(self, query: SpoolQuery, number: int) -> tuple[int, list[Entry]]:
         """Return how many match, and the oldest ``number`` of them."""
         matches = _matcher(query, await self._notes())
-        needs_seen = query.sender is not None or query.client_ip is not None or bool(query.subject)
+        needs_seen = (
+            query.sender is not None
+            or query.client_ip is not None
+            or bool(query.subject or query.sender_domains)
+        )
         total = 0
         found: list[Entry] = []
         async with aclosing(self._entries()) as bundles:
@@ -422,6 +427,8 @@ def _sent_so(entry: Entry, seen: dict[str, Seen], query: SpoolQuery) -> bool:
     """Tell whether a message was sent by, from and about what is asked."""
     one = seen.get(entry.queue_id)
     if query.sender is not None and _sender(entry, seen).casefold() != query.sender.casefold():
+        return False
+    if query.sender_domains and not is_in(_sender(entry, seen), query.sender_domains):
         return False
     if query.client_ip is not None:
         address = None if one is None or one.ip is None else ip_address(one.ip)

@@ -22,6 +22,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from services.clock import Clock
+from services.mail.domains import is_in
 from services.mail.port import (
     DELIVERING,
     MAX_SUBJECT,
@@ -391,4 +392,5 @@ def _matches(query: SpoolQuery, message: Message) -> bool:
         and (query.arrived_before is None or message.arrived < query.arrived_before)
         and (not query.queues or message.queue in query.queues)
         and (query.folder is None or message.folder == query.folder)
+        and (not query.sender_domains or is_in(message.sender, query.sender_domains))
     )
