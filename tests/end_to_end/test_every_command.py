@@ -73,7 +73,7 @@ async def search(play: Play) -> None:
 @row
 async def why(play: Play) -> None:
     await play.spam()
-    await play.otto.alert(ACCOUNT)
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
     shown = await play.vera.type(f"why {ACCOUNT}")
     for said in (f"{ACCOUNT}: active", "messages in 5 min; never seen sending before (+", "1 · "):
         assert said in shown.text
