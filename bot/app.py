@@ -12,6 +12,7 @@ from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.jobs import Jobs
 from bot.metrics import CountedAudit, Metrics
+from bot.pictures import Pictures
 from bot.publisher import Publisher
 from services.access import Access
 from services.audit import keyring
@@ -84,6 +85,11 @@ class App:
         self.publishers = tuple(
             Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)
             for made in chats.made
+        )
+        self.pictures = tuple(
+            Pictures(made.chat, self.store, publisher, self.clock)
+            for made, publisher in zip(chats.made, self.publishers, strict=True)
+            if settings.detection.picture
         )
         self.watch = Watch(
             self.store,
@@ -203,6 +209,7 @@ class App:
         if leads:
             self.detector.begin()
             self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
+            self._publishing += [asyncio.create_task(p.run()) for p in self.pictures]
             for connection in own:
                 await connection.start()
         else:

@@ -16,6 +16,7 @@ from bot.elements import (
     Moment,
     Option,
     Paragraph,
+    Picture,
     Points,
     Pre,
     Row,
@@ -65,7 +66,12 @@ class Buttons:
     holds: bool = True
 
 
-def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
+def alert(
+    incident: Incident,
+    done: Mapping[str, Intent],
+    buttons: Buttons,
+    picture: Picture | None = None,
+) -> Card:
     """Return an incident's card, as it stands now."""
     evidence = Evidence.model_validate_json(incident.evidence)
     who = named(incident.sender)
@@ -84,6 +90,8 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
             )
         )
     )
+    if picture is not None:
+        sections.append(picture)
     if evidence.top_senders:
         sections.append(_bars("Top senders, last 5 min", evidence.top_senders, evidence))
     if evidence.addresses:

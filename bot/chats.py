@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.chat import Chat
+from bot.chat import PictureChat
 from bot.discord.chat import DiscordChat
 from bot.discord.check import discord_findings
 from bot.discord.client import make_client as discord_client
@@ -54,7 +54,7 @@ class Connection(Protocol):
 class Made:
     """One chat: its channel, and who is in which group, where it must be asked for that."""
 
-    chat: Chat
+    chat: PictureChat
     groups: GroupLookup | None
 
 
@@ -84,6 +84,7 @@ class Chats:
 
 async def findings(settings: Settings) -> AsyncIterator[Finding]:
     """Look at each chat that the settings name."""
+    picture = settings.detection.picture
     if settings.slack is None and settings.discord is None:
         yield Finding(
             False,
@@ -91,8 +92,8 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
             "There is neither a [slack] nor a [discord] table: see the README's sections on them.",
         )
     if settings.slack is not None:
-        async for finding in slack_findings(settings.slack, settings.access):
+        async for finding in slack_findings(settings.slack, settings.access, picture=picture):
             yield finding
     if settings.discord is not None:
-        async for finding in discord_findings(settings.discord, settings.access):
+        async for finding in discord_findings(settings.discord, settings.access, picture=picture):
             yield finding

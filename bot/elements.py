@@ -151,7 +151,18 @@ class Row:
     button: Button
 
 
-Section = Paragraph | Points | Bars | Pre | Small | Row
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture. The chat was given it before (Chat.take), and knows it by ``handle``.
+
+    ``words`` say what it shows, for who cannot see it.
+    """
+
+    handle: str
+    words: str
+
+
+Section = Paragraph | Points | Bars | Pre | Small | Row | Picture
 
 
 @dataclass(frozen=True, slots=True)

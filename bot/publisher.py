@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from sqlmodel import col, select
 
 from bot import cards
-from bot.chat import Chat, ChatDown, ChatGone, ChatRefused
+from bot.chat import Chat, ChatDown, ChatGone, ChatRefused, PictureRefused
 from bot.commands import CARD_ACTIONS
-from bot.elements import Card
+from bot.elements import Card, Picture
 from services.clock import Clock
 from services.errors import SpoolwardenError, StoreError
 from services.intents import APPROVE, DECLINE, UNDO, Intents
@@ -62,6 +62,8 @@ class Publisher:
         self._lease = lease
         self._wake = asyncio.Event()
         self._showing = asyncio.Lock()
+        #: Called when all is told, as there may be something to draw then.
+        self.told: Callable[[], None] = lambda: None
         self.trouble: str | None = None  # why the channel is behind, if it is
 
     def wake(self) -> None:
@@ -76,6 +78,7 @@ class Publisher:
             try:
                 await self.catch_up()
                 self.trouble = None
+                self.told()
             except (ChatDown, StoreError) as error:
                 if self.trouble != error.sentence:
                     _log.warning("the channel is behind: %s", error.sentence)
@@ -95,6 +98,45 @@ class Publisher:
         """Show everything that is new; return how many messages. Raises ChatDown, StoreError."""
         async with self._showing:
             return await self._catch_up()
+
+    async def show_picture(self, incident_id: int, handle: str, words: str) -> str | None:
+        """Show a picture on an incident's alert, in place of the one that it has.
+
+        Returns the handle of what is shown no more, which may be the new one's: the alert
+        may be gone. Raises ChatDown, ChatRefused, StoreError; then the alert is as before.
+        """
+        async with self._showing:
+            posted = await self._posted(INCIDENT, incident_id)
+            async with self._store.reading() as session:
+                incident = await session.get(Incident, incident_id)
+            if incident is None or posted is None or not posted.message_id or posted.error:
+                return handle
+            before, posted.picture, posted.picture_words = posted.picture, handle, words
+            card = await self._alert(incident_id, posted)
+            if card is None:
+                return handle
+            await self._chat.update(posted.message_id, card)
+            posted.version = max(posted.version, incident.version)
+            posted.picture_version, posted.picture_at = incident.version, self._clock.now()
+            await self._save(posted)
+            return before
+
+    async def has_picture(self, incident_id: int, words: str, version: int) -> bool:
+        """Return whether an alert's picture says this already, and note it as looked at if so."""
+        async with self._showing:
+            posted = await self._posted(INCIDENT, incident_id)
+            if posted is None or not posted.picture or posted.picture_words != words:
+                return False
+            posted.picture_version = version
+            await self._save(posted)
+            return True
+
+    async def no_picture(self, incident_id: int, version: int) -> None:
+        """Note that an alert as it was in this version is not drawn."""
+        async with self._showing:
+            if posted := await self._posted(INCIDENT, incident_id):
+                posted.picture_version, posted.picture_at = version, self._clock.now()
+                await self._save(posted)
 
     async def finish(self, seconds: float) -> bool:
         """Show what is left, for so long at most; return whether that was all there was."""
@@ -186,19 +228,26 @@ class Publisher:
         ref: int,
         version: int,
         thread: str | None,
-        draw: Callable[[int], Awaitable[Card | None]],
+        draw: Callable[[int, Posted], Awaitable[Card | None]],
     ) -> None:
         """Post or update one message, and write down what is shown."""
         name = f"{kind}:{ref}"
         posted = await self._posted(kind, ref) or Posted(
             chat=self._chat.place.chat, kind=kind, ref=ref, channel=self._chat.place.channel
         )
-        card = await draw(ref)
+        card = await draw(ref, posted)
         try:
             if card is None:
                 posted.error = NOTHING
             elif posted.message_id is not None:
-                await self._chat.update(posted.message_id, card)
+                try:
+                    await self._chat.update(posted.message_id, card)
+                except PictureRefused:
+                    # Somebody deleted it, perhaps. Another one is drawn.
+                    _forget_picture(posted)
+                    card = await draw(ref, posted)
+                    if card is not None:
+                        await self._chat.update(posted.message_id, card)
             else:
                 if posted.tried_at is not None:
                     # A post whose answer never came may have arrived all the same.
@@ -221,6 +270,7 @@ class Publisher:
             # An alert that was deleted comes back while it matters; a line does not.
             if kind == INCIDENT and await self._is_live(ref):
                 posted.message_id, posted.channel = None, self._chat.place.channel
+                _forget_picture(posted)
                 await self._save(posted)
                 return
             posted.error = GONE
@@ -252,7 +302,7 @@ class Publisher:
                 await self._lease.check(session)
             return saved
 
-    async def _alert(self, incident_id: int) -> Card | None:
+    async def _alert(self, incident_id: int, posted: Posted) -> Card | None:
         async with self._store.reading() as session:
             incident = await session.get(Incident, incident_id)
         if incident is None:
@@ -280,9 +330,10 @@ class Publisher:
         offers = await self._intents.offers(place, incident.server, offered, incident_id)
         holds = server is None or server.capabilities.hold.able
         without = tuple(dict.fromkeys(lacks.values()))
-        return cards.alert(incident, done, cards.Buttons(offers, undos, without, holds))
+        picture = Picture(posted.picture, posted.picture_words) if posted.picture else None
+        return cards.alert(incident, done, cards.Buttons(offers, undos, without, holds), picture)
 
-    async def _line(self, line_id: int) -> Card | None:
+    async def _line(self, line_id: int, _: Posted) -> Card | None:
         async with self._store.reading() as session:
             line = await session.get(Announcement, line_id)
             if line is None:
@@ -306,6 +357,11 @@ class Publisher:
             return cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return cards.act_line(intent, acted.action, undo_id)
+
+
+def _forget_picture(posted: Posted) -> None:
+    posted.picture, posted.picture_words = None, ""
+    posted.picture_version, posted.picture_at = 0, None
 
 
 async def given_up(store: Store, limit: int = 20) -> Sequence[Posted]:

@@ -193,6 +193,10 @@ class Posted(SQLModel, table=True):
     version: int = 0
     tried_at: datetime | None = _when(default=None)
     error: str | None = _text(default=None)  # why it can never be shown; set means given up
+    picture: str | None = None  # what the chat knows the alert's picture by
+    picture_words: str = _text(default="")  # what that one shows, in words
+    picture_version: int = 0  # of the incident that was looked at for it
+    picture_at: datetime | None = _when(default=None)  # when that was
 
 
 class AuditEntry(SQLModel, table=True):

@@ -246,6 +246,7 @@ class DetectionSettings(_Table):
     )
     habit_days: int = Field(default=28, ge=1)
     quiet_minutes: float = Field(default=30, gt=0, description="close an incident after this")
+    picture: bool = Field(default=True, description="draw a picture on each alert")
     silent_minutes: float = Field(
         default=2, gt=0, description="tell the channel of a server not watched for this long"
     )

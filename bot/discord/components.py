@@ -26,6 +26,7 @@ from bot.elements import (
     Menu,
     Option,
     Paragraph,
+    Picture,
     Points,
     Pre,
     Row,
@@ -40,6 +41,7 @@ from bot.elements import (
 MAX_COMPONENTS = 40
 MAX_TEXT = 4000
 MAX_OPTIONS = 25
+MAX_WORDS = 1024  # that describe a picture
 #: What a custom id begins with, and so what is done when it is pressed.
 PRESS, ASK, SUBMIT, OPEN, PICK = "press", "ask", "submit", "open", "pick"
 CANCEL = "cancel"
@@ -72,6 +74,7 @@ class _Part:
 
     line: Line
     button: "ui.Button[Any] | None" = None
+    picture: Picture | None = None
 
     @property
     def components(self) -> int:
@@ -141,6 +144,8 @@ def _view(
         if part.button:
             shown: ui.TextDisplay[Any] = ui.TextDisplay(text if text.strip() else _NOTHING)
             items.append(ui.Section(shown, accessory=part.button))
+        elif part.picture:
+            items.append(_gallery(part.picture))
         elif text.strip():
             items.append(ui.TextDisplay(text))
     if not items:
@@ -151,6 +156,15 @@ def _view(
     # has not been stopped would be kept by the client for ever.
     view.stop()
     return view
+
+
+def _gallery(picture: Picture) -> ui.Item[Any]:
+    """Return a picture that is one of the message's attachments, or is sent with it."""
+    shown = discord.MediaGalleryItem(
+        f"attachment://{picture.handle}", description=cut(picture.words, MAX_WORDS) or None
+    )
+    gallery: ui.MediaGallery[Any] = ui.MediaGallery(shown)
+    return gallery
 
 
 def _kept(parts: Sequence[_Part], room: int) -> list[_Part]:
@@ -192,7 +206,8 @@ def _parts(sections: Sequence[Section], taken: set[str] | None = None) -> list[_
         button = None
         if isinstance(section, Row) and taken is not None:
             button = _pressed(section.button, taken)
-        parts.append(_Part(_line(section), button))
+        picture = section if isinstance(section, Picture) else None
+        parts.append(_Part(_line(section), button, picture))
     return parts
 
 
@@ -213,6 +228,8 @@ def _line(section: Section) -> Line:
             return _after("-# ", text) if _says(text) else lambda _: ""
         case Row(text):
             return lambda longest: markdown(text, longest, lines=True)
+        case Picture():
+            return lambda _: ""
 
 
 def _after(mark: str, text: Text) -> Line:

@@ -26,6 +26,7 @@ from bot.elements import (
     Moment,
     Option,
     Paragraph,
+    Picture,
     Plain,
     Points,
     Pre,
@@ -168,6 +169,10 @@ def _section(section: Section, number: int) -> Block:
             )
         case Small(text):
             return {"type": "context", "elements": [_plain(plain(text), 2000)]}
+        case Picture(handle, words):
+            # A file of the bot's own, which its channel's members see with the message alone.
+            shown = cut(words, 2000) or " "
+            return {"type": "image", "slack_file": {"id": handle}, "alt_text": shown}
         case Row(text, button):
             return {
                 "type": "section",

@@ -95,9 +95,7 @@ class Canvas:
         """Return the picture as PNG."""
         stream = BytesIO()
         # Few colours, so that it is small: a phone far away fetches it.
-        few = self._image.quantize(
-            64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
-        )
+        few = self._image.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         few.save(stream, "PNG")
         return stream.getvalue()
 
@@ -106,7 +104,7 @@ def nice(most: int) -> int:
     """Return a round number that is at least ``most`` and 1: the top of an axis."""
     step = 1
     while True:
-        for factor in (1, 2, 4, 5, 6, 8):
+        for factor in (1, 2, 3, 4, 5, 6, 8):
             if step * factor >= most:
                 return step * factor
         step *= 10

@@ -20,6 +20,7 @@ from services.pictures.canvas import (
     GRID,
     LARGE,
     MARGIN,
+    PANEL,
     QUIET,
     SHARE,
     SMALL,
@@ -106,9 +107,7 @@ async def rate_of(session: AsyncSession, incident: Incident) -> Rate:
     for start, messages in (await session.exec(sent)).all():
         counts[bisect_right(starts, start) - 1] += messages
     # What came after the alert changes nothing of what was usual at it.
-    ordinary = await ordinary_stretches(
-        session, incident.server, incident.sender, opened - SETTLED
-    )
+    ordinary = await ordinary_stretches(session, incident.server, incident.sender, opened - SETTLED)
     usual: dict[datetime, int] = {}
     for start, messages in ordinary:
         place = _floor(start, stretch)
@@ -143,7 +142,7 @@ def described(rate: Rate) -> str:
         f"Messages sent in each {span(rate.stretch)}, from {_moment(rate.begin)} to "
         f"{_moment(rate.end)} UTC: at most {most:,}, from {_moment(at)} on; "
         f"{rate.counts[-1]:,} in the last.",
-        f"Usual for it: {rate.usual:,.0f}, at most {rate.high:,}."
+        f"Usual when it sends: {_usual(rate)}."
         if rate.high
         else "It was never seen sending before.",
         f"Detected at {_moment(rate.detected_at)} UTC.",
@@ -183,13 +182,14 @@ def drawn(rate: Rate) -> bytes:
             height = min(y_of(number), _BOTTOM - 5)
             canvas.box(left + step * 0.1, height, left + step * 0.9, _BOTTOM, colour)
     canvas.across(_LEFT, _RIGHT, _BOTTOM, QUIET, 3)
+    _times(canvas, rate)
+    _detection(canvas, rate)
     if most:
         half = canvas.width_of(f"{most:,}") / 2
         x = _LEFT + step * (rate.counts.index(most) + 0.5)
-        x = min(max(x, _LEFT + half), _RIGHT - half)
-        canvas.write(x, y_of(most) - 24, f"{most:,}", colour=ALARM, anchor="mm")
-    _times(canvas, rate)
-    _detection(canvas, rate)
+        x, y = min(max(x, _LEFT + half), _RIGHT - half), y_of(most) - 26
+        canvas.box(x - half - 6, y - 20, x + half + 6, y + 20, PANEL)
+        canvas.write(x, y, f"{most:,}", colour=ALARM, anchor="mm")
     _shares(canvas, rate)
     return canvas.png()
 
@@ -198,7 +198,7 @@ def _legend(canvas: Canvas, rate: Rate) -> None:
     if not rate.high:
         canvas.write(_RIGHT, 60, "never seen sending before", colour=QUIET, anchor="rm")
         return
-    text = f"usual {rate.usual:,.0f}, at most {rate.high:,}"
+    text = f"usual when it sends: {_usual(rate)}"
     canvas.write(_RIGHT, 60, text, colour=QUIET, anchor="rm")
     left = _RIGHT - canvas.width_of(text) - 66
     canvas.box(left, 44, left + 46, 76, BAND)
@@ -244,6 +244,10 @@ def _shares(canvas: Canvas, rate: Rate) -> None:
         middle = top + (_ROW - 8) / 2
         canvas.write(MARGIN + 16, middle, name, widest=WIDTH - 2 * MARGIN - 180)
         canvas.write(_RIGHT - 12, middle, _percent(share), anchor="rm")
+
+
+def _usual(rate: Rate) -> str:
+    return f"{rate.usual:,.0f} to {rate.high:,}" if rate.usual < rate.high else f"{rate.high:,}"
 
 
 def _percent(share: float) -> str:

@@ -13,6 +13,7 @@ from bot.elements import (
     Card,
     Menu,
     Paragraph,
+    Picture,
     Points,
     Row,
     Section,
@@ -69,8 +70,10 @@ def said(card: Card) -> str:
                 return [title, *(f"{bar.label} {bar.value} {bar.share:.0%}" for bar in bars)]
             case Row(text):
                 return "".join(plain((span,)) for span in text).split("〈000A〉")
-            case _:
-                return [section.text]
+            case Picture(_, words):
+                return [words]
+            case Pre(text):
+                return [text]
 
     return "\n".join(line for section in card.sections for line in lines(section))
 
