@@ -25,8 +25,8 @@ _log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=1)
 #: The first one, which came when it had just begun, so soon after.
 SOON = timedelta(seconds=15)
-#: Pictures a minute in one chat: Slack lets the bot change 50 messages a minute ("chat.update",
-#: tier 3), which the alerts themselves need.
+#: Pictures a minute in one chat: chats let a bot change some 50 messages a minute, and most of
+#: that the alerts themselves need.
 _A_MINUTE = 15
 #: What is long over needs no picture: the bot may be new to these alerts.
 _OVER = timedelta(hours=1)

@@ -30,8 +30,13 @@ async def alert(scene: Attack, feature: Feature) -> None:
     accepted = [s for s in told if s.sender == ACCOUNT]
     if len(accepted) != scene.sent:
         raise Unexpected(f"{scene.sent} sent, the server's log has {len(accepted)}")
-    feature.verified = True
-    feature.evidence = f"the server's log has {len(accepted)} messages of {ACCOUNT}"
+    picture = await scene.otto.picture(card)
+    expect(picture.words, "Messages sent in each 5 min", "Detected at", "Sent from: ")
+    feature.verified = picture.data.startswith(b"\x89PNG")
+    feature.evidence = (
+        f"the server's log has {len(accepted)} messages of {ACCOUNT}; the alert has a picture of "
+        f"{len(picture.data):,} bytes"
+    )
 
 
 async def roles(scene: Attack, feature: Feature) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from bot.hands import PATIENCE, NotThere, Shown, Unexpected
+from bot.hands import PATIENCE, Image, NotThere, Shown, Unexpected
 from bot.workspace.checks.layout import elements_of
 from bot.workspace.checks.objects import options_of
 from bot.workspace.member import MemberClient, MemberState, Outcome
@@ -51,6 +51,18 @@ class WorkspaceHands:
             return _shown(now) if now is not None and label in _labels(now) else None
 
         return await self.wait(offers)
+
+    async def picture(self, card: Shown, *, besides: str = "") -> Image:
+        """Return a card's picture once it has one, other than the one of that id."""
+
+        def shows(state: MemberState) -> tuple[str, str] | None:
+            now = next((m for m in state.messages if m.ts == card.id), None)
+            blocks = now.blocks if now is not None else ()
+            found = [(b["slack_file"]["id"], b["alt_text"]) for b in blocks if "slack_file" in b]
+            return found[0] if found and found[0][0] != besides else None
+
+        file, words = await self.wait(shows)
+        return Image(file, await self._client.file(f"/member/file/{file}"), words)
 
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""

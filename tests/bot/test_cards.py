@@ -15,6 +15,7 @@ from bot.elements import (
     Paragraph,
     Picture,
     Points,
+    Pre,
     Row,
     Section,
     Small,

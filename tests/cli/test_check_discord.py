@@ -6,12 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.discord.chat import PERMISSIONS
+from bot.discord.chat import PERMISSIONS, PICTURES
 from bot.guild.permissions import EVERY_PERMISSION, Permission
 from services.settings import AccessSettings
 from tests.end_to_end.playing import Play, command, config_file, playing
 
-_NEEDED = Permission(PERMISSIONS.value)
+_NEEDED = Permission((PERMISSIONS | PICTURES).value)
 
 
 @pytest.fixture
