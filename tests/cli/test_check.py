@@ -53,6 +53,24 @@ async def test_a_missing_scope_and_a_channel_without_the_bot_are_named(play: Pla
         assert "reinstall the app" in told
 
 
+async def test_without_the_scope_for_pictures_it_says_what_is_missing_then_unless_none_is_wanted(
+    play: Play,
+) -> None:
+    await play.app.stop()
+    async with Workspace(
+        members=(), channels=("mail-ops",), scopes=BOT_SCOPES - {"files:write"}
+    ) as other:
+        code, found = await _findings(play, **_reach(other))
+        assert code == 1
+        assert "so alerts come without a picture" in found["FIX  Slack scopes"]
+        # It is the only thing that is missing, so all else is looked at, too.
+        assert "ok   Slack channel" in found
+        detection = play.app.settings.detection.model_copy(update={"picture": False})
+        play.app.settings = play.app.settings.model_copy(update={"detection": detection})
+        code, found = await _findings(play, **_reach(other))
+        assert code == 0, found
+
+
 async def test_what_a_chat_would_never_take_is_listed_and_what_was_deleted_there_is_not(
     play: Play,
 ) -> None:

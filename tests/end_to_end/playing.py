@@ -135,7 +135,7 @@ def config_file(play: Play, **chat: Any) -> Path:
             "operators": list(settings.access.operators),
             "admins": list(settings.access.admins),
         },
-        "detection": {"poll_seconds": POLL_SECONDS},
+        "detection": {"poll_seconds": POLL_SECONDS, "picture": settings.detection.picture},
     }
     lines = [f"database = {json.dumps(settings.database)}"]
     for name, table in tables.items():

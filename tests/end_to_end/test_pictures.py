@@ -87,6 +87,7 @@ async def test_an_act_leaves_the_picture_and_a_restart_goes_on_from_it(there: Pl
     assert first.words in (await there.otto.card_with(ACCOUNT, "Acknowledged by otto")).text
     await there.app.stop()
     await there.start_bot()
+    await there.stage.rooms[0].until_connected()
     _at_once(there)
     await there.use(there.otto.press, "Undo acknowledge")
     await there.otto.card_with(ACCOUNT, "nobody has taken this on yet")
