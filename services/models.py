@@ -261,6 +261,28 @@ class SenderHabit(SQLModel, table=True):
     recipients: int
 
 
+class TrafficKind(StrEnum):
+    """What a row of the traffic is of, and how long a time it counts."""
+
+    HOUR = "hour"  # a domain's hour
+    DAY = "day"  # a domain's day
+    ACCOUNT = "account"  # an account's day
+
+
+class Traffic(SQLModel, table=True):
+    """How many messages there were, of a domain or an account; of everybody where name is ""."""
+
+    server: str = Field(primary_key=True)
+    kind: TrafficKind = Field(sa_column=Column(Named(TrafficKind), primary_key=True))
+    start: datetime = _when(primary_key=True)  # of the hour or day, UTC
+    name: str = Field(primary_key=True)  # as domain_of() gives it; an account in lower case
+    domain: str  # of the account
+    outgoing: int  # taken from who had logged in, or from our own hosts
+    incoming: int  # taken from elsewhere
+    deferred: int  # of those that went out: put off by the other side at least once
+    rejected: int  # and refused
+
+
 class SenderState(SQLModel, table=True):
     """What the detector knows of one sender: engine.sender.Sender, packed."""
 

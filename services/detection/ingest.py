@@ -23,6 +23,7 @@ from services.detection.memory import facts_of, newest_row
 from services.mail.port import MailServer, Network, News, Record, Submission, submitted
 from services.models import Incident, IncidentState, Lesson, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
+from services.reports import count_in, forget_traffic
 from services.store import Store
 from services.traffic import KEPT, WINDOW
 
@@ -78,6 +79,7 @@ class Ingest:
                         col(RecentSubmission.id) < newest,
                     )
                 )
+            await forget_traffic(session, now)
             await session.exec(delete(HabitRow).where(col(HabitRow.start) < now - self._kept))
 
     async def _write(self, session: AsyncSession, server: str, batch: Sequence[Record]) -> None:
@@ -118,6 +120,9 @@ class Ingest:
                 ),
                 params=rows,
             )
+        await count_in(
+            session, server, [(item, known) for item in batch for known in (self._counted(item),)]
+        )
         await session.merge(PollCursor(server=server, cursor=cursor.cursor, last_at=cursor.at))
 
     def _counted(self, item: Record) -> Record | None:
