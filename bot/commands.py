@@ -7,12 +7,14 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, looks, reads
+from bot import acts, looks, reads, report
 from bot.arguments import (
     Argument,
     Arguments,
     Known,
     read_address,
+    read_domain,
+    read_during,
     read_folder,
     read_kind,
     read_length,
@@ -118,6 +120,14 @@ _KIND = Argument(
     first=True,
     choices=tuple(kind.value for kind in Kind),
 )
+_DURING = Argument(
+    "during",
+    "during",
+    read_during,
+    "today, 7d, 30d, or days such as 2026-11-01..2026-11-07",
+    first=True,
+)
+_DOMAIN = Argument("domain", "domain", read_domain, "whose users, such as example.com")
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
 
@@ -259,6 +269,16 @@ COMMANDS = {
             f"{COMMAND} ip 203.0.113.9",
             looks.address,
             looks.address_pressed,
+            narrows=True,
+        ),
+        Command(
+            "report",
+            "how much mail there was: trend, domains and their users",
+            Role.VIEWER,
+            (_DURING, _DOMAIN, _PAGE, _ON),
+            f"{COMMAND} report 7d",
+            report.report,
+            report.report_pressed,
             narrows=True,
         ),
         Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
-from bot.elements import Card, Form
+from bot.elements import Card, Form, Sheet
 from services.access import Access
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
@@ -20,7 +20,7 @@ from services.scope import Scope
 from services.store import Store
 
 #: What the person who asked is shown privately; None where the channel tells it all.
-Reply = Card | Form | None
+Reply = Card | Form | Sheet | None
 
 
 @dataclass(frozen=True, slots=True)

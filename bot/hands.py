@@ -80,6 +80,10 @@ class Hands(Protocol):
         """Return a card's picture once it has one, other than the one of that id."""
         ...
 
+    async def file(self, name: str) -> bytes:
+        """Return a file that the person was sent privately, once it is there, by its name."""
+        ...
+
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
         ...
@@ -134,6 +138,10 @@ class Hands(Protocol):
 
     async def pick_for_form(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that asks back; return what asks."""
+        ...
+
+    async def pick_privately(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that answers privately; return that."""
         ...
 
     async def choose(self, form: Shown, **labels: str) -> str:

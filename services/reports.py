@@ -272,8 +272,8 @@ async def trend(
     rows = (await (await session.connection()).execute(query)).all()
     found = {start: Tally(*map(int, sums)) for start, *sums in rows}
     starts = [period.begin]
-    while starts[-1] + period.step < min(period.end, until):
-        starts.append(starts[-1] + period.step)
+    while (later := starts[-1] + period.step) < period.end and later <= until:
+        starts.append(later)
     return [found.get(start, Tally()) for start in starts]
 
 

@@ -22,6 +22,7 @@ from bot.elements import (
     Button,
     Card,
     Code,
+    Figure,
     Form,
     Menu,
     Option,
@@ -31,6 +32,7 @@ from bot.elements import (
     Pre,
     Row,
     Section,
+    Sheet,
     Small,
     Style,
     Text,
@@ -88,6 +90,15 @@ def message(card: Card) -> ui.LayoutView:
     # Without a content of its own, a message's first text is what a notification says.
     title = card.title if card.title.strip() or card.sections else card.fallback or "Spoolwarden"
     return _view(title, _parts(card.sections, taken), controls, _colour(card.title))
+
+
+def sheet(given: Sheet) -> ui.LayoutView:
+    """Return what goes with a file: what it is, and the file itself, an attachment."""
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.TextDisplay(markdown(say("📄 ", given.about), MAX_TEXT)))
+    view.add_item(ui.File(f"attachment://{given.name}"))
+    view.stop()
+    return view
 
 
 def question(form: Form) -> ui.LayoutView:
@@ -230,6 +241,8 @@ def _line(section: Section) -> Line:
             return lambda longest: markdown(text, longest, lines=True)
         case Picture():
             return lambda _: ""
+        case Figure(_, words):
+            return _after("-# ", say(words))
 
 
 def _after(mark: str, text: Text) -> Line:

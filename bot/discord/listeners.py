@@ -8,19 +8,30 @@ modal gets a button that opens it.
 
 import asyncio
 import logging
+import secrets
 from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import aiohttp
 import discord
 
 from bot import cards
-from bot.discord.components import message, notice, question
+from bot.discord.components import MAX_WORDS, message, notice, question, sheet
 from bot.discord.modals import FORM, modal, values
 from bot.dispatch import Answer, Dispatch
-from bot.elements import Form, Paragraph, say
+from bot.elements import (
+    Card,
+    Form,
+    Paragraph,
+    Sheet,
+    cut,
+    figure_of,
+    illustrated,
+    say,
+)
 from bot.underway import UnderWay
 from services.people import Actor, Place
 
@@ -166,19 +177,31 @@ class Listeners:
                 await _sent(interaction.edit_original_response(view=message(done)))
             else:
                 await _sent(response.defer())
+        elif isinstance(reply, Sheet):
+            file = discord.File(BytesIO(reply.data), reply.name)
+            await self._say(interaction, sheet(reply), late=late, files=[file])
         elif not late and private and (instead or not (answer.layer or answer.failed)):
-            await _sent(response.edit_message(view=message(reply)))
+            card, files = _illustrated(interaction, reply)
+            # A picture of before goes with the card that it was on.
+            await _sent(response.edit_message(view=message(card), attachments=files))
         else:
-            await self._say(interaction, message(reply), late=late)
+            card, files = _illustrated(interaction, reply)
+            await self._say(interaction, message(card), late=late, files=files)
 
     async def _say(
-        self, interaction: Interaction, view: discord.ui.LayoutView, *, late: bool
+        self,
+        interaction: Interaction,
+        view: discord.ui.LayoutView,
+        *,
+        late: bool,
+        files: Sequence[discord.File] = (),
     ) -> None:
         """Say something privately, in place of "working on it" where that was said."""
         if late:
-            await _sent(interaction.edit_original_response(view=view))
+            await _sent(interaction.edit_original_response(view=view, attachments=files))
         else:
-            await _sent(interaction.response.send_message(view=view, ephemeral=True))
+            response = interaction.response
+            await _sent(response.send_message(view=view, ephemeral=True, files=files))
 
     async def _or_again(
         self, work: Coroutine[Any, Any, Answer], user: int, intent_id: str
@@ -210,6 +233,16 @@ def _place(interaction: Interaction) -> Place:
     if isinstance(channel, discord.Thread):
         return Place(DISCORD, str(channel.parent_id))
     return Place(DISCORD, str(interaction.channel_id))
+
+
+def _illustrated(interaction: Interaction, card: Card) -> tuple[Card, list[discord.File]]:
+    """Return a card with its figure as an attachment, and that; as it is where none is allowed."""
+    figure = figure_of(card)
+    if figure is None or not interaction.app_permissions.attach_files:
+        return card, []
+    name = f"picture-{secrets.token_hex(4)}.png"
+    words = cut(figure.words, MAX_WORDS)
+    return illustrated(card, name), [discord.File(BytesIO(figure.png), name, description=words)]
 
 
 async def _sent(call: Coroutine[Any, Any, Any]) -> bool:

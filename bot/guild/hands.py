@@ -87,6 +87,15 @@ class GuildHands:
         file, words = await self.wait(shows)
         return Image(file, await self._client.file(f"/member/file/{file}"), words)
 
+    async def file(self, name: str) -> bytes:
+        """Return a file that the person was sent privately, once it is there, by its name."""
+
+        def shows(state: GuildState) -> str | None:
+            files = (f for m in state.ephemerals for f in m.files)
+            return next((f.url for f in files if f.filename == name), None)
+
+        return await self._client.file(await self.wait(shows))
+
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
         return await self._client.wait_for(
@@ -182,6 +191,12 @@ class GuildHands:
         seen = self._seen()
         await self.pick(shown, option)
         return await self._asking(seen)
+
+    async def pick_privately(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that answers privately; return that."""
+        seen = self._seen()
+        await self.pick(shown, option)
+        return await self._private(seen)
 
     async def choose(self, form: Shown, **labels: str) -> str:
         """Submit a modal, or press the yes of a question; return what is said then."""

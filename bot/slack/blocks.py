@@ -21,6 +21,7 @@ from bot.elements import (
     Code,
     Confirm,
     Field,
+    Figure,
     Form,
     Menu,
     Moment,
@@ -173,6 +174,8 @@ def _section(section: Section, number: int) -> Block:
             # A file of the bot's own, which its channel's members see with the message alone.
             shown = cut(words, 2000) or " "
             return {"type": "image", "slack_file": {"id": handle}, "alt_text": shown}
+        case Figure(_, words):
+            return {"type": "context", "elements": [_plain(words, 2000)]}
         case Row(text, button):
             return {
                 "type": "section",

@@ -56,13 +56,23 @@ class WorkspaceHands:
         """Return a card's picture once it has one, other than the one of that id."""
 
         def shows(state: MemberState) -> tuple[str, str] | None:
-            now = next((m for m in state.messages if m.ts == card.id), None)
+            everything = (*state.messages, *state.ephemerals)
+            now = next((m for m in everything if m.ts == card.id), None)
             blocks = now.blocks if now is not None else ()
             found = [(b["slack_file"]["id"], b["alt_text"]) for b in blocks if "slack_file" in b]
             return found[0] if found and found[0][0] != besides else None
 
         file, words = await self.wait(shows)
         return Image(file, await self._client.file(f"/member/file/{file}"), words)
+
+    async def file(self, name: str) -> bytes:
+        """Return a file that the person was sent privately, once it is there, by its name."""
+
+        def shows(state: MemberState) -> str | None:
+            files = (f for m in state.messages if m.channel[0] == "D" for f in m.files)
+            return next((f.url for f in files if f.title == name), None)
+
+        return await self._client.file(await self.wait(shows))
 
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
@@ -141,6 +151,12 @@ class WorkspaceHands:
     async def pick(self, shown: Shown, option: str) -> None:
         """Pick an entry of a menu that acts at once."""
         _taken(await self._client.pick(shown.raw, option))
+
+    async def pick_privately(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that answers privately; return that."""
+        seen = self._client.state().ephemerals
+        await self.pick(shown, option)
+        return await self._private(seen)
 
     async def choose(self, form: Shown, **labels: str) -> str:
         """Submit a form, its fields as they stand but for these options (by block id).

@@ -84,7 +84,8 @@ class Ingest:
 
     async def _write(self, session: AsyncSession, server: str, batch: Sequence[Record]) -> None:
         cursor = batch[-1]
-        counted = [known for item in batch if (known := self._counted(item)) is not None]
+        told = [(item, self._counted(item)) for item in batch]
+        counted = [known for _, known in told if known is not None]
         sent = submitted(counted)
         recent = [
             _row(server, item) for item in await self._worth_keeping(session, server, counted, sent)
@@ -120,9 +121,7 @@ class Ingest:
                 ),
                 params=rows,
             )
-        await count_in(
-            session, server, [(item, known) for item in batch for known in (self._counted(item),)]
-        )
+        await count_in(session, server, told)
         await session.merge(PollCursor(server=server, cursor=cursor.cursor, last_at=cursor.at))
 
     def _counted(self, item: Record) -> Record | None:

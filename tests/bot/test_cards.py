@@ -11,6 +11,7 @@ from bot.elements import (
     Bars,
     Button,
     Card,
+    Figure,
     Menu,
     Paragraph,
     Picture,
@@ -71,7 +72,7 @@ def said(card: Card) -> str:
                 return [title, *(f"{bar.label} {bar.value} {bar.share:.0%}" for bar in bars)]
             case Row(text):
                 return "".join(plain((span,)) for span in text).split("〈000A〉")
-            case Picture(_, words):
+            case Picture(_, words) | Figure(_, words):
                 return [words]
             case Pre(text):
                 return [text]

@@ -103,6 +103,36 @@ async def top(play: Play) -> None:
 
 
 @row
+async def report(play: Play) -> None:
+    sent = await play.spam()
+    await play.otto.alert(ACCOUNT)
+    await until(lambda: _all_read(play))
+    shown = await play.vera.type("report")
+    assert f"Outgoing: {sent}" in shown.text
+    assert "Counted from the log of mail since" in shown.text
+    picture = await play.vera.picture(shown)
+    assert f"Outgoing: {sent}, most at" in picture.words
+    assert picture.data.startswith(b"\x89PNG")
+    listed = await play.vera.pick_privately(shown, "Domains")
+    assert f"1. example.com\n{sent} out · 0 in · 100% of outgoing" in listed.text
+    users = await play.vera.press_privately(listed, "Users")
+    assert f"1. {ACCOUNT}\n{sent} out" in users.text
+    today = play.stage.clock.now().date()
+    said = await play.vera.press_privately(users, "CSV file")
+    assert f"Users of example.com, {today} to {today}." in said.text
+    file = await play.vera.file(f"traffic-mail-users-{today}-{today}.csv")
+    head, line = file.decode().splitlines()
+    assert head == "user,outgoing,incoming,deferred,rejected,outgoing_before"
+    assert line.startswith(f"{ACCOUNT},{sent},0,")
+    assert "Trend" in (await play.vera.pick_privately(users, "Trend")).text
+    assert f"{ACCOUNT}: active" in (await play.vera.press_privately(users, "Why")).text
+    assert "yet to come" in (await play.vera.type("report 2999-01-01..2999-01-02")).text
+    nobody = await play.vera.type("report 7d domain:nobody.example")
+    assert "Nothing was counted for nobody.example" in nobody.text
+    assert "you have no role" in (await play.nobu.type("report")).text
+
+
+@row
 async def ip(play: Play) -> None:
     await play.spam()
     await play.otto.alert(ACCOUNT)

@@ -61,7 +61,8 @@ def complete(c: Context, a: Arguments) -> JsonObject:
     if text and blocks:
         raise ApiError("invalid_arguments", ("initial_comment and blocks exclude each other",))
     target = a.text_or_none("channel_id") or a.text_or_none("channels")
-    channel = c.store.bot_channel(target) if target else None
+    # "files.completeUploadExternal": channels are ids of channels or users.
+    channel = c.store.posting_channel(target) if target else None
     files: list[StoredFile] = []
     for entry in a.raw("files"):
         file = c.store.files.get(entry["id"])
