@@ -3,8 +3,8 @@
 It is counted as the log is read, in the transaction that moves on the place up to which it was:
 no message is left out or counted twice. Outgoing is what was taken from who had logged in, or
 from a host of our own; incoming is all else that was taken, counted for whom it is to, once for
-each. Deferred and rejected are messages that went out, and what the other side made of them.
-Days and hours are UTC's.
+each. Deferred and rejected are of those that went out: the other side put them off, or refused
+them, each counted once, by the first that it had against it. Days and hours are UTC's.
 """
 
 from collections.abc import Iterable, Sequence

@@ -124,7 +124,9 @@ async def report(play: Play) -> None:
     head, line = file.decode().splitlines()
     assert head == "user,outgoing,incoming,deferred,rejected,outgoing_before"
     assert line.startswith(f"{ACCOUNT},{sent},0,")
-    assert "Trend" in (await play.vera.pick_privately(users, "Trend")).text
+    trend = await play.vera.pick_privately(users, "Trend")
+    assert f"Outgoing: {sent}" in trend.text
+    users = await play.vera.type("report domain:example.com")
     assert f"{ACCOUNT}: active" in (await play.vera.press_privately(users, "Why")).text
     assert "yet to come" in (await play.vera.type("report 2999-01-01..2999-01-02")).text
     nobody = await play.vera.type("report 7d domain:nobody.example")
