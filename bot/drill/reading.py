@@ -104,6 +104,25 @@ async def looks(scene: Attack, feature: Feature) -> None:
     feature.evidence = f"the server's log has {sent}, {from_each[one]} of them from {one}"
 
 
+async def report(scene: Attack, feature: Feature) -> None:
+    """/spool report counts as the log does: its trend in a picture, its domains, their users."""
+    feature.asked = True
+    shown = await scene.vera.type("report")
+    picture = await scene.vera.picture(shown)
+    domains = await scene.vera.pick_privately(shown, "Domains")
+    users = await scene.vera.press_privately(domains, "Users")
+    feature.done = True
+    told = submitted(await scene.server.submissions(None, 5000))
+    out = sum(1 for one in told if one.authenticated)
+    mine = sum(1 for one in told if one.sender == ACCOUNT)
+    expect(shown.text, f"Outgoing: {out:,}", "Counted from the log of")
+    expect(picture.words, f"Outgoing: {out:,}")
+    expect(domains.text, f"{out:,} outgoing in all")
+    expect(users.text, f"{ACCOUNT}\n{mine:,} out")
+    feature.verified = picture.data.startswith(b"\x89PNG")
+    feature.evidence = f"the server's log has {out:,} outgoing, {mine:,} of them of {ACCOUNT}"
+
+
 async def review(scene: Attack, feature: Feature) -> None:
     """Review messages lists them; Preview shows headers and text, and who looked is audited."""
     card = await scene.otto.alert(ACCOUNT)

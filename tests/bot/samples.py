@@ -6,10 +6,11 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import cycle
 
-from bot import acts, cards, forms, look_cards
+from bot import acts, cards, forms, look_cards, report_cards
 from bot.commands import COMMANDS
-from bot.elements import Button, Card, Form, Style
+from bot.elements import Button, Card, Figure, Form, Option, Picture, Style
 from bot.reads import help_card
+from services import reports
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
 from services.detection.scoring import judge
@@ -27,9 +28,10 @@ from services.mail.port import (
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
+from services.reports import Tally, View
 from services.settings import DetectionSettings
 from services.tables import Kind, Rank, Table, Window
-from services.targets import Target, Top, describe
+from services.targets import Report, Target, Top, describe
 from services.traffic import Use
 
 NOW = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
@@ -388,6 +390,41 @@ def ip_card(words: Words = anna, uses: int = look_cards.PER_PAGE, blocks: int = 
     )
 
 
+def report_card(words: Words = anna, view: View = View.DOMAINS) -> Card:
+    """Return a full page of a report."""
+    rows = [
+        reports.Row(storable(words()), Tally(1200, 900, 30, 7), 800)
+        for _ in range(report_cards.PER_PAGE)
+    ]
+    day = NOW.date()
+    domain = storable(words()) if view is View.USERS else ""
+    return report_cards.card(
+        report_cards.Facts(
+            server=words(),
+            shown=Report(first=day, last=day, view=view, domain=domain, offset=8),
+            whole=Tally(12_000, 900, 30, 7),
+            before=Tally(8000, 900),
+            rows=rows if view is not View.TREND else [],
+            names=100_000,
+            since=day - timedelta(days=90),
+            taken_at=NOW,
+            only=words(),
+        ),
+        Figure(b"", storable(words())) if view is View.TREND else None,
+        _buttons(
+            *(f"row-{n}" for n in range(report_cards.PER_PAGE)),
+            *("before", "after", "today", "week", "month", "file"),
+        ),
+        (Option("Trend", INTENT.format("trend")), Option("Domains", INTENT.format("domains"))),
+    )
+
+
+def _alert_drawn(words: Words) -> Card:
+    return cards.alert(
+        incident(words=words), {}, cards.Buttons(offers(), {}), Picture("F0PICTURE01", words())
+    )
+
+
 def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for state in IncidentState:
         yield f"alert, {state}", partial(_alert, state, done=False)
@@ -430,6 +467,9 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "top, nothing sent", partial(top_card, ranks=())
     yield "ip", ip_card
     yield "ip, never used", partial(ip_card, uses=0, blocks=0)
+    for view in View:
+        yield f"report {view}", partial(report_card, view=view)
+    yield "alert with a picture", _alert_drawn
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
     yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))
