@@ -172,7 +172,7 @@ def _view(
 def _gallery(picture: Picture) -> ui.Item[Any]:
     """Return a picture that is one of the message's attachments, or is sent with it."""
     shown = discord.MediaGalleryItem(
-        f"attachment://{picture.handle}", description=cut(picture.words, MAX_WORDS) or None
+        f"attachment://{picture.handle}", description=label(picture.words, MAX_WORDS)
     )
     gallery: ui.MediaGallery[Any] = ui.MediaGallery(shown)
     return gallery

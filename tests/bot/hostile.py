@@ -97,10 +97,12 @@ _OURS = {
     "value": rf"{_INTENT}|[a-z0-9_-]{{1,40}}",
     "callback_id": r"form",
     "private_metadata": rf'\["C0OPS", "({_INTENT})?"\]',
-    "id": r"F0[A-Z0-9]{8}",
+    "id": r"F[A-Z0-9]{8,11}",
     "format": r"\{date_short_pretty\} \{time(_secs)?\}",
     "fallback": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC",
 }
+# Where a text stands that is shown as it is.
+_WRITTEN = {("text", "text"), ("plain_text", "text"), ("image", "alt_text")}
 _LONGEST = 3000
 
 
@@ -136,9 +138,7 @@ def _exposed(value: Any, place: str) -> Iterator[str]:
         where = f"{place}/{name}"
         if name == "type" or not isinstance(one, str):
             yield from _exposed(one, where)
-        elif (name == "text" and kind in ("text", "plain_text")) or (
-            name == "alt_text" and kind == "image"
-        ):
+        elif (kind, name) in _WRITTEN:
             yield from _unseen(one, where)
         elif not re.fullmatch(_OURS.get(name, "(?!)"), one):
             yield f"{where}: {one!r:.80}"
