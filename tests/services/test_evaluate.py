@@ -173,7 +173,8 @@ def test_without_what_not_every_server_tells_it_still_finds_them() -> None:
     )
     assert little.recall == some.recall == told.recall == 1
     seconds = [outcome.median_seconds or 0 for outcome in (told, some, little)]
-    assert seconds == sorted(seconds) and seconds[0] < seconds[2]
+    assert seconds == sorted(seconds)
+    assert seconds[0] < seconds[2]
 
 
 def test_a_missed_account_is_no_median_time() -> None:
