@@ -8,9 +8,10 @@ them, each counted once, by the first that it had against it. Days and hours are
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, func
@@ -49,8 +50,12 @@ class Tally:
     rejected: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
-        pairs = zip(astuple(self), astuple(other), strict=True)
-        return Tally(*(one + another for one, another in pairs))
+        return Tally(
+            self.outgoing + other.outgoing,
+            self.incoming + other.incoming,
+            self.deferred + other.deferred,
+            self.rejected + other.rejected,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,15 @@ class Row:
 _Key = tuple[TrafficKind, datetime, str]
 
 
+# The same few names come again and again in a batch.
+_domain_of = lru_cache(maxsize=10_000)(domain_of)
+
+
 class _Counting:
     """Adds up what a batch of the log tells."""
 
     def __init__(self) -> None:
         self.tallies: dict[_Key, Tally] = {}
-        self.incoming_only: set[_Key] = set()
 
     def add(self, at: datetime, accounts: Sequence[str], tally: Tally) -> None:
         """Count a message once for everybody, once for each domain and once for each account."""
@@ -78,7 +86,7 @@ class _Counting:
         day = hour.replace(hour=0)
         names = list(dict.fromkeys(account.lower()[:_LONGEST] for account in accounts))
         # A null sender, or a login without a domain, is in no domain, and is told as an account.
-        domains = list(dict.fromkeys(domain for name in names if (domain := domain_of(name))))
+        domains = list(dict.fromkeys(domain for name in names if (domain := _domain_of(name))))
         for name in ("", *domains):
             self._add((TrafficKind.HOUR, hour, name), tally)
             self._add((TrafficKind.DAY, day, name), tally)
@@ -161,7 +169,7 @@ async def _save(session: AsyncSession, server: str, tallies: dict[_Key, Tally]) 
                 "kind": kind,
                 "start": start,
                 "name": name,
-                "domain": domain_of(name) if kind is TrafficKind.ACCOUNT else name,
+                "domain": _domain_of(name) if kind is TrafficKind.ACCOUNT else name,
                 "outgoing": tally.outgoing,
                 "incoming": tally.incoming,
                 "deferred": tally.deferred,
@@ -309,14 +317,10 @@ async def listing(
     )
     rows = (await (await session.connection()).execute(query)).all()
     number = (await session.exec(select(func.count(func.distinct(name))).where(*which))).one()
-    before: dict[str, int] = {}
     names = [row[0] for row in rows]
-    for begin in range(0, len(names), _NAMES):
-        earlier = (
-            select(name, outgoing)
-            .where(*_within(server, kind, period.before), name.in_(names[begin : begin + _NAMES]))
-            .group_by(name)
-        )
-        before |= {one: int(sent) for one, sent in (await session.exec(earlier)).all()}
+    earlier = select(name, outgoing).where(*_within(server, kind, period.before)).group_by(name)
+    if len(names) <= _NAMES:
+        earlier = earlier.where(name.in_(names))
+    before = {one: int(sent) for one, sent in (await session.exec(earlier)).all()}
     page = [Row(one, Tally(*map(int, sums)), before.get(one, 0)) for one, *sums in rows]
     return page, number
