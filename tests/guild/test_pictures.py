@@ -1,4 +1,4 @@
-"""A picture of a message's own files: it stays with an edit, is replaced by one, and needs leave."""
+"""A message's own picture: it stays with an edit, is replaced by one, and needs leave."""
 
 import io
 
@@ -8,6 +8,7 @@ from discord import ui
 
 from bot.guild import Guild, GuildClient
 from bot.guild.permissions import Permission
+from bot.guild.reading import ShownMessage
 
 from .conftest import App
 
@@ -25,15 +26,21 @@ def _file(name: str, content: bytes) -> discord.File:
     return discord.File(io.BytesIO(PNG + content), name)
 
 
+def _edited(shown: ShownMessage | None, name: str = "a.png") -> ShownMessage | None:
+    """Return a message once it was edited and has this file."""
+    there = shown is not None and shown.edited and shown.files[0].filename == name
+    return shown if there else None
+
+
 async def test_an_edit_without_files_leaves_the_picture_and_one_with_a_file_replaces_it(
     guild: Guild, app: App, channel: discord.TextChannel, otto: GuildClient
 ) -> None:
     sent = await channel.send(view=_view("a.png", "First"), file=_file("a.png", b"1"))
     await sent.edit(view=_view("a.png", "First, said anew"))
-    shown = await otto.wait_for(lambda s: (m := s.last()) and m.edited and m)
+    shown = await otto.wait_for(lambda s: _edited(s.last()))
     assert [file.filename for file in shown.files] == ["a.png"]
     await sent.edit(view=_view("b.png", "Second"), attachments=[_file("b.png", b"2")])
-    shown = await otto.wait_for(lambda s: (m := s.last()) and m.files[0].filename == "b.png" and m)
+    shown = await otto.wait_for(lambda s: _edited(s.last(), "b.png"))
     assert [await otto.file(file.url) for file in shown.files] == [PNG + b"2"]
     # What the message has no more cannot be shown by it.
     with pytest.raises(discord.HTTPException) as refused:
