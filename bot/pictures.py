@@ -138,9 +138,9 @@ class Pictures:
             return
         drawing = Drawing(await asyncio.to_thread(_png, rate), words)
         self._lately.append(asyncio.get_running_loop().time())
-        handle = await self._chat.take(drawing)
-        unused: str | None = handle
+        unused: str | None = None
         try:
+            unused = handle = await self._chat.take(drawing)
             unused = await self._shown(number, handle, words)
         except ChatRefused as error:
             _log.warning("the picture of incident %d is not shown: %s", number, error.sentence)
@@ -167,6 +167,6 @@ class Pictures:
 
 def _png(rate: Rate) -> bytes:
     # Here, as what draws takes a moment to load and is not always wanted.
-    from services.pictures.rate import drawn
+    from services.pictures.rate_drawn import drawn
 
     return drawn(rate)

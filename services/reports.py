@@ -2,9 +2,10 @@
 
 It is counted as the log is read, in the transaction that moves on the place up to which it was:
 no message is left out or counted twice. Outgoing is what was taken from who had logged in, or
-from a host of our own; incoming is all else that was taken, counted for whom it is to, once for
-each. Deferred and rejected are of those that went out: the other side put them off, or refused
-them, each counted once, by the first that it had against it. Days and hours are UTC's.
+from a host of our own; incoming is all else that was taken, and what somebody sends within their
+own domain, counted for whom it is to, once for each. Deferred and rejected are of those that
+went out: the other side put them off, or refused them, each counted once, by the first that it
+had against it. Days and hours are UTC's.
 """
 
 from collections.abc import Iterable, Sequence
@@ -114,6 +115,10 @@ async def count_in(
             assert isinstance(counted, Submission)  # noqa: S101 - as it came in
             tally = Tally(outgoing=1) + _of(item.outcome)
             counting.add(item.at, [counted.sender], tally)
+            own = _domain_of(counted.sender)
+            within = [to for to in item.addressees if own and _domain_of(to) == own]
+            if within:
+                counting.add(item.at, within, Tally(incoming=1))
     await _save(session, server, await _bounded(session, server, counting.tallies))
 
 

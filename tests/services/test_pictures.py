@@ -15,7 +15,8 @@ from PIL import Image
 from services.detection.evidence import Share
 from services.models import Incident, SenderHabit
 from services.pictures.canvas import LARGE, SMALL, WIDTH, Canvas, nice, printable, short_number
-from services.pictures.rate import Rate, described, drawn, rate_of
+from services.pictures.rate import Rate, described, rate_of
+from services.pictures.rate_drawn import drawn
 
 from .bench import Bench, open_bench
 

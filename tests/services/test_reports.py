@@ -48,27 +48,28 @@ async def test_what_goes_out_and_comes_in_is_counted_for_all_a_domain_and_an_acc
     await bench.burst(3, user=ANN)
     await bench.burst(2, user=BOB)
     await _receive(bench, 4, ANN, BOB)
+    await bench.burst(1, user=BOB, to=[[ANN, "x@elsewhere.test", "y@sub." + DOMAIN]])
     await bench.poll()
     await bench.poll()
     today = _today(bench)
     async with bench.store.reading() as session:
-        assert await total(session, "mail", today) == Tally(outgoing=5, incoming=4)
+        assert await total(session, "mail", today) == Tally(outgoing=6, incoming=5)
         only = frozenset({DOMAIN})
-        assert await total(session, "mail", today, only) == Tally(outgoing=5, incoming=4)
+        assert await total(session, "mail", today, only) == Tally(outgoing=6, incoming=5)
         assert await total(session, "mail", today, frozenset({"other.test"})) == Tally()
         assert await total(session, "mail", today.before) == Tally()
         steps = await trend(session, "mail", today, bench.clock.now())
-        assert sum(steps, Tally()) == Tally(outgoing=5, incoming=4)
+        assert sum(steps, Tally()) == Tally(outgoing=6, incoming=5)
         assert len(steps) == bench.clock.now().hour + 1
         domains, number = await listing(session, "mail", today, View.DOMAINS)
         assert [(row.name, row.tally, row.before) for row in domains] == [
-            (DOMAIN, Tally(outgoing=5, incoming=4), 0)
+            (DOMAIN, Tally(outgoing=6, incoming=5), 0)
         ]
         assert number == 1
         users, number = await listing(session, "mail", today, View.USERS, domain=DOMAIN)
         assert [(row.name, row.tally) for row in users] == [
-            (ANN, Tally(outgoing=3, incoming=4)),
-            (BOB, Tally(outgoing=2, incoming=4)),
+            (ANN, Tally(outgoing=3, incoming=5)),
+            (BOB, Tally(outgoing=3, incoming=4)),
         ]
         assert number == 2
         none = await listing(
