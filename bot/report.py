@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from io import StringIO
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
 from bot import report_cards
 from bot.arguments import Arguments, During
 from bot.desk import Desk, Reply, Request
@@ -16,6 +18,7 @@ from bot.elements import Button, Figure, Option, Sheet
 from bot.report_cards import PER_PAGE
 from services.audit import Line, Phase
 from services.errors import BadArgument
+from services.mail.port import MailServer
 from services.models import Intent
 from services.reports import Period, Row, Tally, View, known_since, listing, total, trend
 from services.targets import Report, Target
@@ -93,6 +96,7 @@ async def _report(desk: Desk, request: Request, shown: Report) -> Reply:
         since=since,
         taken_at=now,
         only=scope.note,
+        lacking=_lacking(desk.pipeline.server(request.server)),
     )
     figure = None
     if shown.view is View.TREND:
@@ -101,12 +105,28 @@ async def _report(desk: Desk, request: Request, shown: Report) -> Reply:
     return report_cards.card(facts, figure, buttons, views)
 
 
-async def _page(session: object, request: Request, shown: Report) -> tuple[list[Row], int, Report]:
+def _lacking(server: MailServer) -> tuple[str, ...]:
+    """Return the sentences on what a server's log does not tell, and so is not counted."""
+    able = server.capabilities
+    told = (
+        (able.tell_recipients, "for whom incoming mail is"),
+        (able.tell_outcomes, "what the other side deferred or rejected"),
+    )
+    return tuple(
+        f"The log of {server.name} does not tell {what}, so that is not counted."
+        for capability, what in told
+        if not capability.able
+    )
+
+
+async def _page(
+    session: AsyncSession, request: Request, shown: Report
+) -> tuple[list[Row], int, Report]:
     """Return a page that there is: it may be asked for one past the end."""
 
     async def page(offset: int) -> tuple[list[Row], int]:
         return await listing(
-            session,  # type: ignore[arg-type]
+            session,
             request.server,
             shown.period,
             shown.view,

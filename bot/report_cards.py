@@ -47,6 +47,7 @@ class Facts:
     since: date | None  # when counting began
     taken_at: datetime
     only: str = ""
+    lacking: tuple[str, ...] = ()  # sentences on what the mail server's log does not tell
 
     @property
     def comparable(self) -> bool:
@@ -69,7 +70,8 @@ def card(
     else:
         sections += _table(facts, buttons)
     sections += only(facts.only)
-    sections.append(Small(say(_source(facts))))
+    # In one, as a full page is all that a chat's message holds.
+    sections.append(Small(say(" ".join((_source(facts), *facts.lacking)))))
     sections.append(Small(say("Days are UTC's", " · as of ", Moment(facts.taken_at, seconds=True))))
     menu = Menu("view", "Show…", tuple(views))
     below = [b for slot, b in buttons.items() if not slot.startswith("row-")]

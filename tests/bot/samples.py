@@ -418,6 +418,7 @@ def report_card(words: Words = anna, view: View = View.DOMAINS) -> Card:
             since=day - timedelta(days=90),
             taken_at=NOW,
             only=words(),
+            lacking=(words(),),
         ),
         Figure(b"", storable(words())) if view is View.TREND else None,
         _buttons(

@@ -111,6 +111,10 @@ def test_a_trend_has_its_numbers_against_the_period_before_and_says_where_they_a
     assert "Counted from the log of mail since 2026-01-01." in text
 
 
+def test_what_the_log_does_not_tell_is_said() -> None:
+    assert shown(lacking=("The log does not tell it.",)).count("The log does not tell it.") == 1
+
+
 def test_what_was_not_counted_yet_is_not_compared_and_told() -> None:
     assert "against" not in shown(since=DAY)
     assert "Not long enough to compare with the period before." in shown(since=DAY)
