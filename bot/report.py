@@ -161,7 +161,8 @@ async def _offered(
         slot: str, label: str, action: str = "report", account: str = "", **over: object
     ) -> None:
         report = shown.model_copy(update={"offset": 0, **over})
-        target = Target(account=account) if account else Target(report=report)
+        # From an account there is a way back to this page.
+        target = Target(account=account, report=shown) if account else Target(report=report)
         wanted.append((slot, label, action, target))
 
     for number, row in enumerate(rows):

@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import cards
 from bot.commands import COMMAND
 from bot.dispatch import Answer, Dispatch
-from bot.elements import Card, Form, Sheet, figure_of, illustrated
+from bot.elements import Card, Form, Picture, Sheet, figure_of, illustrated
 from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, panel, values
 from bot.slack.chat import SLACK
 from bot.slack.files import Files, refuses_picture
@@ -136,7 +136,8 @@ class _Origin:
                 response_type="ephemeral",
                 replace_original=replace,
             )
-            if refuses_picture(answer.body):
+            drawn = any(isinstance(section, Picture) for section in card.sections)
+            if drawn and refuses_picture(answer.body):
                 raise _NotShown
 
 

@@ -127,7 +127,10 @@ async def report(play: Play) -> None:
     trend = await play.vera.pick_privately(users, "Trend")
     assert f"Outgoing: {sent}" in trend.text
     users = await play.vera.type("report domain:example.com")
-    assert f"{ACCOUNT}: active" in (await play.vera.press_privately(users, "Why")).text
+    account = await play.vera.press_privately(users, "Why")
+    assert f"{ACCOUNT}: active" in account.text
+    back = await play.vera.press_privately(account, "◀ Back")
+    assert f"1. {ACCOUNT}\n{sent} out" in back.text
     assert "yet to come" in (await play.vera.type("report 2999-01-01..2999-01-02")).text
     nobody = await play.vera.type("report 7d domain:nobody.example")
     assert "Nothing was counted for nobody.example" in nobody.text

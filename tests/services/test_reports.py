@@ -16,13 +16,18 @@ from services.mail.port import DEFERRED, REJECTED, News, Submission
 from services.models import Traffic, TrafficKind
 from services.reports import Period, Tally, View, _Counting, count_in, listing, total, trend
 
+from ..databases import PostgresDatabases
 from ..mail.harness import ANN, BOB, DOMAIN
 from .bench import Bench, open_bench
 
 
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with open_bench(tmp_path) as made:
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    database = None
+    if request.param == "postgresql":
+        postgres: PostgresDatabases = request.getfixturevalue("postgres")
+        database = postgres.empty()
+    async with open_bench(tmp_path, database=database) as made:
         yield made
 
 
