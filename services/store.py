@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -127,6 +127,18 @@ class Store:
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options=options)
                 yield session
+
+    async def run_apart(self, statement: Executable) -> int:
+        """Run one statement that changes rows which no transaction reads or writes.
+
+        So it waits for none of them, and PostgreSQL only. Returns how many rows it changed.
+        Raises StoreError.
+        """
+        options = {"reading": True, "isolation_level": "AUTOCOMMIT"}
+        with _as_sentences(), self._in_use.using():
+            async with self._engine.connect() as plain:
+                connection = await plain.execution_options(**options)
+                return (await connection.execute(statement)).rowcount
 
     @property
     def file(self) -> Path | None:

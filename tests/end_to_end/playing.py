@@ -219,6 +219,10 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
         ):
             for room in set_up.rooms:
                 await room.until_connected()
+                if isinstance(room, GuildRoom):
+                    # A bot that is started again is refused for five seconds otherwise; where
+                    # there are several of them, in instances.py, they are.
+                    room.guild.gateway.identify_seconds = 0.0
             people = [
                 await stack.enter_async_context(set_up.rooms[0].hands(person))
                 for person in (OTTO, VERA, ADA, NOBU)
