@@ -134,7 +134,11 @@ class Store:
         So it waits for none of them, and PostgreSQL only. Returns how many rows it changed.
         Raises StoreError.
         """
-        options = {"reading": True, "isolation_level": "AUTOCOMMIT"}
+        options: dict[str, Any] = {
+            "reading": True,
+            "isolation_level": "AUTOCOMMIT",
+            "preserve_rowcount": True,
+        }
         with _as_sentences(), self._in_use.using():
             async with self._engine.connect() as plain:
                 connection = await plain.execution_options(**options)

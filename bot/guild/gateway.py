@@ -80,6 +80,11 @@ class Gateway:
         return any(s.link is not None for s in self._sessions.alive())
 
     @property
+    def connections(self) -> int:
+        """How many sessions have their client at the other end."""
+        return sum(s.link is not None for s in self._sessions.alive())
+
+    @property
     def reachable(self) -> bool:
         """Whether events reach the app: now, or once it resumes."""
         return bool(self._sessions.alive())
@@ -244,7 +249,7 @@ class Gateway:
     def _reset(self) -> None:
         """End every session, and the token: "Identifying" says so of too many IDENTIFYs a day."""
         self._token = secrets.token_urlsafe(24)
-        for connection in list(self._connections):
+        for connection in [each for each in self._connections if each.session is not None]:
             self._leave(connection, resumable=False)
             connection.abort()
 

@@ -181,6 +181,11 @@ class Guild:
         """Whether the app has identified over the gateway, and is there."""
         return self.gateway.connected
 
+    @property
+    def app_connections(self) -> int:
+        """How many sessions of the app are there: several instances of it may run."""
+        return self.gateway.connections
+
     def channel_id(self, name: str) -> str:
         """Return a channel's id. Raises KeyError for a name it doesn't have."""
         return self.store.channel_named(name).id

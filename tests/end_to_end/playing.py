@@ -174,9 +174,9 @@ async def locked(database: Path) -> AsyncIterator[None]:
         yield
 
 
-async def until(holds: Callable[[], Awaitable[bool] | bool]) -> None:
+async def until(holds: Callable[[], Awaitable[bool] | bool], *, patience: float = PATIENCE) -> None:
     """Return once the condition holds. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while True:
             answer = holds()
             if answer if isinstance(answer, bool) else await answer:
