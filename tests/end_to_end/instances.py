@@ -75,12 +75,16 @@ class Fleet:
         self._postgres, self.url = database
         self._begun = 0
 
-    async def begin(self) -> int:
-        """Start one more instance; return its process id once it answers clicks."""
+    async def begin(self, url: str | None = None) -> int:
+        """Start one more instance; return its process id once it answers clicks.
+
+        ``url`` is another way to the same database.
+        """
         connected = self._connections()
         self._begun += 1
         clean = {name: value for name, value in os.environ.items() if "SPOOLWARDEN" not in name}
-        with (self._folder / f"instance-{self._begun}.log").open("wb") as log:
+        clean["SPOOLWARDEN_DATABASE"] = url or self.url
+        with self.log(self._begun).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 SPOOLWARDEN,
                 "run",
@@ -94,6 +98,10 @@ class Fleet:
         # Discord takes one new connection in five seconds.
         await until(lambda: self._connections() == connected + 1, patience=60)
         return process.pid
+
+    def log(self, number: int) -> Path:
+        """Return the file with what an instance says, by when it was begun: the first is 1."""
+        return self._folder / f"instance-{number}.log"
 
     def _connections(self) -> int:
         room = self.room
@@ -167,7 +175,7 @@ async def fleet(
             },
             "detection": {"poll_seconds": POLL_SECONDS},
         }
-        lines = [f"database = {json.dumps(url)}"]
+        lines = []
         for name, table in tables.items():
             # A JSON string, number or list of strings is one of TOML too.
             lines += [f"[{name}]", *(f"{key} = {json.dumps(v)}" for key, v in table.items())]

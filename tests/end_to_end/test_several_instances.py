@@ -14,6 +14,7 @@ from services.audit import Phase
 from services.errors import ConfigError
 from services.postgres import LEADING, LOCKS
 from tests.databases import PostgresDatabases, postgres
+from tests.wire import wire_to
 
 from .instances import OTHER_ACCOUNT, STOPPING, Fleet, another
 from .instances import fleet as open_fleet
@@ -129,6 +130,30 @@ async def test_when_the_leader_is_killed_another_polls_and_nothing_is_lost_or_do
     assert [shown.id for shown in fleet.otto.cards()] == [card.id]
     assert fleet.asked("SELECT count(*) FROM recentsubmission") == [(150,)]
     assert fleet.asked("SELECT count(*) FROM incident") == [(1,)]
+
+
+async def test_when_the_leader_loses_sight_of_the_database_another_polls_and_it_keeps_still(
+    fleet: Fleet,
+) -> None:
+    async with wire_to(fleet.url) as (wire, over_wire):
+        first = await fleet.begin(over_wire)
+        second = await fleet.begin()
+        assert fleet.leader() == first
+        wire.vanish()
+        # What comes in is told once, though the first still reaches the mail server and the chat.
+        await fleet.spam(60)
+        await until(lambda: fleet.leader() == second, patience=30)
+        card = await fleet.otto.card_with(ACCOUNT, "60 messages in 5 min")
+        ceased, begun = (
+            next(line for line in fleet.log(number).read_text().splitlines() if said in line)
+            for number, said in ((1, "no longer watches"), (2, "from now on"))
+        )
+        assert ceased[:23] < begun[:23]
+        await fleet.spam(10)
+        await fleet.otto.card_with(ACCOUNT, "70 messages in 5 min")
+        assert [shown.id for shown in fleet.otto.cards()] == [card.id]
+        assert fleet.asked("SELECT count(*) FROM recentsubmission") == [(70,)]
+        assert "from now on" not in fleet.log(1).read_text()
 
 
 async def test_clicks_of_one_button_in_three_instances_at_once_act_once(fleet: Fleet) -> None:
