@@ -141,6 +141,9 @@ def config_file(play: Play, **chat: Any) -> Path:
     for name, table in tables.items():
         # A JSON string, number or list of strings is one of TOML too.
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    lines.append("[access.domains]")
+    for who, domains in settings.access.domains.items():
+        lines.append(f"{json.dumps(who)} = {json.dumps(list(domains))}")
     file = play.folder / "spoolwarden.toml"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return file
