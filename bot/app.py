@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -62,7 +61,7 @@ class App:
         self.store = Store(settings.database)
         self.lease = lease_of(self.store)
         self.metrics = Metrics(server.name for server in self.servers)
-        self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit, os.environ))
+        self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit))
         self.audit.metrics = self.metrics
         chats = Chats(settings)
         groups = {m.chat.place.chat: m.groups for m in chats.made if m.groups is not None}

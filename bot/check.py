@@ -54,7 +54,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         store = Store(settings.database)
         await store.open()
         try:
-            keys = keyring(settings.audit, os.environ)
+            keys = keyring(settings.audit)
             verdict = await AuditLog(store, SystemClock(), keys).verify()
             dead = await given_up(store)
         finally:
