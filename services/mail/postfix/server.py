@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.clock import Clock
