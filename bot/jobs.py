@@ -11,6 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.boards import EVERY as BOARD_SECONDS
 from services.audit.keeper import AuditKeeper
+from services.claims import Claims
 from services.detection.detector import Detector, Poll
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
@@ -48,6 +49,7 @@ class Jobs:
         expiry: Expiry,
         watch: Watch,
         keeper: AuditKeeper,
+        claims: Claims,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
@@ -59,6 +61,7 @@ class Jobs:
         self._expiry = expiry
         self._watch = watch
         self._keeper = keeper
+        self._claims = claims
         self._ready = ready
         self._changed = changed
         self._polled = polled
@@ -160,6 +163,7 @@ class Jobs:
         """Purge what was deleted long ago, forget what is too old, and keep the audit log."""
         await _try(self._upkeep.purge)
         await _try(self._detector.prune)
+        await _try(self._claims.prune)
         await _try(self._keeper.anchor)
         await _try(self._keeper.archive)
 

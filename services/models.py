@@ -234,6 +234,15 @@ class AuditEntry(SQLModel, table=True):
     mac: str | None = None  # the seal
 
 
+class Claim(SQLModel, table=True):
+    """Something that reached several instances, and that one of them has taken on itself."""
+
+    __table_args__ = (Index("ix_claim_at", "at"),)
+
+    what: str = Field(sa_type=Text, primary_key=True)
+    at: datetime = _when()
+
+
 class PollCursor(SQLModel, table=True):
     """How far the submissions of one mail server have been taken in."""
 

@@ -141,6 +141,9 @@ def config_file(play: Play, **chat: Any) -> Path:
     for name, table in tables.items():
         # A JSON string, number or list of strings is one of TOML too.
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    lines.append("[access.domains]")
+    for who, domains in settings.access.domains.items():
+        lines.append(f"{json.dumps(who)} = {json.dumps(list(domains))}")
     file = play.folder / "spoolwarden.toml"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return file
@@ -174,9 +177,9 @@ async def locked(database: Path) -> AsyncIterator[None]:
         yield
 
 
-async def until(holds: Callable[[], Awaitable[bool] | bool]) -> None:
+async def until(holds: Callable[[], Awaitable[bool] | bool], *, patience: float = PATIENCE) -> None:
     """Return once the condition holds. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while True:
             answer = holds()
             if answer if isinstance(answer, bool) else await answer:
@@ -219,6 +222,10 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
         ):
             for room in set_up.rooms:
                 await room.until_connected()
+                if isinstance(room, GuildRoom):
+                    # A bot that is started again is refused for five seconds otherwise; where
+                    # there are several of them, in instances.py, they are.
+                    room.guild.gateway.identify_seconds = 0.0
             people = [
                 await stack.enter_async_context(set_up.rooms[0].hands(person))
                 for person in (OTTO, VERA, ADA, NOBU)
