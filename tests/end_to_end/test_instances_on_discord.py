@@ -66,13 +66,13 @@ async def test_each_click_is_answered_by_one_of_three_instances_and_acts_once(
     await fleet.spam(60)
     card = await fleet.otto.card_with(ACCOUNT, "60 messages in 5 min")
     ada = in_guild(fleet.ada)._client
-    clicks = [ada.press(card.raw, "Acknowledge") for _ in range(10)]
-    looks = [ada.command("spool", "help") for _ in range(10)]
+    clicks = [ada.press(card.raw, "Acknowledge") for _ in range(4)]
+    looks = [ada.command("spool", "help") for _ in range(4)]
     await _answered(guild, await asyncio.gather(*clicks, *looks))
     await fleet.otto.card_with(ACCOUNT, "Acknowledged by")
     assert fleet.asked(_COUNT.format("acknowledge", "intent")) == [(1,)]
     assert fleet.asked(_COUNT.format("acknowledge", "result")) == [(1,)]
-    await until(lambda: fleet.asked(_COUNT.format("acknowledge", "repeated")) == [(9,)])
+    await until(lambda: fleet.asked(_COUNT.format("acknowledge", "repeated")) == [(len(clicks) - 1,)])
     await fleet.otto.press(card, "Stop sending")
     await fleet.otto.line(card, "can no longer send")
     assert fleet.mail.web.asked.count(STOPPING) == 1
