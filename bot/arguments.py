@@ -33,6 +33,7 @@ _DAYS = re.compile(r"(\d{1,6})\s*(?:d|days?)")
 MOST_DAYS = 366
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3650)
+PIN_WORDS = ("show", "remove")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Arguments:
     domain: str | None = None
     server: str | None = None
     about: str | None = None
+    remove: bool = False
 
 
 class Known(StrEnum):
@@ -263,6 +265,13 @@ def read_page(value: str) -> int:
     if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= 100_000:
         raise ValueError("a page is a number from 1")
     return int(value)
+
+
+def read_pin(value: str) -> bool:
+    """Read whether what is pinned is to be taken away."""
+    if value.lower() not in PIN_WORDS:
+        raise ValueError(f"it is {' or '.join(PIN_WORDS)}")
+    return value.lower() == "remove"
 
 
 def read_yes(value: str) -> bool:

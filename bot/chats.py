@@ -19,6 +19,7 @@ from bot.slack.chat import make_client as slack_client
 from bot.slack.check import slack_findings
 from bot.slack.connection import SlackConnection
 from services.access import GroupLookup
+from services.claims import Claims
 from services.settings import Settings
 
 
@@ -27,7 +28,6 @@ class Connection(Protocol):
 
     trouble: str | None
     refused: int  # requests that were not the chat's
-    shared: bool  # whether several instances can be connected, and each click reaches one
 
     @property
     def connected(self) -> bool:
@@ -72,13 +72,13 @@ class Chats:
             self._client = discord_client(settings.discord)
             self.made.append(Made(DiscordChat(self._client, settings.discord.channel), None))
 
-    def connections(self, dispatch: Dispatch) -> tuple[Connection, ...]:
+    def connections(self, dispatch: Dispatch, claims: Claims) -> tuple[Connection, ...]:
         """Return a connection for each chat, not started yet."""
         found: list[Connection] = []
         if self._settings.slack is not None:
             found.append(SlackConnection(self._settings.slack, dispatch))
         if self._settings.discord is not None:
-            found.append(DiscordConnection(self._settings.discord, self._client, dispatch))
+            found.append(DiscordConnection(self._settings.discord, self._client, dispatch, claims))
         return tuple(found)
 
 

@@ -7,8 +7,9 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, looks, reads, report
+from bot import acts, boards, looks, reads, report
 from bot.arguments import (
+    PIN_WORDS,
     Argument,
     Arguments,
     Known,
@@ -20,6 +21,7 @@ from bot.arguments import (
     read_length,
     read_network,
     read_page,
+    read_pin,
     read_queue,
     read_text,
     read_window,
@@ -403,6 +405,24 @@ COMMANDS = {
             (_PAGE,),
             f"{COMMAND} audit",
             reads.audit,
+        ),
+        Command(
+            "pin",
+            "keep a dashboard in the alerts' channel, pinned and up to date",
+            Role.OPERATOR,
+            (
+                Argument(
+                    "do",
+                    "remove",
+                    read_pin,
+                    "show (the usual) or remove",
+                    first=True,
+                    choices=PIN_WORDS,
+                ),
+                _ON,
+            ),
+            f"{COMMAND} pin",
+            boards.pin,
         ),
         Command(
             "help",

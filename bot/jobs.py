@@ -9,7 +9,9 @@ from time import perf_counter
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bot.boards import EVERY as BOARD_SECONDS
 from services.audit.keeper import AuditKeeper
+from services.claims import Claims
 from services.detection.detector import Detector, Poll
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
@@ -47,6 +49,7 @@ class Jobs:
         expiry: Expiry,
         watch: Watch,
         keeper: AuditKeeper,
+        claims: Claims,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
@@ -58,6 +61,7 @@ class Jobs:
         self._expiry = expiry
         self._watch = watch
         self._keeper = keeper
+        self._claims = claims
         self._ready = ready
         self._changed = changed
         self._polled = polled
@@ -93,6 +97,9 @@ class Jobs:
         if leading:
             expire = IntervalTrigger(seconds=_EXPIRE_SECONDS)
             self._scheduler.add_job(self.expire, expire, id="expire")
+            # What stands in a channel is drawn anew, whether or not anything else is new.
+            boards = IntervalTrigger(seconds=BOARD_SECONDS)
+            self._scheduler.add_job(self._renew, boards, id="boards")
             upkeep = IntervalTrigger(seconds=_UPKEEP_SECONDS)
             self._scheduler.add_job(self.upkeep, upkeep, id="upkeep")
         self._scheduler.start()
@@ -139,6 +146,9 @@ class Jobs:
         await _try(self._upkeep.expire)
         await _try(self._expiry.run)
 
+    async def _renew(self) -> None:
+        self._changed()
+
     async def _look(self) -> None:
         """See that every server is polled. No job of the timetable: that may be what has died."""
         while True:
@@ -153,6 +163,7 @@ class Jobs:
         """Purge what was deleted long ago, forget what is too old, and keep the audit log."""
         await _try(self._upkeep.purge)
         await _try(self._detector.prune)
+        await _try(self._claims.prune)
         await _try(self._keeper.anchor)
         await _try(self._keeper.archive)
 

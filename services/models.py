@@ -199,6 +199,25 @@ class Posted(SQLModel, table=True):
     picture_at: datetime | None = _when(default=None)  # when that was
 
 
+class Board(SQLModel, table=True):
+    """A dashboard of one mail server that a chat's channel is to show, pinned and kept new.
+
+    Where it stands is told by Posted. It goes when ``wanted`` is false and the chat has let
+    go of the message.
+    """
+
+    __table_args__ = (UniqueConstraint("chat", "server"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    chat: str
+    server: str
+    wanted: bool = True
+    asked_by: str  # Actor.key
+    asked_at: datetime = _when()
+    pinned: bool = False
+    trouble: str = _text(default="")  # why it could not be pinned, once that was told
+
+
 class AuditEntry(SQLModel, table=True):
     """One line of the audit log. Never changed; removed only into an archive; see audit/."""
 
@@ -217,6 +236,15 @@ class AuditEntry(SQLModel, table=True):
     hash: str
     key_id: str | None = None  # the key that the entry is sealed with
     mac: str | None = None  # the seal
+
+
+class Claim(SQLModel, table=True):
+    """Something that reached several instances, and that one of them has taken on itself."""
+
+    __table_args__ = (Index("ix_claim_at", "at"),)
+
+    what: str = Field(sa_type=Text, primary_key=True)
+    at: datetime = _when()
 
 
 class PollCursor(SQLModel, table=True):

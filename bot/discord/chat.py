@@ -5,6 +5,7 @@ that message: a thread's id is its first message's ("Start Thread from Message")
 there can be no thread any more, lines answer the alert in the channel.
 """
 
+import contextlib
 import secrets
 import zlib
 from collections import OrderedDict
@@ -32,6 +33,7 @@ PERMISSIONS = discord.Permissions(
     create_public_threads=True,
     send_messages_in_threads=True,
     read_message_history=True,
+    pin_messages=True,
 )
 #: With this alerts have a picture; without it they come without one.
 PICTURES = discord.Permissions(attach_files=True)
@@ -49,6 +51,11 @@ _INVALID = 50035
 _NEVER = frozenset({_INVALID, 50005, 50006})
 # Pictures that wait for the message that shows them: more than are ever under way.
 _PICTURES = 4
+# What keeps a message from being pinned until a person mends it.
+_NO_PIN = {
+    _MISSING_PERMISSIONS: "the bot lacks Pin Messages in its channel",
+    30003: "the channel has as many pins as it can have",
+}
 
 
 class DiscordChat:
@@ -115,6 +122,23 @@ class DiscordChat:
         if not isinstance(channel, discord.abc.GuildChannel):
             return True  # Discord itself will say
         return channel.permissions_for(channel.guild.me).attach_files
+
+    async def pin(self, message_id: str) -> None:
+        """Pin a message of the channel."""
+        message = self._part(self._place.channel).get_partial_message(int(message_id))
+        try:
+            await self._called(message.pin())
+        except ChatDown as error:
+            cause = error.__cause__
+            if isinstance(cause, discord.HTTPException) and cause.code in _NO_PIN:
+                raise ChatRefused(f"Discord refused to pin it: {_NO_PIN[cause.code]}.") from error
+            raise
+
+    async def remove(self, message_id: str) -> None:
+        """Delete a message of the channel, and its pin with it."""
+        message = self._part(self._place.channel).get_partial_message(int(message_id))
+        with contextlib.suppress(ChatGone):
+            await self._called(message.delete())
 
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Look through what the channel, and the thread, got since then for the reference."""

@@ -20,7 +20,7 @@ import discord
 
 from bot import cards
 from bot.discord.components import MAX_WORDS, message, notice, question, sheet
-from bot.discord.modals import FORM, modal, values
+from bot.discord.modals import modal, values
 from bot.dispatch import Answer, Dispatch
 from bot.elements import (
     Card,
@@ -33,6 +33,8 @@ from bot.elements import (
     say,
 )
 from bot.underway import UnderWay
+from services.claims import Claims
+from services.errors import StoreError
 from services.people import Actor, Place
 
 DISCORD = "discord"
@@ -41,6 +43,10 @@ _log = logging.getLogger(__name__)
 _PATIENCE = 1.5
 #: Forms that can be opened again, at most; older ones are asked for anew.
 _FORMS = 200
+#: Seconds that the instance with the form goes before the others.
+_HEAD_START = 0.25
+#: Seconds after which nobody else will answer; a second is left for saying so.
+_LAST_MOMENT = 2.0
 
 Interaction = discord.Interaction[Any]
 
@@ -48,12 +54,37 @@ Interaction = discord.Interaction[Any]
 class Listeners:
     """Answers interactions. ``under_way`` is what a graceful stop waits for."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    def __init__(self, dispatch: Dispatch, claims: Claims) -> None:
         self._dispatch = dispatch
+        self._claims = claims
         # By who was asked: another's form shows what is none of their business.
         self._forms: OrderedDict[tuple[int, str], Form] = OrderedDict()
         self.under_way = UnderWay()
         self.guild_id: int | None = None  # the server whose members are served, once known
+
+    async def takes(self, interaction: Interaction, form: str | None = None) -> bool:
+        """Tell whether it is this instance that answers: each of several is told of everything.
+
+        ``form`` is the intent of the form that is needed for it: who has it goes first.
+        """
+        with self.under_way.answering():
+            return await self._takes(interaction, form)
+
+    async def _takes(self, interaction: Interaction, form: str | None) -> bool:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        has_form = form is None or (interaction.user.id, form) in self._forms
+        if self._claims.contested and not has_form:
+            await asyncio.sleep(_HEAD_START)
+        try:
+            return await self._claims.first(f"{DISCORD} {interaction.id}")
+        except StoreError as error:
+            # Another one may be able to; only where none has answered by then this is shown.
+            await asyncio.sleep(begun + _LAST_MOMENT - loop.time())
+            if interaction.type is not discord.InteractionType.autocomplete:
+                said = message(cards.failure(error.sentence))
+                await _sent(interaction.response.send_message(view=said, ephemeral=True))
+            return False
 
     # -- what can happen ---------------------------------------------------------------
 
@@ -95,12 +126,11 @@ class Listeners:
             work = self._dispatch.submitted(actor, place, intent_id, {})
             await self._answer(interaction, work, instead=True)
 
-    async def submitted(self, interaction: Interaction) -> None:
+    async def submitted(self, interaction: Interaction, intent_id: str) -> None:
         """Answer a form that was filled in."""
         if not await self._is_ours(interaction):
             return
         data: Any = interaction.data or {}
-        intent_id = str(data.get("custom_id", "")).removeprefix(f"{FORM}:")
         work = self._dispatch.submitted(
             _actor(interaction), _place(interaction), intent_id, values(data.get("components", []))
         )

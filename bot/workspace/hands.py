@@ -140,6 +140,9 @@ class WorkspaceHands:
 
     async def press_for_form(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label, that opens a window; return that."""
+        left = self._client.state().view
+        if left is not None and isinstance(shown.raw, ShownMessage):
+            await self._close(left)  # of an answer that took long; it covers the channel
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
         return _window_shown(await self.wait(_window))
 

@@ -1,5 +1,6 @@
 """Every row of the command table, in every chat: asked for, answered, seen on the mail server."""
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -14,9 +15,14 @@ from services.audit import Phase
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
 from services.traffic import sent_since
+from tests.databases import postgres
 
-from .playing import ACCOUNT, Play, playing, until
+from .playing import ACCOUNT, Play, pins, playing, until
 
+__all__ = ["postgres"]
+
+#: In every chat on SQLite, and on PostgreSQL in the one where several instances claim each click.
+ON = (*(f"{chat}-sqlite" for chat in sorted(ROOMS)), "discord-postgresql")
 Scenario = Callable[[Play], Awaitable[None]]
 ADDRESS = "192.0.2.77"
 NETWORK = ip_network(ADDRESS)
@@ -29,12 +35,17 @@ def row(scenario: Scenario) -> Scenario:
     return scenario
 
 
-@pytest.fixture(params=sorted(ROOMS))
+@pytest.fixture(params=ON)
 async def play(
     request: pytest.FixtureRequest, tmp_path: Path, mailboxes: Path
 ) -> AsyncIterator[Play]:
-    async with playing(tmp_path, mailboxes, chats=(request.param,)) as made:
-        yield made
+    chat, _, kind = request.param.partition("-")
+    with contextlib.ExitStack() as stack:
+        url: str | None = None
+        if kind == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgres").lent())
+        async with playing(tmp_path, mailboxes, chats=(chat,), database=url) as made:
+            yield made
 
 
 def test_every_row_has_its_scenario() -> None:
@@ -344,6 +355,18 @@ async def audit(play: Play) -> None:
     assert "The audit log is whole" in shown
     assert "otto" in shown
     assert ACCOUNT in shown
+
+
+@row
+async def pin(play: Play) -> None:
+    assert "needs the role operator" in (await play.vera.type("pin")).text
+    assert "comes into the alerts' channel" in (await play.otto.type("pin")).text
+    shown = await play.otto.message("Spool of mail")
+    assert "No open incidents." in shown.text
+    await until(lambda: pins(play) == [shown.id])
+    assert "is taken out" in (await play.otto.type("pin remove")).text
+    await until(lambda: pins(play) == [])
+    assert [entry.actor_name for entry in await play.audited("dashboard pinned")] == ["otto"]
 
 
 @row

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.clock import Clock
@@ -117,6 +118,11 @@ class PostfixServer:
         await self._tables.close()
         await asyncio.to_thread(self._state.close)
         await self._runner.close()
+
+    @property
+    def notes(self) -> Path:
+        """The folder on this machine with what only the bot reads."""
+        return self._config.notes
 
     @property
     def account(self) -> str | None:
