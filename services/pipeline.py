@@ -31,7 +31,7 @@ from services.errors import (
     SpoolwardenError,
     StoreError,
 )
-from services.incidents import STATE_ACTS, settle, state_without, teach
+from services.incidents import redraw, settle
 from services.intents import (
     APPROVE,
     UNDO,
@@ -51,6 +51,7 @@ from services.scope import Scope, of_domains
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
 from services.targets import Target, Undo, show_network
+from services.tuning import forget_act, set_forgotten, teach
 
 _log = logging.getLogger(__name__)
 
@@ -290,6 +291,8 @@ class Pipeline:
             )
         if earlier is not None:
             result = replace(result, undo=earlier.then(result.undo or Undo()))
+        if target.left_out and original is None:
+            result = replace(result, summary=" ".join((result.summary, *target.left_out)))
         try:
             return await self._finish(actor, place, intent, original, result)
         except StoreError as error:
@@ -308,11 +311,9 @@ class Pipeline:
     async def used_menu(self, incident_id: int) -> None:
         """Have an incident's card drawn with its menu unpicked."""
         async with self._store.session() as session:
-            await session.exec(
-                update(Incident)
-                .where(col(Incident.id) == incident_id)
-                .values(version=Incident.version + 1, turn=Incident.turn + 1)
-            )
+            incident = await session.get(Incident, incident_id)
+            if incident is not None:
+                await redraw(session, incident, turned=True)
         self._changed()
 
     def server(self, name: str) -> MailServer:
@@ -347,7 +348,7 @@ class Pipeline:
             scope = await self._access.require(actor, needed, what)
             target = await self._within(scope, what, server, target, original)
             if _may_disable(remedy, target, undoing=original is not None):
-                self._rules.check_account(target.account or "")
+                target = self._unprotected(target)
             why = lacking(remedy.name, self.server(server).capabilities, target)
             if why is not None:
                 raise NotCapable(f"{why} Nothing was done.")
@@ -356,6 +357,24 @@ class Pipeline:
                 actor, remedy.name, server, target, incident_id, refusal.sentence, refusal
             )
         return target
+
+    def _unprotected(self, target: Target) -> Target:
+        """Return a target without accounts never to be disabled. Raises Refused if none is left."""
+        if not target.accounts:
+            self._rules.check_account(target.account or "")
+            return target
+        mine, refused = [], list[Refused]()
+        for account in target.accounts:
+            try:
+                self._rules.check_account(account)
+                mine.append(account)
+            except Refused as refusal:
+                refused.append(refusal)
+        if not mine:
+            raise refused[0]
+        said = [f"Not touched: {r.sentence.removesuffix(' Nothing was done.')}" for r in refused]
+        left_out = tuple(dict.fromkeys((*target.left_out, *said)))
+        return target.model_copy(update={"accounts": tuple(mine), "left_out": left_out})
 
     async def _within(
         self, scope: Scope, what: str, server: str, target: Target, original: Intent | None
@@ -367,7 +386,9 @@ class Pipeline:
         """
         if scope.everything:
             return target
-        target = scope.limited(target, what)
+        asked, target = target, scope.limited(target, what)
+        if original is not None and target.accounts != asked.accounts:
+            raise scope.refusal(what, "", "other domains' accounts were concerned too, and ")
         ids = set(target.queue_ids) if target.query is None else set()
         if original is not None and target.queue_ids:
             ids |= set(undo_of(original).messages).difference(target.queue_ids)
@@ -555,7 +576,12 @@ class Pipeline:
                 col(Intent.undone).is_(False),
             )
         )
-        return next((twin for twin in rows.all() if not overtaken(incident, twin)), None)
+        people = set(Target.model_validate_json(intent.target).people)
+        for twin in rows.all():
+            covered = people.issubset(Target.model_validate_json(twin.target).people)
+            if covered and not overtaken(incident, twin):
+                return twin
+        return None
 
     async def _note(self, intent: Intent, before: Undo) -> Undo | None:
         """Write down how it is before the act, so that it can be taken back if it is cut off.
@@ -596,12 +622,12 @@ class Pipeline:
                 await session.get(Incident, intent.incident_id) if intent.incident_id else None
             )
             if incident is not None:
-                state = result.incident_state
-                if original is not None and result.ok and original.action in STATE_ACTS:
-                    state = await state_without(session, incident, original.id)
-                settle(session, incident, actor, result, state, now)
-                if result.teach:
-                    await teach(session, incident, actor, now)
+                for one in await settle(session, incident, target, actor, result, now, original):
+                    if result.teach:
+                        await teach(session, one, actor, now, row.id)
+            if target.lesson is not None and result.ok:
+                forgotten = original is None
+                await set_forgotten(session, target.lesson, actor, now, forgotten=forgotten)
             # A part that was done can be taken back even when another part failed.
             row.undo = None if undo is None else undo.model_dump_json()
             if undo is not None:
@@ -612,6 +638,7 @@ class Pipeline:
             if original is not None and result.ok:
                 undone = await session.get(Intent, original.id)
                 if undone is not None:
+                    await forget_act(session, undone.id, actor, now)
                     undone.undone = True
                     session.add(undone)
                     await touch(session, undone)

@@ -10,9 +10,9 @@ from sqlmodel import col, select
 from bot.drill.playing import needs
 from bot.drill.report import Feature
 from bot.drill.scene import Acting
-from services.detection.detector import open_key
 from services.detection.ingest import habit_of
 from services.detection.scoring import judge
+from services.incidents import open_key
 from services.models import Incident, RecentSubmission
 from services.traffic import gather
 from services.words import count

@@ -21,10 +21,11 @@ from services.clock import Clock
 from services.detection.evidence import Habit
 from services.detection.memory import facts_of, newest_row
 from services.mail.port import MailServer, Network, News, Record, Submission, submitted
-from services.models import Incident, IncidentState, Lesson, PollCursor, RecentSubmission
+from services.models import Incident, IncidentState, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
 from services.store import Store
 from services.traffic import KEPT, WINDOW
+from services.tuning import ordinary
 
 _BATCH = 5000
 _NAMES = 500
@@ -243,12 +244,11 @@ async def habit_of(session: AsyncSession, server: str, sender: str, now: datetim
     ).all()
     bad = [(opened - _SETTLED, _aware(ended)) for opened, ended in incidents]
     usual = sorted(n for start, n in rows if not any(a <= start <= b for a, b in bad))
-    lesson = await session.get(Lesson, (server, sender))
     return Habit(
         windows=len(usual),
         usual=usual[len(usual) // 2] if usual else 0,
         high=usual[min(len(usual) - 1, int(len(usual) * 0.95))] if usual else 0,
-        taught=lesson.messages if lesson else 0,
+        taught=await ordinary(session, server, sender),
     )
 
 

@@ -43,9 +43,9 @@ from bot.publisher import Publisher
 from bot.workspace.hands import WorkspaceHands
 from bot.workspace.room import WorkspaceRoom
 from services.clock import ManualClock
-from services.detection.detector import open_key
 from services.detection.evidence import Habit
 from services.garbage import settle
+from services.incidents import open_key
 from services.lease import lease_of
 from services.mail.build import Embedded
 from services.mail.embedded.database import to_stored

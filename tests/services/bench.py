@@ -12,8 +12,9 @@ from bot.demo.sender import compose
 from services.access import Access
 from services.audit import AuditLog
 from services.clock import ManualClock
-from services.detection.detector import Detector, Poll, open_key
+from services.detection.detector import Detector, Poll
 from services.detection.evidence import Evidence, Habit
+from services.incidents import open_key
 from services.intents import Intents
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
