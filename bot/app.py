@@ -80,7 +80,9 @@ class App:
             changed=self._changed,
         )
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
-        self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
+        self.detector = Detector(
+            self.store, self.audit, self.clock, settings.detection, rules=rules
+        )
         self.publishers = tuple(
             Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)
             for made in chats.made

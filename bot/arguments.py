@@ -51,6 +51,7 @@ class Arguments:
     kind: Kind = Kind.USERS
     server: str | None = None
     about: str | None = None
+    number: int = 0
 
 
 class Known(StrEnum):
@@ -221,6 +222,13 @@ def read_page(value: str) -> int:
     """Read a page number."""
     if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= 100_000:
         raise ValueError("a page is a number from 1")
+    return int(value)
+
+
+def read_number(value: str) -> int:
+    """Read an incident's number."""
+    if not value.isdecimal() or len(value) > 9 or int(value) < 1:
+        raise ValueError("an incident has a number from 1")
     return int(value)
 
 

@@ -7,7 +7,7 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, looks, reads
+from bot import acts, campaigns, looks, reads, tuning
 from bot.arguments import (
     Argument,
     Arguments,
@@ -17,6 +17,7 @@ from bot.arguments import (
     read_kind,
     read_length,
     read_network,
+    read_number,
     read_page,
     read_queue,
     read_text,
@@ -117,6 +118,9 @@ _KIND = Argument(
     "users, ips or domains",
     first=True,
     choices=tuple(kind.value for kind in Kind),
+)
+_NUMBER = Argument(
+    "incident", "number", read_number, "its number", required=True, first=True, number=True
 )
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
@@ -261,6 +265,26 @@ COMMANDS = {
             looks.address_pressed,
             narrows=True,
         ),
+        Command(
+            "campaign",
+            "the accounts that are one campaign with an incident",
+            Role.VIEWER,
+            (_NUMBER, _PAGE),
+            f"{COMMAND} campaign 7",
+            campaigns.campaign,
+            campaigns.campaign_pressed,
+            narrows=True,
+        ),
+        Command(
+            "tuning",
+            "what was learnt from false alarms and confirmed abuse",
+            Role.VIEWER,
+            (replace(_ACCOUNT, required=False), _PAGE, _ON),
+            f"{COMMAND} tuning anna@example.com",
+            tuning.tuning,
+            tuning.tuning_pressed,
+            narrows=True,
+        ),
         Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),
         _remedy(
             "stop",
@@ -352,6 +376,7 @@ COMMANDS = {
         _remedy("acknowledge", "say that somebody is on it", direct=True),
         _remedy("snooze", "be quiet about an incident for a while"),
         _remedy("false_alarm", "close an incident and learn that this is ordinary"),
+        _remedy("forget", "forget what an incident taught of a sender"),
         Command(
             APPROVE,
             "approve what somebody else asked for",

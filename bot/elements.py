@@ -158,7 +158,8 @@ Section = Paragraph | Points | Bars | Pre | Small | Row
 class Card:
     """A message. ``fallback`` is what a notification or a screen reader says of it.
 
-    With another ``turn`` a chat forgets what was picked in the card's menus before.
+    With another ``turn`` a chat forgets what was picked in the card's menus before. ``tone``
+    is how bad what it tells of is, a word of Severity, for a chat whose cards have a colour.
     """
 
     title: str
@@ -166,6 +167,7 @@ class Card:
     buttons: tuple[Button | Menu, ...] = ()
     fallback: str = ""
     turn: int = 0
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

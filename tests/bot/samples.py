@@ -104,6 +104,7 @@ def incident(
         updated_at=NOW,
         evidence=(seen or evidence(words)).model_dump_json(),
         score=97.4,
+        severity=2,
         state_by=None if state is IncidentState.OPEN else storable(words()),
         state_at=None if state is IncidentState.OPEN else NOW,
         snoozed_until=NOW + timedelta(hours=1) if state is IncidentState.SNOOZED else None,

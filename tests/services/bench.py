@@ -66,7 +66,7 @@ class Bench:
     def build(self, detection: DetectionSettings | None = None) -> None:
         """Build what a restart of the bot builds anew."""
         detection = detection or DetectionSettings()
-        self.detector = Detector(self.store, self.audit, self.clock, detection)
+        self.detector = Detector(self.store, self.audit, self.clock, detection, rules=self.rules)
         servers = {"mail": self.mail.server}
         self.intents = Intents(self.store, self.clock)
         self.upkeep = Upkeep(self.store, servers, self.audit, self.clock, self._changed)
