@@ -36,8 +36,8 @@ class Severity(IntEnum):
 
 #: From which score, which messages in five minutes, or how many accounts at once it is so bad.
 _FROM = (
-    (Severity.CRITICAL, 120.0, 500, 10),
-    (Severity.HIGH, 90.0, 100, 3),
+    (Severity.CRITICAL, 140.0, 500, 10),
+    (Severity.HIGH, 100.0, 100, 3),
 )
 
 
