@@ -17,12 +17,14 @@ from services.access import Access
 from services.audit import keyring
 from services.audit.keeper import AuditKeeper
 from services.clock import Clock, SystemClock
+from services.containment import Containment
 from services.detection.detector import Detector
 from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
 from services.lease import lease_of
 from services.mail.build import HostedServer, build
+from services.people import BOT, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
 from services.settings import Settings
@@ -93,7 +95,19 @@ class App:
             self.clock,
             patience=timedelta(minutes=settings.detection.silent_minutes),
         )
+        self.containment = Containment(
+            store=self.store,
+            intents=self.intents,
+            pipeline=self.pipeline,
+            detector=self.detector,
+            audit=self.audit,
+            rules=rules,
+            clock=self.clock,
+            settings=settings.containment,
+            place=next((m.chat.place for m in chats.made), Place(BOT.chat, "")),
+        )
         self.jobs = Jobs(
+            containment=self.containment,
             servers=self.servers,
             detector=self.detector,
             upkeep=self.upkeep,

@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from services.audit.keeper import AuditKeeper
+from services.containment import Containment
 from services.detection.detector import Detector, Poll
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
@@ -47,6 +48,7 @@ class Jobs:
         expiry: Expiry,
         watch: Watch,
         keeper: AuditKeeper,
+        containment: Containment,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
@@ -58,6 +60,7 @@ class Jobs:
         self._expiry = expiry
         self._watch = watch
         self._keeper = keeper
+        self._containment = containment
         self._ready = ready
         self._changed = changed
         self._polled = polled
@@ -127,6 +130,8 @@ class Jobs:
             told = await _try(lambda: self._watch.failed(server.name, why))
         else:
             told = await _try(lambda: self._watch.worked(server.name))
+            # It may take long where much waits, so it is no part of the poll.
+            told |= await _try(lambda: self._containment.run(server))
         if told or (poll is not None and poll.changed):
             self._changed()
 

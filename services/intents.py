@@ -274,3 +274,12 @@ async def touch(session: AsyncSession, intent: Intent | str) -> None:
         .where(col(Announcement.intent_id) == (intent if isinstance(intent, str) else intent.id))
         .values(version=Announcement.version + 1)
     )
+
+
+async def hand_on(session: AsyncSession, before: str, intent_id: str) -> None:
+    """Have the line that tells of one act tell of the one that goes on with it."""
+    await session.exec(
+        update(Announcement)
+        .where(col(Announcement.intent_id) == before)
+        .values(intent_id=intent_id, version=Announcement.version + 1)
+    )

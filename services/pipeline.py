@@ -37,6 +37,7 @@ from services.intents import (
     UNDO,
     Intents,
     cut_off_before,
+    hand_on,
     overtaken,
     touch,
     undo_of,
@@ -201,9 +202,18 @@ class Pipeline:
         return intent
 
     async def execute(
-        self, actor: Actor, place: Place, intent_id: str, amend: Amend | None = None
+        self,
+        actor: Actor,
+        place: Place,
+        intent_id: str,
+        amend: Amend | None = None,
+        *,
+        follows: str | None = None,
     ) -> Outcome:
         """Do what the intent says, once. ``amend`` puts the form's choices into the target.
+
+        ``follows`` is an act that this one goes on with: one line tells of both, and taking
+        this one back takes both back.
 
         Raises Expired (too old, used before), Refused, BadArgument; then nothing was
         done. What fails later is an Outcome that is not ok, and says what was done.
@@ -222,8 +232,8 @@ class Pipeline:
         why = None if original else self._approval.why(remedy.name, target)
         if why is not None:
             return await self._ask(actor, intent, remedy, target, why)
-        intent = await self._claim(actor, intent, remedy, target)
-        return await self._act(actor, place, intent, original, remedy, target)
+        intent = await self._claim(actor, intent, remedy, target, follows=follows)
+        return await self._act(actor, place, intent, original, remedy, target, follows)
 
     async def decide(self, actor: Actor, place: Place, intent_id: str, *, approve: bool) -> Outcome:
         """Approve what somebody else asked for, and do it; or decline it. Once.
@@ -259,6 +269,7 @@ class Pipeline:
         original: Intent | None,
         remedy: Remedy,
         target: Target,
+        follows: str | None = None,
     ) -> Outcome:
         aim = Aim(
             self.server(intent.server),
@@ -294,7 +305,7 @@ class Pipeline:
         if target.left_out and original is None:
             result = replace(result, summary=" ".join((result.summary, *target.left_out)))
         try:
-            return await self._finish(actor, place, intent, original, result)
+            return await self._finish(actor, place, intent, original, result, follows)
         except StoreError as error:
             # The intent stays claimed: the next start says in the channel that it was cut off.
             _log.error("the result of %s could not be written: %s", intent.id, result.summary)
@@ -501,6 +512,7 @@ class Pipeline:
         target: Target,
         *,
         approved: bool = False,
+        follows: str | None = None,
     ) -> Intent:
         now = self._clock.now()
         name = storable(actor.name)
@@ -545,6 +557,8 @@ class Pipeline:
                 await self._audit.append(session, line)
                 if approved:
                     await touch(session, intent)  # the line that asked goes on to tell of it
+                elif follows is not None:
+                    await hand_on(session, follows, intent.id)
                 else:
                     session.add(
                         Announcement(at=now, incident_id=intent.incident_id, intent_id=intent.id)
@@ -608,12 +622,20 @@ class Pipeline:
         return self._clock.now() + (self._kept if row.action == "delete" else _UNDO_LASTS)
 
     async def _finish(
-        self, actor: Actor, place: Place, intent: Intent, original: Intent | None, result: Result
+        self,
+        actor: Actor,
+        place: Place,
+        intent: Intent,
+        original: Intent | None,
+        result: Result,
+        follows: str | None = None,
     ) -> Outcome:
         now = self._clock.now()
         async with self._store.session() as session:
             row = await session.get(Intent, intent.id)
             assert row is not None  # noqa: S101 - rows are never deleted
+            if follows is not None:
+                result = await self._joined(session, follows, result)
             row.state = IntentState.DONE if result.ok else IntentState.FAILED
             row.finished_at, row.summary = now, result.summary
             target = Target.model_validate_json(row.target)
@@ -662,6 +684,18 @@ class Pipeline:
         self._changed()
         undo_id = await self._intents.offer_undo(place, row.id) if undo is not None else None
         return Outcome(row.id, row.action, result.ok, result.summary, undo_id, row.incident_id)
+
+    async def _joined(self, session: AsyncSession, follows: str, result: Result) -> Result:
+        """Return a result with what undoes the act before it, too; that one's undo is used up."""
+        before = await session.get(Intent, follows)
+        if before is None or before.undone or before.undo is None:
+            return result
+        earlier = undo_of(before)
+        before.undo = None
+        session.add(before)
+        undo = earlier.then(result.undo or Undo())
+        more = f" In all {len(undo.held):,} held since it began." if undo.held else ""
+        return replace(result, undo=undo, summary=f"{result.summary}{more}")
 
     async def _incident_of(self, server: str, target: Target) -> int | None:
         sender = target.account or (target.query.sender if target.query else None)

@@ -109,6 +109,10 @@ class Detector:
             evidence = await gather(session, server, sender, now, habit)
         return _explained(evidence, verdict), verdict
 
+    async def most(self, server: str, sender: str) -> int:
+        """Return the most messages a sender ever sent in a day when nothing was wrong."""
+        return await self._memory(server).most(sender)
+
     def _memory(self, server: str) -> Memory:
         if server not in self._memories:
             self._memories[server] = Memory(self._store, server, self._settings, self._trusted)

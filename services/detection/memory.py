@@ -88,6 +88,13 @@ class Memory:
             await self._bring_back(session, engine, {user})
             return engine.why(user)
 
+    async def most(self, user: str) -> int:
+        """Return the most messages a sender ever sent in a day when nothing was wrong."""
+        async with self._lock, self._store.reading() as session:
+            engine = await self._opened(session)
+            await self._bring_back(session, engine, {user})
+            return engine.most(user)
+
     def standing(self, user: str) -> Verdict | None:
         """Return how a sender stood when last looked."""
         return self._engine.why(user) if self._engine is not None else None
