@@ -32,8 +32,8 @@ _LEAST, _PART = 3, 0.1
 _LEAST_ALIKE, _PART_ALIKE = 5, 0.3
 #: So many accounts that do not alarm make a network a shared one.
 _INNOCENT = 3
-#: A subject of one word is anybody's.
-_WORDS = 2
+#: A subject of one word is anybody's; near-duplicates have so large a part of theirs in common.
+_WORDS, _ALIKE = 2, 0.6
 #: Kinds of letters looked at of each account, the most frequent ones.
 _KINDS = 500
 
@@ -85,7 +85,7 @@ def traits(kinds: Iterable[tuple[str | None, str, int]]) -> Traits:
         total += number
         if address:
             networks[network_of(address)] += number
-        if len(set(words_of(subject))) >= _WORDS:
+        if len(_words(subject)) >= _WORDS:
             for key in _keys(sketch_of(subject)):
                 alike[key] += number
                 subjects.setdefault(key, subject)
@@ -97,6 +97,16 @@ def traits(kinds: Iterable[tuple[str | None, str, int]]) -> Traits:
             if times >= max(_LEAST_ALIKE, _PART_ALIKE * total)
         },
     )
+
+
+def _words(subject: str) -> set[str]:
+    """Return a subject's words without numbers, which anybody's may have."""
+    return set(words_of(subject)) - {"#"}
+
+
+def _alike(one: str, other: str) -> bool:
+    mine, theirs = _words(one), _words(other)
+    return len(mine & theirs) >= _ALIKE * len(mine | theirs)
 
 
 def _keys(sketch: Sketch) -> Iterable[_Key]:
@@ -118,8 +128,9 @@ def ties(
         for network in traits.networks:
             networks[network].append(sender)
         for key, subject in traits.contents.items():
-            contents[key].append(sender)
-            subjects.setdefault(key, subject)
+            # Sketches find candidates; what is said of two accounts must be so.
+            if _alike(subject, subjects.setdefault(key, subject)):
+                contents[key].append(sender)
 
     def several(senders: Sequence[str]) -> bool:
         return len({campaign_of(sender) for sender in senders}) > 1

@@ -131,6 +131,14 @@ def test_a_tie_is_of_accounts_that_each_have_what_it_names(
     assert ties(known, lambda _: 1) == ([], {})
 
 
+def test_subjects_that_share_a_number_and_a_small_word_are_not_the_same() -> None:
+    one = traits([("192.0.2.1", "Your parcel 2309 is waiting: confirm your address", 50)])
+    other = traits([("198.51.100.1", "Invoice 1234 is due", 50)])
+    varied = traits([("203.0.113.1", "Your parcel 17 is waiting, confirm the address", 50)])
+    alike, _ = ties({"a": one, "b": other, "c": varied}, lambda sender: sender)
+    assert {tie.senders for tie in alike} == {("a", "c")}
+
+
 def test_a_few_messages_or_a_word_that_anybody_writes_are_no_trait() -> None:
     few = traits([("198.51.100.7", "You won", 2), ("203.0.113.5", "Minutes", 400)])
     assert few == Traits(frozenset({"203.0.113.0/24"}), {})
