@@ -1,5 +1,6 @@
 """The cards: what the alert, a result, a search or the help say, in neutral elements."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -171,7 +172,7 @@ def told(incident: Incident) -> list[Section]:
     if incident.reopened_at is not None:
         said.append(Small(say("Reopened ", Moment(incident.reopened_at))))
     if incident.summary:
-        said.append(Points(tuple(say(line) for line in incident.summary.splitlines())))
+        said.append(Points(tuple(say(line) for line in json.loads(incident.summary))))
     return said
 
 

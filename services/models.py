@@ -119,7 +119,7 @@ class Incident(SQLModel, table=True):
     noted_total: int | None = None  # messages when it was acknowledged or snoozed,
     noted_peak: int | None = None  # and the most of them in one window
     reopened_at: datetime | None = _when(default=None)
-    summary: str = _text(default="")  # what it came to, a line each, once it is closed
+    summary: str = _text(default="")  # what it came to once it is closed: sentences, as JSON
     containment: str = _text(default="")  # what the bot did about it by itself, or why not
 
 

@@ -1,5 +1,6 @@
 """One poll of one mail server: take in, look, and keep the incidents true."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -214,7 +215,7 @@ class Detector:
                     if row.state is IncidentState.CLOSED
                 ]
                 lines = await summary_of(session, closed)
-                lead.summary = "\n".join(lines)
+                lead.summary = json.dumps(lines)
                 made.lines.append(f"Closed: quiet for {span(quiet)}. {' '.join(lines)}")
             for text in made.lines:
                 session.add(Announcement(at=now, incident_id=campaign, text=text))

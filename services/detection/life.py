@@ -16,6 +16,8 @@ from services.words import count, listed, short
 
 #: A stopped account may have had messages under way; later ones mean it is not stopped.
 _GRACE = timedelta(seconds=30)
+#: So soon after the alert a rise needs no line of its own.
+_JUST_TOLD = timedelta(minutes=1)
 _WAITING = (IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
 _NAMES = 3
 
@@ -110,7 +112,7 @@ def step(lead: Incident, members: Sequence[Member], now: datetime, quiet: timede
     _wake(made, members, now)
     _double(made, members, now, least)
     _again(made, members, now)
-    _rise(made, lead, members)
+    _rise(made, lead, members, now)
     if all(_is_quiet(one.incident, now, quiet) for one in members):
         for one in members:
             _set(one, IncidentState.CLOSED, now)
@@ -198,7 +200,7 @@ def _again(made: Step, members: Sequence[Member], now: datetime) -> None:
                           "more.")  # fmt: skip
 
 
-def _rise(made: Step, lead: Incident, members: Sequence[Member]) -> None:
+def _rise(made: Step, lead: Incident, members: Sequence[Member], now: datetime) -> None:
     level = severity_of(members)
     if level != lead.severity:
         lead.severity = level
@@ -206,9 +208,9 @@ def _rise(made: Step, lead: Incident, members: Sequence[Member]) -> None:
             one.changed = True
     if level <= lead.worst:
         return
-    fresh = all(one.is_new and one.incident.reopened_at is None for one in members)
     lead.worst = level
-    if not fresh:  # a new card is told with what it says
+    # Who was just told by the alert looks at the card, which says so.
+    if now - (lead.reopened_at or lead.opened_at) >= _JUST_TOLD:
         rate = sum(one.evidence.messages for one in members)
         score = max(one.score for one in members)
         made.lines.append(

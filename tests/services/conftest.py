@@ -28,6 +28,7 @@ _ON_BOTH = (
     "test_pipeline",
     "test_store",
     "test_tables",
+    "test_tuning",
     "test_watch",
 )
 

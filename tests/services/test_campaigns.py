@@ -1,5 +1,7 @@
 """Several accounts that are one campaign: who is merged, who is not, and acts on all of them."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -254,7 +256,7 @@ async def test_a_campaign_is_closed_once_all_of_it_is_quiet(bench: Bench) -> Non
     await bench.poll()
     rows = await bench.incidents()
     assert {(row.state, row.open_key) for row in rows} == {(IncidentState.CLOSED, None)}
-    assert rows[0].summary.splitlines()[0] == "88 messages in all by 2 accounts, within 0 s."
+    assert json.loads(rows[0].summary)[0] == "88 messages in all by 2 accounts, within 0 s."
     assert (await bench.told())[-1].startswith("Closed: quiet for 30 min. 88 messages in all by 2")
     await bench.server.set_user_state(BOB, UserState.ACTIVE)
     bench.pass_time(minutes=1)
@@ -283,6 +285,7 @@ async def test_severity_rises_and_falls_and_a_rise_is_told_once(bench: Bench) ->
     await bench.poll()
     first = await bench.incident()
     assert (first.severity, first.worst) == (1, 1)
+    bench.pass_time(minutes=1)
     await bench.burst(120)
     await bench.poll()
     assert (await bench.incident()).severity == 2

@@ -1,6 +1,7 @@
 """Detection over real SMTP: what is taken in, what alerts, and an incident's whole life."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -345,7 +346,7 @@ async def test_quiet_closes_an_incident_once_and_a_burst_within_a_day_reopens_it
         "Detected 0 s after the first message; nobody stopped it.",
         "Acted: nobody.",
     )
-    assert tuple(incident.summary.splitlines()) == said
+    assert tuple(json.loads(incident.summary)) == said
     assert await bench.told() == [f"Closed: quiet for 30 min. {' '.join(said)}"]
     await bench.burst(_BURST)
     poll = await bench.poll()
