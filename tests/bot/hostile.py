@@ -89,7 +89,8 @@ _INTENT = r"iNtEnT-0_[a-z0-9_-]+"
 _OURS = {
     "style": r"primary|danger|bullet",
     "block_id": r"buttons-\d{1,9}|row-\d{1,2}|[a-z]{1,20}",
-    "action_id": r"(press|pick):(first|second|third|fourth|more|(stop|why|forget)-[0-9]+|undo|before|after|move|delete|"
+    "action_id": r"(press|pick):(first|second|third|fourth|more|undo|before|after|move|delete|"
+    r"(stop|why|forget)-\d{1,9}|"
     r"back|stop|enable|search|block|5m|1h|24h|users|ips|domains|again|"
     r"(preview|row|address|account|unblock)-\d{1,2})|value",
     "value": rf"{_INTENT}|[a-z0-9_-]{{1,40}}",
