@@ -1,6 +1,7 @@
 """Automatic containment: when the bot holds by itself, when it does not, and how it is undone."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from services.audit import Phase
 from services.containment import CONTAIN, Containment, findings
 from services.detection.confidence import confidence, shown
 from services.detection.engine import OPENS_AT
-from services.mail.port import SpoolQuery, UserState
+from services.mail.port import Capability, MailServer, SpoolQuery, UserState
 from services.models import IncidentState
 from services.people import BOT
 from services.settings import ContainmentSettings, SafetySettings
@@ -168,9 +169,30 @@ async def test_what_somebody_has_taken_on_is_left_to_them(bench: Bench) -> None:
     assert (await bench.server.search(SpoolQuery(sender=ANN), limit=1)).total == _BURST
 
 
-def test_a_server_that_cannot_hold_is_told_of(bench: Bench) -> None:
-    assert findings(ContainmentSettings(enabled=True), bench.server) is None
-    assert findings(ContainmentSettings(), bench.server) is None
+class _CannotHold:
+    """The mail server, as one that cannot hold."""
+
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
+        why = Capability(able=False, why="This server cannot hold messages.")
+        self.capabilities = replace(server.capabilities, hold=why)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+
+async def test_a_server_that_cannot_hold_is_told_of_and_nothing_is_tried(bench: Bench) -> None:
+    server = cast(MailServer, _CannotHold(bench.server))
+    settings = ContainmentSettings(enabled=True)
+    assert findings(settings, bench.server) is None
+    assert findings(ContainmentSettings(), server) is None
+    assert findings(settings, server) == (
+        "containment is on, but it can do nothing here: This server cannot hold messages."
+    )
+    await _attack(bench)
+    assert await _containment(bench).run(server) is True
+    assert (await bench.incident()).containment.endswith("This server cannot hold messages.")
+    assert await _counts(bench) == (_BURST, 0)
 
 
 @given(score=st.floats(0, 400), more=st.floats(0.001, 200))
