@@ -132,6 +132,7 @@ class App:
                 kept=timedelta(days=settings.safety.deleted_kept_days),
                 refresh=self._refresh,
                 why=self.detector.why,
+                changed=self._changed,
             )
         )
         self.connections = chats.connections(self.dispatch)

@@ -29,6 +29,7 @@ _LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)")
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3650)
+PIN_WORDS = ("show", "remove")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Arguments:
     server: str | None = None
     about: str | None = None
     number: int = 0
+    remove: bool = False
 
 
 class Known(StrEnum):
@@ -230,6 +232,13 @@ def read_number(value: str) -> int:
     if not value.isdecimal() or len(value) > 9 or int(value) < 1:
         raise ValueError("an incident has a number from 1")
     return int(value)
+
+
+def read_pin(value: str) -> bool:
+    """Read whether what is pinned is to be taken away."""
+    if value.lower() not in PIN_WORDS:
+        raise ValueError(f"it is {' or '.join(PIN_WORDS)}")
+    return value.lower() == "remove"
 
 
 def read_yes(value: str) -> bool:

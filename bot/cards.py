@@ -428,6 +428,12 @@ def dashboard(state: Dashboard) -> Card:
     return Card(f"Spool of {named(state.server)}", tuple(sections), fallback="The spool dashboard")
 
 
+def kept_new(until: datetime) -> Card:
+    """Return the line that says for how long what stands above it is kept new."""
+    line = Small(say("Kept up to date until ", Moment(until), "; open it again for longer."))
+    return Card("", (line,), fallback="Kept up to date")
+
+
 def only(sentence: str) -> list[Section]:
     """Return what says whose senders alone a card tells of, if not of everybody's."""
     return [Small(say(sentence))] if sentence else []

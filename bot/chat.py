@@ -49,6 +49,17 @@ class Chat(Protocol):
         """Show another card in place of a message. Raises ChatDown, ChatGone, ChatRefused."""
         ...
 
+    async def pin(self, message_id: str) -> None:
+        """Pin a message in the channel; one pinned already stays. As update() raises."""
+        ...
+
+    async def remove(self, message_id: str) -> None:
+        """Take a message out of the channel; one that is gone already is no trouble.
+
+        Raises ChatDown, ChatRefused.
+        """
+        ...
+
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Return the id of the message posted with ``ref``, None if it never arrived."""
         ...

@@ -7,8 +7,9 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, campaigns, looks, reads, tuning
+from bot import acts, boards, campaigns, looks, reads, tuning
 from bot.arguments import (
+    PIN_WORDS,
     Argument,
     Arguments,
     Known,
@@ -19,6 +20,7 @@ from bot.arguments import (
     read_network,
     read_number,
     read_page,
+    read_pin,
     read_queue,
     read_text,
     read_window,
@@ -408,6 +410,24 @@ COMMANDS = {
             (_PAGE,),
             f"{COMMAND} audit",
             reads.audit,
+        ),
+        Command(
+            "pin",
+            "keep a dashboard in the alerts' channel, pinned and up to date",
+            Role.OPERATOR,
+            (
+                Argument(
+                    "do",
+                    "remove",
+                    read_pin,
+                    "show (the usual) or remove",
+                    first=True,
+                    choices=PIN_WORDS,
+                ),
+                _ON,
+            ),
+            f"{COMMAND} pin",
+            boards.pin,
         ),
         Command(
             "help",

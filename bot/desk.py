@@ -39,6 +39,7 @@ class Desk:
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
     # a sender's evidence now, by server and name; None for one that never sent anything
     why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]
+    changed: Callable[[], None]  # the channels have something new to show
 
     async def refuse(
         self, actor: Actor, action: str, server: str, refusal: Refused, subject: str = ""

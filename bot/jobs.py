@@ -9,6 +9,7 @@ from time import perf_counter
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bot.boards import EVERY as BOARD_SECONDS
 from services.audit.keeper import AuditKeeper
 from services.containment import Containment
 from services.detection.detector import Detector, Poll
@@ -96,6 +97,9 @@ class Jobs:
         if leading:
             expire = IntervalTrigger(seconds=_EXPIRE_SECONDS)
             self._scheduler.add_job(self.expire, expire, id="expire")
+            # What stands in a channel is drawn anew, whether or not anything else is new.
+            boards = IntervalTrigger(seconds=BOARD_SECONDS)
+            self._scheduler.add_job(self._renew, boards, id="boards")
             upkeep = IntervalTrigger(seconds=_UPKEEP_SECONDS)
             self._scheduler.add_job(self.upkeep, upkeep, id="upkeep")
         self._scheduler.start()
@@ -143,6 +147,9 @@ class Jobs:
         """End what was asked for, or done, for a time that is over."""
         await _try(self._upkeep.expire)
         await _try(self._expiry.run)
+
+    async def _renew(self) -> None:
+        self._changed()
 
     async def _look(self) -> None:
         """See that every server is polled. No job of the timetable: that may be what has died."""

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from sqlmodel import col, select
 
 from bot import cards
+from bot.boards import BOARD, Boards
 from bot.chat import Chat, ChatDown, ChatGone, ChatRefused
 from bot.drawing import Drawing
 from bot.elements import Card
@@ -25,6 +26,7 @@ from services.mail.port import MailServer
 from services.models import (
     LIVE,
     Announcement,
+    Board,
     Incident,
     Intent,
     IntentState,
@@ -58,6 +60,7 @@ class Publisher:
         self._drawing = Drawing(chat.place, store, intents, servers)
         self._clock = clock
         self._lease = lease
+        self._boards = Boards(chat.place.chat, store, servers, clock)
         self._wake = asyncio.Event()
         self._showing = asyncio.Lock()
         self.trouble: str | None = None  # why the channel is behind, if it is
@@ -118,8 +121,41 @@ class Publisher:
             # They come after their incident's card, which they hang under.
             now = await self._new_incidents() + await self._lines() + await self._changed()
             if not now:
-                return shown
+                break
             shown += now
+        await self._dashboards()
+        return shown
+
+    async def _dashboards(self) -> None:
+        """Bring the dashboards in the channel up to date, at most once in each turn of theirs."""
+        for board in await self._boards.all():
+            posted = await self._posted(BOARD, board.id or 0)
+            if not board.wanted:
+                if posted is not None and posted.message_id is not None:
+                    await self._chat.remove(posted.message_id)
+                await self._boards.forget(board)
+                continue
+            if posted is None or posted.version < self._boards.turn:
+                turn = self._boards.turn
+                await self._show(BOARD, board.id or 0, turn, None, self._boards.card)
+                posted = await self._posted(BOARD, board.id or 0)
+            if posted is None or posted.message_id is None:
+                continue
+            if posted.error == GONE:
+                await self._boards.forget(board)  # somebody deleted it: it is not wanted any more
+            elif not board.pinned and not board.trouble:
+                await self._pin(board, posted.message_id)
+
+    async def _pin(self, board: Board, message_id: str) -> None:
+        try:
+            await self._chat.pin(message_id)
+        except ChatGone:
+            return  # the next turn finds that out
+        except ChatRefused as error:
+            await self._boards.pinned(board, error.sentence)
+            self.wake()
+        else:
+            await self._boards.pinned(board)
 
     async def _new_incidents(self) -> int:
         posted = select(Posted.ref).where(

@@ -207,6 +207,25 @@ class Posted(SQLModel, table=True):
     error: str | None = _text(default=None)  # why it can never be shown; set means given up
 
 
+class Board(SQLModel, table=True):
+    """A dashboard of one mail server that a chat's channel is to show, pinned and kept new.
+
+    Where it stands is told by Posted. It goes when ``wanted`` is false and the chat has let
+    go of the message.
+    """
+
+    __table_args__ = (UniqueConstraint("chat", "server"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    chat: str
+    server: str
+    wanted: bool = True
+    asked_by: str  # Actor.key
+    asked_at: datetime = _when()
+    pinned: bool = False
+    trouble: str = _text(default="")  # why it could not be pinned, once that was told
+
+
 class AuditEntry(SQLModel, table=True):
     """One line of the audit log. Never changed; removed only into an archive; see audit/."""
 

@@ -5,6 +5,7 @@ that message: a thread's id is its first message's ("Start Thread from Message")
 there can be no thread any more, lines answer the alert in the channel.
 """
 
+import contextlib
 import secrets
 import zlib
 from collections.abc import Awaitable
@@ -30,6 +31,7 @@ PERMISSIONS = discord.Permissions(
     create_public_threads=True,
     send_messages_in_threads=True,
     read_message_history=True,
+    pin_messages=True,
 )
 _NOBODY = discord.AllowedMentions.none()
 _WEEK: Literal[10080] = 10_080  # minutes; the longest that a thread stays in the list by itself
@@ -41,6 +43,11 @@ _NO_HISTORY, _ARCHIVED, _LOCKED = 160002, 50083, 160005
 # What says that a thread takes no line, or that a message can have no thread.
 _CLOSED = frozenset({_MISSING_ACCESS, _MISSING_PERMISSIONS, _ARCHIVED, _LOCKED})
 _NO_THREAD = _CLOSED | {160004, 160006, 50024, _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE}
+# What keeps a message from being pinned until a person mends it.
+_NO_PIN = {
+    _MISSING_PERMISSIONS: "the bot lacks Pin Messages in its channel",
+    30003: "the channel has as many pins as it can have",
+}
 _NEVER = frozenset({50035, 50005, 50006})
 
 
@@ -86,6 +93,23 @@ class DiscordChat:
         if not channel:
             self._named(message_id, card)
         await self._called(self._edit(channel, number, card))
+
+    async def pin(self, message_id: str) -> None:
+        """Pin a message of the channel."""
+        message = self._part(self._place.channel).get_partial_message(int(message_id))
+        try:
+            await self._called(message.pin())
+        except ChatDown as error:
+            cause = error.__cause__
+            if isinstance(cause, discord.HTTPException) and cause.code in _NO_PIN:
+                raise ChatRefused(f"Discord refused to pin it: {_NO_PIN[cause.code]}.") from error
+            raise
+
+    async def remove(self, message_id: str) -> None:
+        """Delete a message of the channel, and its pin with it."""
+        message = self._part(self._place.channel).get_partial_message(int(message_id))
+        with contextlib.suppress(ChatGone):
+            await self._called(message.delete())
 
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Look through what the channel, and the thread, got since then for the reference."""

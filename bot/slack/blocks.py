@@ -45,6 +45,7 @@ from bot.elements import (
 Block = dict[str, Any]
 
 MAX_BLOCKS = 50
+MAX_VIEW_BLOCKS = 100
 #: Action ids of everything that holds an intent id start with this.
 PRESS = "press"
 PICK = "pick"
@@ -119,6 +120,14 @@ def panel(card: Card, channel: str) -> dict[str, Any]:
         "private_metadata": Carried(channel).dumps(),
         "blocks": message(Card("", card.sections, card.buttons)) or [_paragraph(())],
     }
+
+
+def home(cards: Sequence[Card]) -> dict[str, Any]:
+    """Return cards, one below the other, as a Home; none of them has anything to press."""
+    blocks: list[Block] = []
+    for card in cards:
+        blocks += message(card)
+    return {"type": "home", "blocks": blocks[:MAX_VIEW_BLOCKS]}
 
 
 def form(shown: Form, channel: str) -> dict[str, Any]:

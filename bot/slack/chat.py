@@ -1,5 +1,6 @@
 """A Slack channel, as the publisher and access control use it."""
 
+import contextlib
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,13 @@ _NEVER = {
     "invalid_arguments",
     "cant_update_message",
     "edit_window_closed",
+}
+# Answers of pins.add that only a person can mend.
+_NO_PIN = {
+    "missing_scope": "the app lacks the scope pins:write; reinstall it with manifest/slack.yaml",
+    "not_pinnable": "it cannot be pinned",
+    "permission_denied": "the workspace does not let the app pin messages",
+    "restricted_action": "a preference of the workspace keeps the app from pinning messages",
 }
 _MENDABLE = {
     "channel_not_found": "the channel in slack.channel is not known to Slack",
@@ -86,6 +94,27 @@ class SlackChat:
                 blocks=message(card),
             )
         )
+
+    async def pin(self, message_id: str) -> None:
+        """Pin a message. Where the app may not, that is ChatRefused: it needs a person."""
+        try:
+            await self._client.pins_add(channel=self._place.channel, timestamp=message_id)
+        except SlackApiError as error:
+            code = str(error.response.get("error") or "")
+            if code == "already_pinned":
+                return
+            if code in _NO_PIN:
+                raise ChatRefused(f"Slack refused to pin it: {_NO_PIN[code]}.") from error
+            raise _ours(error) from error
+        except (TimeoutError, aiohttp.ClientError, ConnectionRefusedError) as error:
+            raise ChatDown("Slack did not answer.") from error
+
+    async def remove(self, message_id: str) -> None:
+        """Delete a message, and its pin with it."""
+        with contextlib.suppress(ChatGone):
+            await _called(
+                self._client.chat_delete(channel=self._place.channel, ts=message_id),
+            )
 
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Look through what the channel (or thread) got since then for the reference."""

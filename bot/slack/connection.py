@@ -88,6 +88,7 @@ class SlackConnection:
             for site in list(self._runner.sites):
                 await site.stop()
         cut = await self._listeners.under_way.over(seconds)
+        await self._listeners.homes.stop()
         if self._socket is not None:
             await self._socket.close_async()  # type: ignore[no-untyped-call]
         return cut

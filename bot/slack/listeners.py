@@ -25,6 +25,7 @@ from bot.dispatch import Answer, Dispatch
 from bot.elements import Card, Form
 from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, panel, values
 from bot.slack.chat import SLACK
+from bot.slack.home import Homes
 from bot.underway import UnderWay
 from services.people import Actor, Place
 
@@ -97,12 +98,18 @@ class Listeners:
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
         self.under_way = UnderWay()
+        self.homes = Homes(dispatch)
 
     def register(self, app: AsyncApp) -> None:
-        """Listen to the command, to every button and menu, and to every form."""
+        """Listen to the command, to every button, menu and form, and to the Home."""
         app.command(COMMAND)(self._typed)
         app.action(re.compile(rf"^({PRESS}|{PICK}):"))(self._pressed)
         app.view("form")(self._submitted)
+        app.event("app_home_opened")(self._home_opened)
+
+    async def _home_opened(self, event: Body, client: AsyncWebClient) -> None:
+        with self.under_way.answering():
+            await self.homes.opened(event, client)
 
     async def _typed(
         self, ack: AsyncAck, command: Body, client: AsyncWebClient, respond: AsyncRespond

@@ -50,6 +50,7 @@ class Message:
     only_for: str | None = None
     edited: str | None = None
     subtype: str | None = None
+    pinned: bool = False
 
 
 @dataclass(slots=True)
@@ -246,6 +247,11 @@ class Store:
         message.edited = self.stamps.next()
         self._tell_changed(self.channels[message.channel], message)
 
+    def pin(self, message: Message, *, pinned: bool) -> None:
+        """Pin a channel message, or take its pin away."""
+        message.pinned = pinned
+        self._tell_changed(self.channels[message.channel], message)
+
     def delete(self, message: Message) -> None:
         """Remove a channel message."""
         channel = self.channels[message.channel]
@@ -325,6 +331,7 @@ class Store:
             "text": message.text,
             "blocks": copy.deepcopy(message.blocks),
             "edited": message.edited is not None,
+            "pinned": message.pinned,
             "reply_count": len(self.replies(channel, message.ts)),
             "ephemeral": message.only_for is not None,
             "files": [
@@ -358,6 +365,8 @@ class Store:
             form["subtype"] = message.subtype
         if message.blocks:
             form["blocks"] = copy.deepcopy(message.blocks)
+        if message.pinned:
+            form["pinned_to"] = [message.channel]
         if message.edited is not None:
             form["edited"] = {"user": message.user, "ts": message.edited}
         if message.files:

@@ -88,6 +88,7 @@ BOT_SCOPES = frozenset(
         "groups:history",
         "groups:read",
         "im:write",
+        "pins:write",
         "usergroups:read",
         "users:read",
     }

@@ -31,9 +31,10 @@ def test_the_file_is_what_the_table_makes() -> None:
 
 def test_it_has_the_parts_that_slack_knows_and_no_others(app: Json) -> None:
     assert set(app) == {"display_information", "features", "oauth_config", "settings"}
-    assert set(app["features"]) == {"bot_user", "slash_commands"}
+    assert set(app["features"]) == {"app_home", "bot_user", "slash_commands"}
     assert set(app["oauth_config"]) == {"scopes"}
     assert set(app["settings"]) == {
+        "event_subscriptions",
         "interactivity",
         "org_deploy_enabled",
         "socket_mode_enabled",
@@ -79,6 +80,12 @@ def test_it_speaks_over_socket_mode_and_is_pressed(app: Json) -> None:
     assert app["settings"]["socket_mode_enabled"] is True
     assert app["settings"]["interactivity"] == {"is_enabled": True}
     assert app["settings"]["token_rotation_enabled"] is False
+
+
+def test_it_hears_of_an_opened_home_and_of_nothing_else(app: Json) -> None:
+    assert app["settings"]["event_subscriptions"] == {"bot_events": ["app_home_opened"]}
+    home = app["features"]["app_home"]
+    assert home == {"home_tab_enabled": True, "messages_tab_enabled": False}
 
 
 def test_what_it_calls_itself_fits(app: Json) -> None:

@@ -16,7 +16,7 @@ from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
 from services.traffic import sent_since
 
-from .playing import ACCOUNT, Play, playing, until
+from .playing import ACCOUNT, Play, pins, playing, until
 
 Scenario = Callable[[Play], Awaitable[None]]
 ADDRESS = "192.0.2.77"
@@ -370,6 +370,18 @@ async def audit(play: Play) -> None:
     assert "The audit log is whole" in shown
     assert "otto" in shown
     assert ACCOUNT in shown
+
+
+@row
+async def pin(play: Play) -> None:
+    assert "needs the role operator" in (await play.vera.type("pin")).text
+    assert "comes into the alerts' channel" in (await play.otto.type("pin")).text
+    shown = await play.otto.message("Spool of mail")
+    assert "No open incidents." in shown.text
+    await until(lambda: pins(play) == [shown.id])
+    assert "is taken out" in (await play.otto.type("pin remove")).text
+    await until(lambda: pins(play) == [])
+    assert [entry.actor_name for entry in await play.audited("dashboard pinned")] == ["otto"]
 
 
 @row
