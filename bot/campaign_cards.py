@@ -11,6 +11,7 @@ from bot.elements import (
     Button,
     Card,
     Confirm,
+    Link,
     Menu,
     Option,
     Paragraph,
@@ -104,9 +105,9 @@ def campaign(
     sections.append(cards.foot(lead, score, newest.taken_at))
     more = f" and {count(len(rows) - 1, 'other')}"
     verb = "are sending" if live and buttons.stoppable else "sent"
-    headline = f"{named(rows[0].sender)}{more} {verb} spam"
+    headline = f"{named(lead.sender)}{more} {verb} spam"
     if state is IncidentState.FALSE_ALARM:
-        headline = f"{named(rows[0].sender)}{more}: false alarm"
+        headline = f"{named(lead.sender)}{more}: false alarm"
     mark = cards.mark_of(state)
     return Card(
         title=f"{mark} {headline}",
@@ -118,13 +119,14 @@ def campaign(
     )
 
 
-def moved(incident: Incident, campaign_id: int) -> Card:
+def moved(incident: Incident, campaign_id: int, link: str | None = None) -> Card:
     """Return what stands where a card was whose account turned out to be of another's campaign."""
     why = f", sharing {incident.joined_by}" if incident.joined_by else ""
     text = say(
         Bold(named(incident.sender)),
-        f" is of the campaign of incident {campaign_id}{cut(why, 200)}. "
-        "Its card and thread tell how it goes on.",
+        " is of the campaign of ",
+        Link(f"incident {campaign_id}", link) if link else f"incident {campaign_id}",
+        f"{cut(why, 200)}. Its card and thread tell how it goes on.",
     )
     title = f"↪️ {named(incident.sender)}: see incident {campaign_id}"
     return Card(title, (Paragraph(text),), fallback=f"{title}. {plain(text)}")

@@ -1,6 +1,6 @@
 """Makes the card of an incident, or of a campaign of several, with the buttons it has now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bot import campaign_cards, cards
 from bot.commands import CARD_ACTIONS
@@ -30,10 +30,13 @@ class Drawing:
         self._intents = intents
         self._servers = servers
 
-    async def card(self, incident_id: int, *, shown: bool) -> Card | None:
+    async def card(
+        self, incident_id: int, *, shown: bool, link: Callable[[int], Awaitable[str | None]]
+    ) -> Card | None:
         """Return an incident's card, None where another's tells of it.
 
-        ``shown`` is whether it has a card already, which then says where it went.
+        ``shown`` is whether it has a card already, which then says where it went, with the
+        ``link`` to that incident's card.
         """
         async with self._store.reading() as session:
             incident = await session.get(Incident, incident_id)
@@ -41,7 +44,10 @@ class Drawing:
         if incident is None:
             return None
         if incident.campaign is not None:
-            return campaign_cards.moved(incident, incident.campaign) if shown else None
+            if not shown:
+                return None
+            leads_to = await link(incident.campaign)
+            return campaign_cards.moved(incident, incident.campaign, leads_to)
         done = await self._intents.done_on(*(row.id or 0 for row in group))
         undos = await self._undos(done, group)
         if len(group) > 1:

@@ -35,6 +35,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Our own text that leads to another of our messages; the chat itself gave its address."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A moment, shown in the reader's own time zone where the chat can. Aware, UTC."""
 
@@ -42,7 +50,7 @@ class Moment:
     seconds: bool = False
 
 
-Span = Plain | Bold | Code | Moment
+Span = Plain | Bold | Code | Link | Moment
 Text = tuple[Span, ...]
 
 

@@ -303,7 +303,13 @@ class Publisher:
         shown = posted is not None and (
             posted.message_id is not None or posted.tried_at is not None
         )
-        return await self._drawing.card(incident_id, shown=shown)
+        return await self._drawing.card(incident_id, shown=shown, link=self._link)
+
+    async def _link(self, incident_id: int) -> str | None:
+        posted = await self._posted(INCIDENT, incident_id)
+        if posted is None or posted.message_id is None:
+            return None
+        return await self._chat.link(posted.message_id)
 
     async def _line(self, line_id: int) -> Card | None:
         async with self._store.reading() as session:

@@ -2,8 +2,9 @@
 
 What a sender wrote goes only where Slack shows text as it is and parses
 nothing: rich_text's text elements and plain_text objects. mrkdwn is not used at
-all. The limits are those of Slack's Block Kit reference: header 150, button
-text 75, option text 75, confirm title 100 and text 300, view title 24,
+all, and a link is to a message of ours and nowhere else. The limits are those of
+Slack's Block Kit reference: header 150, button text 75, option text 75, confirm title
+100 and text 300, view title 24,
 50 blocks a message, 100 a view, plain_text in a section 3000.
 """
 
@@ -22,6 +23,7 @@ from bot.elements import (
     Confirm,
     Field,
     Form,
+    Link,
     Menu,
     Moment,
     Option,
@@ -32,6 +34,7 @@ from bot.elements import (
     Row,
     Section,
     Small,
+    Span,
     Style,
     Text,
     Tick,
@@ -206,7 +209,7 @@ def _spans(text: Text) -> list[Block]:
     return spans or [{"type": "text", "text": " "}]
 
 
-def _span(span: Plain | Bold | Code | Moment) -> Block:
+def _span(span: Span) -> Block:
     match span:
         case Plain(words):
             return {"type": "text", "text": cut(words, _LONGEST)}
@@ -214,6 +217,8 @@ def _span(span: Plain | Bold | Code | Moment) -> Block:
             return {"type": "text", "text": cut(words, _LONGEST), "style": {"bold": True}}
         case Code(words):
             return {"type": "text", "text": cut(words, _LONGEST), "style": {"code": True}}
+        case Link(words, url):
+            return {"type": "link", "url": url, "text": cut(words, _LONGEST)}
         case Moment(at, seconds):
             # Slack puts it in the reader's own time zone ("date" element of rich text).
             return {

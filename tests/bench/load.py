@@ -237,6 +237,10 @@ class _Silent:
     def __init__(self) -> None:
         self.calls = 0
 
+    async def link(self, message_id: str) -> str | None:
+        """Return none."""
+        return None
+
     async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
         self.calls += 1
         return ref

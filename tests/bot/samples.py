@@ -513,6 +513,12 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "campaign, many", partial(campaign_card, states=(IncidentState.OPEN,) * 42)
     yield "campaign's page", campaign_page
     yield "moved", lambda words: campaign_cards.moved(incident(words=words), 3)
+    yield (
+        "moved, with a link",
+        lambda words: campaign_cards.moved(
+            incident(words=words), 3, "https://example.slack.com/archives/C0OPS/p1355517523000008"
+        ),
+    )
     yield "tuning", tuning_card
     yield "tuning, nothing", lambda words: tuning.card(words(), [], 0, words(), {}, words())
     yield "ip", ip_card
