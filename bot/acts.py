@@ -1,10 +1,13 @@
 """The commands that act: a form first where the table says so, then the pipeline."""
 
-from bot import cards, forms
+from collections import Counter
+
+from bot import campaign_cards, cards, forms
 from bot.desk import Desk, Reply, Request
 from bot.elements import Form, Paragraph, Values, say
 from services.detection.evidence import Evidence
 from services.errors import BadArgument
+from services.incidents import campaign_of, group_of
 from services.intents import APPROVE
 from services.mail.port import DELIVERING, SpoolQuery
 from services.models import Incident, Intent
@@ -15,6 +18,8 @@ from services.traffic import addresses_of
 #: Undoing these changes nothing on the mail server, so nobody is asked first.
 _PLAIN_UNDO = ("acknowledge", "snooze")
 _MAX_ADDRESSES = 200
+#: What these change is in our own tables, whether there is such a mailbox or not.
+_OURS = ("false_alarm", "forget", "snooze")
 
 
 async def ask(
@@ -28,7 +33,7 @@ async def ask(
     server = desk.pipeline.server(request.server)
     # First of all: which mailboxes there are is not for everybody to try out.
     await desk.pipeline.allow(request.actor, action, server=request.server, target=target)
-    if target.account and action != "false_alarm" and await server.user(target.account) is None:
+    if target.account and action not in _OURS and await server.user(target.account) is None:
         raise BadArgument(f"{target.account} is no mailbox on {request.server}. Nothing was done.")
     proposal = await desk.pipeline.propose(
         request.actor,
@@ -69,12 +74,18 @@ async def act_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 
 async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
     """Ask before sending is stopped, with what waits now; confirming uses the button's intent."""
-    sender = Target.model_validate_json(intent.target).account or ""
+    target = request.scope.limited(Target.model_validate_json(intent.target), "use “stop”")
     server = desk.pipeline.server(request.server)
-    waiting = await server.search(SpoolQuery(sender=sender, queues=DELIVERING), limit=1)
-    text = cards.stop_text(
-        sender, waiting.total, desk.clock.now(), holds=server.capabilities.hold.able
-    )
+    holds = server.capabilities.hold.able
+    waiting = 0
+    for sender in target.people:
+        query = SpoolQuery(sender=sender, queues=DELIVERING)
+        waiting += (await server.search(query, limit=1)).total
+    if target.accounts:
+        said = [campaign_cards.stop_text(target.accounts, waiting, holds=holds), *target.left_out]
+        text = " ".join(said)
+    else:
+        text = cards.stop_text(target.account or "", waiting, desk.clock.now(), holds=holds)
     return Form(cards.STOP_ASKS, (Paragraph(say(text)),), (), cards.STOP_YES, intent.id)
 
 
@@ -139,6 +150,9 @@ async def _addresses(desk: Desk, incident_id: int) -> list[str]:
         incident = await session.get(Incident, incident_id)
         if incident is None:
             return []
-        since = Evidence.model_validate_json(incident.evidence).first_at
-        used = await addresses_of(session, incident.server, incident.sender, since, _MAX_ADDRESSES)
-        return [share.name for share in used]
+        used: Counter[str] = Counter()
+        for row in await group_of(session, campaign_of(incident)):
+            since = Evidence.model_validate_json(row.evidence).first_at
+            found = await addresses_of(session, row.server, row.sender, since, _MAX_ADDRESSES)
+            used.update({share.name: share.messages for share in found})
+        return [name for name, _ in used.most_common(_MAX_ADDRESSES)]

@@ -18,12 +18,14 @@ from services.audit import keyring
 from services.audit.keeper import AuditKeeper
 from services.claims import Claims
 from services.clock import Clock, SystemClock
+from services.containment import Containment
 from services.detection.detector import Detector
 from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
 from services.lease import lease_of
 from services.mail.build import HostedServer, build
+from services.people import BOT, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
 from services.settings import Settings
@@ -82,7 +84,9 @@ class App:
             changed=self._changed,
         )
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
-        self.detector = Detector(self.store, self.audit, self.clock, settings.detection)
+        self.detector = Detector(
+            self.store, self.audit, self.clock, settings.detection, rules=rules
+        )
         self.publishers = tuple(
             Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)
             for made in chats.made
@@ -98,7 +102,19 @@ class App:
             self.clock,
             patience=timedelta(minutes=settings.detection.silent_minutes),
         )
+        self.containment = Containment(
+            store=self.store,
+            intents=self.intents,
+            pipeline=self.pipeline,
+            detector=self.detector,
+            audit=self.audit,
+            rules=rules,
+            clock=self.clock,
+            settings=settings.containment,
+            place=next((m.chat.place for m in chats.made), Place(BOT.chat, "")),
+        )
         self.jobs = Jobs(
+            containment=self.containment,
             servers=self.servers,
             detector=self.detector,
             upkeep=self.upkeep,

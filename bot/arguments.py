@@ -67,6 +67,7 @@ class Arguments:
     domain: str | None = None
     server: str | None = None
     about: str | None = None
+    number: int = 0
     remove: bool = False
 
 
@@ -264,6 +265,13 @@ def read_page(value: str) -> int:
     """Read a page number."""
     if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= 100_000:
         raise ValueError("a page is a number from 1")
+    return int(value)
+
+
+def read_number(value: str) -> int:
+    """Read an incident's number."""
+    if not value.isdecimal() or len(value) > 9 or int(value) < 1:
+        raise ValueError("an incident has a number from 1")
     return int(value)
 
 

@@ -1,5 +1,6 @@
 """The cards: what the alert, a result, a search or the help say, in neutral elements."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ from bot.elements import (
     visible,
 )
 from services.detection.evidence import Evidence, Share
+from services.detection.life import Severity
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.remedies import REMEDIES
@@ -48,8 +50,15 @@ MORE = (
     ("disable", "Disable only…", "Undo disable"),
     ("block", "Block IPs…", "Undo block"),
     ("snooze", "Snooze…", "End snooze"),
-    ("false_alarm", "False alarm…", ""),
+    ("false_alarm", "False alarm…", "Undo false alarm"),
 )
+#: How bad an incident is, in words and with a colour.
+SEVERITIES = {
+    Severity.FADING: ("🟦", "nothing alarming is sent any more"),
+    Severity.MODERATE: ("🟨", "moderate"),
+    Severity.HIGH: ("🟧", "high"),
+    Severity.CRITICAL: ("🟥", "critical"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +87,13 @@ def alert(
     live = incident.state in LIVE
     stopped = done.get("stop") or done.get("disable")
     sections: list[Section] = [Paragraph(_status(incident, done))]
+    if live:
+        sections.append(severity(incident, evidence.messages))
     sections.append(Points(reasons(evidence)))
-    sections.append(
-        Paragraph(
-            say(
-                "Since ",
-                Moment(evidence.first_at),
-                f": {count(evidence.total, 'message')} sent. Now ",
-                Bold(f"{evidence.queued:,} waiting"),
-                f"{_of_spool(evidence)}, {evidence.held:,} held.",
-            )
-        )
-    )
+    sections.append(so_far(evidence.first_at, [evidence]))
     if picture is not None:
         sections.append(picture)
+    sections += told(incident)
     if evidence.top_senders:
         sections.append(_bars("Top senders, last 5 min", evidence.top_senders, evidence))
     if evidence.addresses:
@@ -103,28 +105,17 @@ def alert(
         more = evidence.address_count - len(rows)
         sections.append(Bars(f"Its addresses{f', and {more} more' if more > 0 else ''}", rows))
     sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
-    sections.append(
-        Small(
-            say(
-                f"Incident {incident.id} on {incident.server} · score {incident.score:.0f}",
-                " · as of ",
-                Moment(evidence.taken_at, seconds=True),
-            )
-        )
-    )
+    sections.append(foot(incident, incident.score, evidence.taken_at))
     headline = f"{who} is sending spam" if live and not stopped else f"{who} sent spam"
     if incident.state is IncidentState.FALSE_ALARM:
         headline = f"{who}: false alarm"
-    mark = {
-        IncidentState.REMEDIED: "🛑",
-        IncidentState.FALSE_ALARM: "☑️",
-        IncidentState.CLOSED: "✅",
-    }.get(incident.state, "🚨")
+    mark = mark_of(incident.state)
     return Card(
         title=f"{mark} {headline}",
         sections=tuple(sections),
         buttons=_alert_buttons(incident, evidence, buttons, live=live),
         turn=incident.turn,
+        tone=tone_of(incident) if live else "",
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )
@@ -138,10 +129,70 @@ def reasons(evidence: Evidence) -> tuple[Text, ...]:
     return tuple(say(f"{reason} ({points:+.0f})" if points else reason) for reason, points in pairs)
 
 
-def _of_spool(evidence: Evidence) -> str:
-    if not evidence.queued or not evidence.spool_waiting:
-        return ""
-    return f" ({evidence.queued / evidence.spool_waiting:.0%} of the spool)"
+def evidence_of(incident: Incident) -> Evidence:
+    """Return an incident's evidence."""
+    return Evidence.model_validate_json(incident.evidence)
+
+
+def mark_of(state: IncidentState) -> str:
+    """Return what a card's title begins with."""
+    return {
+        IncidentState.REMEDIED: "🛑",
+        IncidentState.FALSE_ALARM: "☑️",
+        IncidentState.CLOSED: "✅",
+    }.get(state, "🚨")
+
+
+def tone_of(incident: Incident) -> str:
+    """Return how bad an incident is, as the colour of its card."""
+    return Severity(incident.severity).word
+
+
+def severity(incident: Incident, rate: int) -> Paragraph:
+    """Return how bad it is, in words and with a colour; ``rate`` is messages in five minutes."""
+    mark, words = SEVERITIES[Severity(incident.severity)]
+    return Paragraph(
+        say(f"{mark} Severity: ", Bold(words), f" · {count(rate, 'message')} in the last 5 min")
+    )
+
+
+def so_far(since: datetime, evidences: Sequence[Evidence]) -> Paragraph:
+    """Return what was sent since then, and what the spool holds of it."""
+    queued = sum(one.queued for one in evidences)
+    spool = max((one.spool_waiting for one in evidences), default=0)
+    of_spool = f" ({min(1.0, queued / spool):.0%} of the spool)" if queued and spool else ""
+    return Paragraph(
+        say(
+            "Since ",
+            Moment(since),
+            f": {count(sum(one.total for one in evidences), 'message')} sent. Now ",
+            Bold(f"{queued:,} waiting"),
+            f"{of_spool}, {sum(one.held for one in evidences):,} held.",
+        )
+    )
+
+
+def told(incident: Incident) -> list[Section]:
+    """Return what the bot did by itself, that it was reopened, and what it came to."""
+    said: list[Section] = []
+    if incident.containment:
+        said.append(Paragraph(say("🤖 ", incident.containment)))
+    if incident.reopened_at is not None:
+        said.append(Small(say("Reopened ", Moment(incident.reopened_at))))
+    if incident.summary:
+        said.append(Points(tuple(say(line) for line in json.loads(incident.summary))))
+    return said
+
+
+def foot(incident: Incident, score: float, at: datetime) -> Small:
+    """Return which incident it is, and as of when."""
+    return Small(
+        say(
+            f"Incident {incident.id} on {incident.server} · score {score:.0f}",
+            " · as of ",
+            Moment(at, seconds=True),
+        )
+    )
 
 
 def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
@@ -216,6 +267,8 @@ def _alert_buttons(
             options.append(Option(undo_label, undos[action]))
         elif live and action in offers and (waits or action != "snooze"):
             options.append(Option(label, offers[action]))
+    if "contain" in undos:
+        shown.append(Button("fourth", "Undo hold", undos["contain"]))
     if options:
         shown.append(Menu("more", "More…", tuple(options)))
     return tuple(shown)
@@ -409,10 +462,11 @@ def incident_line(row: Incident) -> Text:
     """Return an incident in one line."""
     evidence = Evidence.model_validate_json(row.evidence)
     by = f" by {named(row.state_by)}" if row.state_by else ""
+    campaign = f" · in the campaign of {row.campaign}" if row.campaign is not None else ""
     return say(
         f"{row.id} · ",
         Bold(named(row.sender)),
-        f" on {row.server} · {row.state.value}{by} · since ",
+        f" on {row.server} · {row.state.value}{by}{campaign} · since ",
         Moment(evidence.first_at),
         f" · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
         f"{evidence.held:,} held",

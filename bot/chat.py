@@ -80,6 +80,10 @@ class Chat(Protocol):
         """
         ...
 
+    async def link(self, message_id: str) -> str | None:
+        """Return the address of a message of the channel; None where there is none."""
+        ...
+
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Return the id of the message posted with ``ref``, None if it never arrived."""
         ...

@@ -9,6 +9,7 @@ from bot.finding import Finding
 from bot.publisher import given_up
 from services.audit import AuditLog, keyring
 from services.clock import SystemClock
+from services.containment import findings
 from services.errors import SpoolwardenError
 from services.mail.build import HostedServer, build
 from services.mail.postfix.server import PostfixServer
@@ -31,7 +32,7 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
         except SpoolwardenError as error:
             yield Finding(False, f"mail server {server_settings.name}", error.sentence)
             continue
-        async for finding in _mail_server(server):
+        async for finding in _mail_server(server, settings):
             yield finding
         if isinstance(server, PostfixServer) and not Store(settings.database).sqlite:
             yield Finding(
@@ -79,7 +80,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         )
 
 
-async def _mail_server(server: HostedServer) -> AsyncIterator[Finding]:
+async def _mail_server(server: HostedServer, settings: Settings) -> AsyncIterator[Finding]:
     what = f"mail server {server.name}"
     try:
         await server.start()
@@ -89,6 +90,8 @@ async def _mail_server(server: HostedServer) -> AsyncIterator[Finding]:
         )
         return
     try:
+        if (cannot := findings(settings.containment, server)) is not None:
+            yield Finding(False, what, cannot)
         if isinstance(server, PostfixServer):
             async for finding in _postfix(server, what):
                 yield finding

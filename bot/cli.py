@@ -264,11 +264,12 @@ def evaluate(
     """Replay labelled traffic through the detector: how soon, how sure, how many false alarms."""
     from rich.table import Table
 
+    from services.detection.evaluate import holding, traffic_file
     from services.detection.evaluate import scenarios as shipped
-    from services.detection.evaluate import traffic_file
     from services.detection.evaluate.replay import Server, replay
     from services.detection.evaluate.report import HEAD, Evaluation
     from services.garbage import settle
+    from services.settings import ContainmentSettings
 
     settle()
     try:
@@ -298,6 +299,11 @@ def evaluate(
     for row in found.table():
         table.add_row(*map(escape, row), end_section=row[0] == "all")
     Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(table)
+    usual = ContainmentSettings().confidence
+    held = Table(*holding.HEAD, title=f"Containment, were it on, at {usual:g}% and others")
+    for row in found.held_table(usual):
+        held.add_row(*map(escape, row))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 140).print(held)
     as_good = found.beaten()
     typer.echo(
         f"Seeds {', '.join(sorted({str(one.seed) for one in replays}))}. Fixed limits that are "

@@ -7,7 +7,7 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, boards, looks, reads, report
+from bot import acts, boards, campaigns, looks, reads, report, tuning
 from bot.arguments import (
     PIN_WORDS,
     Argument,
@@ -20,6 +20,7 @@ from bot.arguments import (
     read_kind,
     read_length,
     read_network,
+    read_number,
     read_page,
     read_pin,
     read_queue,
@@ -130,6 +131,9 @@ _DURING = Argument(
     first=True,
 )
 _DOMAIN = Argument("domain", "domain", read_domain, "whose users, such as example.com")
+_NUMBER = Argument(
+    "incident", "number", read_number, "its number", required=True, first=True, number=True
+)
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
 
@@ -283,6 +287,26 @@ COMMANDS = {
             report.report_pressed,
             narrows=True,
         ),
+        Command(
+            "campaign",
+            "the accounts that are one campaign with an incident",
+            Role.VIEWER,
+            (_NUMBER, _PAGE),
+            f"{COMMAND} campaign 7",
+            campaigns.campaign,
+            campaigns.campaign_pressed,
+            narrows=True,
+        ),
+        Command(
+            "tuning",
+            "what was learnt from false alarms and confirmed abuse",
+            Role.VIEWER,
+            (replace(_ACCOUNT, required=False), _PAGE, _ON),
+            f"{COMMAND} tuning anna@example.com",
+            tuning.tuning,
+            tuning.tuning_pressed,
+            narrows=True,
+        ),
         Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),
         _remedy(
             "stop",
@@ -374,6 +398,7 @@ COMMANDS = {
         _remedy("acknowledge", "say that somebody is on it", direct=True),
         _remedy("snooze", "be quiet about an incident for a while"),
         _remedy("false_alarm", "close an incident and learn that this is ordinary"),
+        _remedy("forget", "forget what an incident taught of a sender"),
         Command(
             APPROVE,
             "approve what somebody else asked for",

@@ -35,6 +35,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Our own text that leads to another of our messages; the chat itself gave its address."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """A moment, shown in the reader's own time zone where the chat can. Aware, UTC."""
 
@@ -42,7 +50,7 @@ class Moment:
     seconds: bool = False
 
 
-Span = Plain | Bold | Code | Moment
+Span = Plain | Bold | Code | Link | Moment
 Text = tuple[Span, ...]
 
 
@@ -180,7 +188,8 @@ Section = Paragraph | Points | Bars | Pre | Small | Row | Picture | Figure
 class Card:
     """A message. ``fallback`` is what a notification or a screen reader says of it.
 
-    With another ``turn`` a chat forgets what was picked in the card's menus before.
+    With another ``turn`` a chat forgets what was picked in the card's menus before. ``tone``
+    is how bad what it tells of is, a word of Severity, for a chat whose cards have a colour.
     """
 
     title: str
@@ -188,6 +197,7 @@ class Card:
     buttons: tuple[Button | Menu, ...] = ()
     fallback: str = ""
     turn: int = 0
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from bot.elements import (
     Values,
     Write,
     cut,
+    named,
     say,
     visible,
 )
@@ -28,7 +29,7 @@ from services.models import Intent
 from services.pipeline import Proposal
 from services.remedies import DELETED, REVIEW
 from services.targets import Target, describe, show_network
-from services.words import count, span
+from services.words import count, listed, span
 
 # A chat's checkboxes hold ten options; the last stands for all that are left.
 _TICKS = 10
@@ -71,6 +72,13 @@ def ask_undo(intent: Intent, undo_id: str) -> Form:
         "Take it back",
         undo_id,
     )
+
+
+def about(accounts: Sequence[str]) -> str:
+    """Return some accounts in words."""
+    names = [named(account) for account in accounts[:3]]
+    more = len(accounts) - len(names)
+    return listed([*names, f"{more:,} more"] if more else names)
 
 
 def amend(action: str, target: Target, values: Values) -> Target:
@@ -257,7 +265,13 @@ def _unblock(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequen
 def _snooze(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     return Form(
         "Snooze the incident?",
-        (Paragraph(say("The account goes on sending. The card keeps counting, quietly.")),),
+        (
+            Paragraph(
+                say("The account goes on sending. The card keeps counting, quietly, and is open ")
+                + say("again at once when it doubles.")
+            ),
+            *(Small(say(sentence)) for sentence in proposal.target.left_out),
+        ),
         (
             Choose(
                 "lasting",
@@ -274,19 +288,39 @@ def _snooze(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequenc
 def _false_alarm(
     proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]
 ) -> Form:
+    verb = "send" if len(proposal.target.people) > 1 else "sends"
     return Form(
         "A false alarm?",
         (
             Paragraph(
                 say(
-                    Bold(visible(proposal.target.account or "")),
-                    " sends this much rightly: the incident is closed, and this volume will "
+                    Bold(about(proposal.target.people)),
+                    f" {verb} this much rightly: the incident is closed, and this volume will "
                     "not alert again. Nothing is changed on the mail server.",
+                )
+            ),
+            *(Small(say(sentence)) for sentence in proposal.target.left_out),
+        ),
+        (),
+        "False alarm",
+        proposal.intent_id,
+    )
+
+
+def _forget(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    return Form(
+        "Forget this?",
+        (
+            Paragraph(
+                say(
+                    "What was learnt of ",
+                    Bold(about(proposal.target.people)),
+                    " from that incident tunes the detector no more. This can be undone.",
                 )
             ),
         ),
         (),
-        "False alarm",
+        "Forget",
         proposal.intent_id,
     )
 
@@ -378,6 +412,7 @@ _FORMS: Mapping[str, Callable[[Proposal, datetime, timedelta, Sequence[str]], Fo
     "unblock": _unblock,
     "snooze": _snooze,
     "false_alarm": _false_alarm,
+    "forget": _forget,
 }
 _AMENDS: Mapping[str, Callable[[Target, Values], Target]] = {
     "move": _amend_move,

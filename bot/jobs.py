@@ -12,6 +12,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from bot.boards import EVERY as BOARD_SECONDS
 from services.audit.keeper import AuditKeeper
 from services.claims import Claims
+from services.containment import Containment
 from services.detection.detector import Detector, Poll
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
@@ -50,6 +51,7 @@ class Jobs:
         watch: Watch,
         keeper: AuditKeeper,
         claims: Claims,
+        containment: Containment,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
@@ -62,6 +64,7 @@ class Jobs:
         self._watch = watch
         self._keeper = keeper
         self._claims = claims
+        self._containment = containment
         self._ready = ready
         self._changed = changed
         self._polled = polled
@@ -134,6 +137,8 @@ class Jobs:
             told = await _try(lambda: self._watch.failed(server.name, why))
         else:
             told = await _try(lambda: self._watch.worked(server.name))
+            # It may take long where much waits, so it is no part of the poll.
+            told |= await _try(lambda: self._containment.run(server))
         if told or (poll is not None and poll.changed):
             self._changed()
 

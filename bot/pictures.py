@@ -107,6 +107,7 @@ class Pictures:
                 col(Posted.message_id).is_not(None),
                 col(Posted.error).is_(None),
                 col(Posted.picture_version) < col(Incident.version),
+                col(Incident.campaign).is_(None),  # another's card tells of it
                 col(Incident.state).in_(LIVE) | (col(Incident.updated_at) > now - _OVER),
             )
             .order_by(col(Posted.picture_at).is_not(None), col(Posted.picture_at))

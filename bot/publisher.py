@@ -13,28 +13,26 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from sqlmodel import col, select
 
 from bot import cards
+from bot.alerts import AlertCards
 from bot.boards import BOARD, Boards
 from bot.chat import Chat, ChatDown, ChatGone, ChatRefused, PictureRefused
-from bot.commands import CARD_ACTIONS
 from bot.elements import Card, Picture
 from services.clock import Clock
 from services.errors import SpoolwardenError, StoreError
+from services.incidents import group_of
 from services.intents import APPROVE, DECLINE, UNDO, Intents
 from services.lease import Lease
-from services.mail.port import MailServer, SpoolQuery
+from services.mail.port import MailServer
 from services.models import (
     LIVE,
     Announcement,
     Board,
     Incident,
-    IncidentState,
     Intent,
     IntentState,
     Posted,
 )
-from services.remedies import lacking
 from services.store import Store
-from services.targets import Target
 
 _log = logging.getLogger(__name__)
 _BATCH = 200
@@ -59,7 +57,7 @@ class Publisher:
         self._chat = chat
         self._store = store
         self._intents = intents
-        self._servers = servers
+        self._alerts = AlertCards(chat.place, store, intents, servers)
         self._clock = clock
         self._lease = lease
         self._boards = Boards(chat.place.chat, store, servers, clock)
@@ -253,10 +251,20 @@ class Publisher:
         for line in rows:
             thread = None
             if line.incident_id is not None:
-                above = await self._posted(INCIDENT, line.incident_id)
-                thread = above.message_id if above else None
+                thread = await self._thread(line.incident_id)
             await self._show(LINE, line.id or 0, line.version, thread, self._line)
         return len(rows)
+
+    async def _thread(self, incident_id: int) -> str | None:
+        """Return the message that an incident's lines hang under: a campaign's is one for all."""
+        async with self._store.reading() as session:
+            incident = await session.get(Incident, incident_id)
+        places = [incident.campaign] if incident and incident.campaign else []
+        for ref in (*places, incident_id):
+            above = await self._posted(INCIDENT, ref)
+            if above is not None and above.message_id is not None:
+                return above.message_id
+        return None
 
     async def _show(
         self,
@@ -319,7 +327,9 @@ class Publisher:
     async def _is_live(self, incident_id: int) -> bool:
         async with self._store.reading() as session:
             incident = await session.get(Incident, incident_id)
-        return incident is not None and incident.state in LIVE
+            if incident is None or incident.campaign is not None:
+                return False
+            return any(row.state in LIVE for row in await group_of(session, incident_id))
 
     async def _posted(self, kind: str, ref: int) -> Posted | None:
         async with self._store.reading() as session:
@@ -339,35 +349,15 @@ class Publisher:
             return saved
 
     async def _alert(self, incident_id: int, posted: Posted) -> Card | None:
-        async with self._store.reading() as session:
-            incident = await session.get(Incident, incident_id)
-        if incident is None:
-            return None
-        done = await self._intents.done_on(incident_id)
-        place = self._chat.place
-        undos: dict[str, str] = {}
-        for action, intent in done.items():
-            if action == "snooze" and incident.state is not IncidentState.SNOOZED:
-                continue  # it ran out: there is nothing to end, and it can be asked for again
-            if undo_id := await self._intents.offer_undo(place, intent.id):
-                undos[action] = undo_id
-        server = self._servers.get(incident.server)
-        targets = {
-            action: _aim(action, incident.sender, server)
-            for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
-            if action not in undos
-        }
-        lacks = {
-            action: why
-            for action, target in targets.items()
-            if (why := _lacking(action, incident.server, server, target)) is not None
-        }
-        offered = {action: target for action, target in targets.items() if action not in lacks}
-        offers = await self._intents.offers(place, incident.server, offered, incident_id)
-        holds = server is None or server.capabilities.hold.able
-        without = tuple(dict.fromkeys(lacks.values()))
+        shown = posted.message_id is not None or posted.tried_at is not None
         picture = Picture(posted.picture, posted.picture_words) if posted.picture else None
-        return cards.alert(incident, done, cards.Buttons(offers, undos, without, holds), picture)
+        return await self._alerts.card(incident_id, shown=shown, link=self._link, picture=picture)
+
+    async def _link(self, incident_id: int) -> str | None:
+        posted = await self._posted(INCIDENT, incident_id)
+        if posted is None or posted.message_id is None:
+            return None
+        return await self._chat.link(posted.message_id)
 
     async def _board(self, board_id: int, _: Posted) -> Card | None:
         return await self._boards.card(board_id)
@@ -408,18 +398,3 @@ async def given_up(store: Store, limit: int = 20) -> Sequence[Posted]:
     async with store.reading() as session:
         query = select(Posted).where(col(Posted.error).not_in((NOTHING, GONE)))
         return (await session.exec(query.order_by(col(Posted.id).desc()).limit(limit))).all()
-
-
-def _aim(action: str, sender: str, server: MailServer | None) -> Target:
-    query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
-    # Where nothing can be kept in a folder, deleting is for good, and an admin's.
-    permanent = (
-        action == "delete" and server is not None and not server.capabilities.quarantine.able
-    )
-    return Target(account=sender, query=query, permanent=permanent)
-
-
-def _lacking(action: str, name: str, server: MailServer | None, target: Target) -> str | None:
-    if server is None:
-        return f"The mail server {name} is no longer configured."
-    return lacking(action, server.capabilities, target)

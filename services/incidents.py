@@ -1,45 +1,119 @@
 """How acts change an incident: the state that follows from what stands, and what is learnt."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import storable
 from services.detection.evidence import Evidence
-from services.models import LIVE, Incident, IncidentState, Intent, IntentState, Lesson
+from services.detection.life import note_sent
+from services.models import LIVE, Incident, IncidentState, Intent, IntentState
 from services.people import Actor
 from services.remedies import Result
+from services.targets import Target
 
 #: The acts that set an incident's state, so that taking one back does too.
-STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze")
+STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze", "false_alarm")
 #: States in which somebody has yet to stop it.
 _WAITING = (IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
 
 
-def settle(
+def open_key(server: str, sender: str) -> str:
+    """Return what a live incident of this sender holds, so that there is only one."""
+    return f"{server}\n{sender}"
+
+
+def campaign_of(incident: Incident) -> int:
+    """Return the id of the incident whose card tells of this one."""
+    return incident.campaign or incident.id or 0
+
+
+async def group_of(session: AsyncSession, campaign: int) -> list[Incident]:
+    """Return all incidents of a campaign, its card's first; live or not."""
+    rows = await session.exec(
+        select(Incident)
+        .where(or_(Incident.id == campaign, Incident.campaign == campaign))
+        .order_by(col(Incident.id))
+    )
+    return list(rows.all())
+
+
+async def redraw(session: AsyncSession, incident: Incident, *, turned: bool = False) -> None:
+    """Have the card that tells of an incident drawn anew; ``turned`` has its menu unpicked."""
+    lead = await session.get(Incident, campaign_of(incident))
+    for row in {id(row): row for row in (lead or incident, incident)}.values():
+        row.version += 1
+        row.turn += turned
+        session.add(row)
+
+
+async def concerned(session: AsyncSession, incident: Incident, target: Target) -> list[Incident]:
+    """Return those of a campaign's incidents that an act on this one is about."""
+    if not target.accounts:
+        return [incident]
+    chosen = {account.lower() for account in target.accounts}
+    group = await group_of(session, campaign_of(incident))
+    return [row for row in group if row.sender in chosen]
+
+
+async def settle(
     session: AsyncSession,
+    incident: Incident,
+    target: Target,
+    actor: Actor,
+    result: Result,
+    now: datetime,
+    undone: Intent | None,
+) -> list[Incident]:
+    """Write the act's effect on the incidents it is about; their card is drawn anew in any case.
+
+    ``undone`` is the act that is taken back, if any. Returns the incidents.
+    """
+    await redraw(session, incident)
+    rows = await concerned(session, incident, target)
+    if undone is not None and undone.action == "false_alarm":
+        rows = await _free(session, rows)
+    for row in rows:
+        state = result.incident_state
+        done = result.ok if result.reached is None else row.sender in result.reached
+        if undone is not None and undone.action in STATE_ACTS:
+            state = await state_without(session, row, undone.id) if done else None
+        if done and state is not None:
+            _set(row, actor, result, state, now, undone)
+        session.add(row)
+    return rows
+
+
+def _set(
     incident: Incident,
     actor: Actor,
     result: Result,
-    state: IncidentState | None,
+    state: IncidentState,
     now: datetime,
+    undone: Intent | None,
 ) -> None:
-    """Write the act's effect on the incident; its card is drawn anew in any case."""
-    incident.version += 1
-    closed = incident.state not in LIVE
+    back = undone is not None and undone.action == "false_alarm"
+    # What is over stays over, but for a false alarm that was none.
+    if incident.state not in LIVE and not (back and incident.state is IncidentState.FALSE_ALARM):
+        return
     # A card that was stopped meanwhile may still show Acknowledge to somebody.
-    overtaken = incident.state is IncidentState.REMEDIED and result.incident_state in _WAITING
-    if result.ok and state is not None and not closed and not overtaken:
-        incident.state = state
-        incident.state_by, incident.state_at = storable(actor.name), now
-        if result.snoozed:
-            incident.snoozed_until = now + result.snoozed
-        elif state is not IncidentState.SNOOZED:
-            incident.snoozed_until = None
-        if incident.state is IncidentState.FALSE_ALARM:
-            incident.open_key = None
-    session.add(incident)
+    if incident.state is IncidentState.REMEDIED and result.incident_state in _WAITING:
+        return
+    incident.state = state
+    incident.state_by, incident.state_at = storable(actor.name), now
+    if result.snoozed:
+        incident.snoozed_until = now + result.snoozed
+    elif state is not IncidentState.SNOOZED:
+        incident.snoozed_until = None
+    if state in _WAITING:
+        note_sent(incident, Evidence.model_validate_json(incident.evidence))
+    if state is IncidentState.FALSE_ALARM:
+        incident.open_key = None
+    elif back:
+        incident.open_key = open_key(incident.server, incident.sender)
+        incident.quiet_since = None
 
 
 async def state_without(session: AsyncSession, incident: Incident, undone_id: str) -> IncidentState:
@@ -47,7 +121,7 @@ async def state_without(session: AsyncSession, incident: Incident, undone_id: st
     rows = await session.exec(
         select(Intent)
         .where(
-            Intent.incident_id == incident.id,
+            col(Intent.incident_id).in_({incident.id, campaign_of(incident)}),
             Intent.state == IntentState.DONE,
             Intent.id != undone_id,
             col(Intent.undone).is_(False),
@@ -56,6 +130,8 @@ async def state_without(session: AsyncSession, incident: Incident, undone_id: st
     )
     stopped, state = False, IncidentState.OPEN
     for intent in rows.all():
+        if not _is_about(intent, incident):
+            continue
         if intent.action in ("stop", "disable", "enable"):
             stopped = intent.action != "enable"
         elif intent.action == "acknowledge":
@@ -65,16 +141,16 @@ async def state_without(session: AsyncSession, incident: Incident, undone_id: st
     return IncidentState.REMEDIED if stopped else state
 
 
-async def teach(session: AsyncSession, incident: Incident, actor: Actor, now: datetime) -> None:
-    """Remember as much as this as ordinary for the incident's sender."""
-    evidence = Evidence.model_validate_json(incident.evidence)
-    # Half as much again, so that the next ordinary day does not alert by a hair.
-    await session.merge(
-        Lesson(
-            server=incident.server,
-            sender=incident.sender,
-            messages=evidence.peak * 3 // 2,
-            taught_by=actor.key,
-            taught_at=now,
-        )
-    )
+def _is_about(intent: Intent, incident: Incident) -> bool:
+    accounts = Target.model_validate_json(intent.target).accounts
+    if not accounts:
+        return intent.incident_id == incident.id
+    return incident.sender in {account.lower() for account in accounts}
+
+
+async def _free(session: AsyncSession, incidents: Sequence[Incident]) -> list[Incident]:
+    """Return those whose place no other live incident of the same account has taken."""
+    keys = {open_key(row.server, row.sender): row for row in incidents}
+    rows = await session.exec(select(Incident.open_key).where(col(Incident.open_key).in_(keys)))
+    taken = set(rows.all())
+    return [row for key, row in keys.items() if key not in taken or row.open_key == key]

@@ -140,14 +140,15 @@ class Intents:
             session.add(button)
             return button.id
 
-    async def done_on(self, incident_id: int) -> dict[str, Intent]:
-        """Return the acts on an incident that stand, each remedy's newest, by its name."""
+    async def done_on(self, *incident_ids: int) -> dict[str, Intent]:
+        """Return the acts on these incidents that stand, each remedy's newest, by its name."""
         async with self._store.reading() as session:
-            incident = await session.get(Incident, incident_id)
+            found = await session.exec(select(Incident).where(col(Incident.id).in_(incident_ids)))
+            incidents = list(found.all())
             rows = await session.exec(
                 select(Intent)
                 .where(
-                    Intent.incident_id == incident_id,
+                    col(Intent.incident_id).in_(incident_ids),
                     Intent.state == IntentState.DONE,
                     col(Intent.undone).is_(False),
                     Intent.action != UNDO,
@@ -157,7 +158,7 @@ class Intents:
             return {
                 intent.action: intent
                 for intent in rows.all()
-                if not (REMEDIES[intent.action].once and overtaken(incident, intent))
+                if not (REMEDIES[intent.action].once and _all_overtaken(incidents, intent))
             }
 
     async def original(self, intent: Intent) -> Intent | None:
@@ -225,6 +226,15 @@ def overtaken(incident: Incident | None, done: Intent) -> bool:
     )
 
 
+def _all_overtaken(incidents: Sequence[Incident], done: Intent) -> bool:
+    """Tell whether all that an act was about were opened again since."""
+    chosen = {account.lower() for account in _of(done).accounts}
+    about = [
+        row for row in incidents if (row.sender in chosen if chosen else row.id == done.incident_id)
+    ]
+    return bool(about) and all(overtaken(row, done) for row in about)
+
+
 async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
     """Return the tries at the same act that were cut off, oldest first.
 
@@ -263,4 +273,13 @@ async def touch(session: AsyncSession, intent: Intent | str) -> None:
         update(Announcement)
         .where(col(Announcement.intent_id) == (intent if isinstance(intent, str) else intent.id))
         .values(version=Announcement.version + 1)
+    )
+
+
+async def hand_on(session: AsyncSession, before: str, intent_id: str) -> None:
+    """Have the line that tells of one act tell of the one that goes on with it."""
+    await session.exec(
+        update(Announcement)
+        .where(col(Announcement.intent_id) == before)
+        .values(intent_id=intent_id, version=Announcement.version + 1)
     )

@@ -92,6 +92,9 @@ class Incident(SQLModel, table=True):
     ``version`` goes up with every change that its card shows. ``open_key`` is
     unique and set only while the incident is live: the database itself keeps a
     second alert for the same account from being opened.
+
+    Accounts that are abused together are one campaign: ``campaign`` is the id of the
+    incident whose card tells of them all, None for that one and for an account alone.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -109,6 +112,15 @@ class Incident(SQLModel, table=True):
     state_at: datetime | None = _when(default=None)
     snoozed_until: datetime | None = _when(default=None)
     quiet_since: datetime | None = _when(default=None)
+    campaign: int | None = Field(default=None, index=True)
+    joined_by: str = _text(default="")  # what it shares with that campaign, in words
+    severity: int = 0  # detection.life.Severity; a campaign's stands in its card's incident
+    worst: int = 0  # the highest that was told since it was opened
+    noted_total: int | None = None  # messages when it was acknowledged or snoozed,
+    noted_peak: int | None = None  # and the most of them in one window
+    reopened_at: datetime | None = _when(default=None)
+    summary: str = _text(default="")  # what it came to once it is closed: sentences, as JSON
+    containment: str = _text(default="")  # what the bot did about it by itself, or why not
 
 
 class IntentState(StrEnum):
@@ -328,11 +340,33 @@ class EngineState(SQLModel, table=True):
     common: bytes = Field(sa_type=LargeBinary)
 
 
-class Lesson(SQLModel, table=True):
-    """A false alarm's teaching: this many messages a window are ordinary for this sender."""
+class LessonKind(StrEnum):
+    """What somebody's judgement of an incident teaches."""
 
-    server: str = Field(primary_key=True)
-    sender: str = Field(primary_key=True)
-    messages: int
-    taught_by: str
+    ORDINARY = "false alarm"
+    ABUSED = "confirmed"
+
+
+class Lesson(SQLModel, table=True):
+    """What one incident taught of its sender. It counts until it is forgotten or runs out.
+
+    A false alarm: up to ``messages`` a window are ordinary. A confirmed abuse: until
+    ``until`` the sender has ``points`` against it beforehand.
+    """
+
+    __table_args__ = (Index("ix_lesson_sender", "server", "sender"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    server: str
+    sender: str
+    kind: LessonKind = Field(sa_column=Column(Named(LessonKind), nullable=False))
+    messages: int = 0
+    points: float = 0
+    until: datetime | None = _when(default=None)
+    incident_id: int | None = None
+    intent_id: str | None = None  # the act that it follows from
+    taught_by: str  # Actor.key
+    taught_name: str = ""
     taught_at: datetime = _when()
+    forgotten_at: datetime | None = _when(default=None)
+    forgotten_name: str | None = None

@@ -32,13 +32,14 @@ from services.errors import (
     SpoolwardenError,
     StoreError,
 )
-from services.incidents import STATE_ACTS, settle, state_without, teach
+from services.incidents import redraw, settle
 from services.intents import (
     APPROVE,
     DECLINE,
     UNDO,
     Intents,
     cut_off_before,
+    hand_on,
     overtaken,
     touch,
     undo_of,
@@ -53,6 +54,7 @@ from services.scope import Scope, of_domains
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
 from services.targets import Target, Undo, show_network
+from services.tuning import forget_act, set_forgotten, teach
 
 _log = logging.getLogger(__name__)
 
@@ -203,9 +205,18 @@ class Pipeline:
         return intent
 
     async def execute(
-        self, actor: Actor, place: Place, intent_id: str, amend: Amend | None = None
+        self,
+        actor: Actor,
+        place: Place,
+        intent_id: str,
+        amend: Amend | None = None,
+        *,
+        follows: str | None = None,
     ) -> Outcome:
         """Do what the intent says, once. ``amend`` puts the form's choices into the target.
+
+        ``follows`` is an act that this one goes on with: one line tells of both, and taking
+        this one back takes both back.
 
         Raises Expired (too old, used before), Refused, BadArgument; then nothing was
         done. What fails later is an Outcome that is not ok, and says what was done.
@@ -224,8 +235,8 @@ class Pipeline:
         why = None if original else self._approval.why(remedy.name, target)
         if why is not None:
             return await self._ask(actor, intent, remedy, target, why)
-        intent = await self._claim(actor, intent, remedy, target)
-        return await self._act(actor, place, intent, original, remedy, target)
+        intent = await self._claim(actor, intent, remedy, target, follows=follows)
+        return await self._act(actor, place, intent, original, remedy, target, follows)
 
     async def decide(self, actor: Actor, place: Place, intent_id: str, *, approve: bool) -> Outcome:
         """Approve what somebody else asked for, and do it; or decline it. Once.
@@ -279,6 +290,7 @@ class Pipeline:
         original: Intent | None,
         remedy: Remedy,
         target: Target,
+        follows: str | None = None,
     ) -> Outcome:
         aim = Aim(
             self.server(intent.server),
@@ -311,8 +323,10 @@ class Pipeline:
             )
         if earlier is not None:
             result = replace(result, undo=earlier.then(result.undo or Undo()))
+        if target.left_out and original is None:
+            result = replace(result, summary=" ".join((result.summary, *target.left_out)))
         try:
-            return await self._finish(actor, place, intent, original, result)
+            return await self._finish(actor, place, intent, original, result, follows)
         except StoreError as error:
             # The intent stays claimed: the next start says in the channel that it was cut off.
             _log.error("the result of %s could not be written: %s", intent.id, result.summary)
@@ -329,11 +343,9 @@ class Pipeline:
     async def used_menu(self, incident_id: int) -> None:
         """Have an incident's card drawn with its menu unpicked."""
         async with self._store.session() as session:
-            await session.exec(
-                update(Incident)
-                .where(col(Incident.id) == incident_id)
-                .values(version=Incident.version + 1, turn=Incident.turn + 1)
-            )
+            incident = await session.get(Incident, incident_id)
+            if incident is not None:
+                await redraw(session, incident, turned=True)
         self._changed()
 
     def server(self, name: str) -> MailServer:
@@ -368,7 +380,7 @@ class Pipeline:
             scope = await self._access.require(actor, needed, what)
             target = await self._within(scope, what, server, target, original)
             if _may_disable(remedy, target, undoing=original is not None):
-                self._rules.check_account(target.account or "")
+                target = self._unprotected(target)
             why = lacking(remedy.name, self.server(server).capabilities, target)
             if why is not None:
                 raise NotCapable(f"{why} Nothing was done.")
@@ -377,6 +389,24 @@ class Pipeline:
                 actor, remedy.name, server, target, incident_id, refusal.sentence, refusal
             )
         return target
+
+    def _unprotected(self, target: Target) -> Target:
+        """Return a target without accounts never to be disabled. Raises Refused if none is left."""
+        if not target.accounts:
+            self._rules.check_account(target.account or "")
+            return target
+        mine, refused = [], list[Refused]()
+        for account in target.accounts:
+            try:
+                self._rules.check_account(account)
+                mine.append(account)
+            except Refused as refusal:
+                refused.append(refusal)
+        if not mine:
+            raise refused[0]
+        said = [f"Not touched: {r.sentence.removesuffix(' Nothing was done.')}" for r in refused]
+        left_out = tuple(dict.fromkeys((*target.left_out, *said)))
+        return target.model_copy(update={"accounts": tuple(mine), "left_out": left_out})
 
     async def _within(
         self, scope: Scope, what: str, server: str, target: Target, original: Intent | None
@@ -388,7 +418,9 @@ class Pipeline:
         """
         if scope.everything:
             return target
-        target = scope.limited(target, what)
+        asked, target = target, scope.limited(target, what)
+        if original is not None and target.accounts != asked.accounts:
+            raise scope.refusal(what, "", "other domains' accounts were concerned too, and ")
         ids = set(target.queue_ids) if target.query is None else set()
         if original is not None and target.queue_ids:
             ids |= set(undo_of(original).messages).difference(target.queue_ids)
@@ -503,6 +535,7 @@ class Pipeline:
         target: Target,
         *,
         approved: bool = False,
+        follows: str | None = None,
     ) -> Intent:
         now = self._clock.now()
         name = storable(actor.name)
@@ -547,6 +580,8 @@ class Pipeline:
                 await self._audit.append(session, line)
                 if approved:
                     await touch(session, intent)  # the line that asked goes on to tell of it
+                elif follows is not None:
+                    await hand_on(session, follows, intent.id)
                 else:
                     session.add(
                         Announcement(at=now, incident_id=intent.incident_id, intent_id=intent.id)
@@ -578,7 +613,12 @@ class Pipeline:
                 col(Intent.undone).is_(False),
             )
         )
-        return next((twin for twin in rows.all() if not overtaken(incident, twin)), None)
+        people = set(Target.model_validate_json(intent.target).people)
+        for twin in rows.all():
+            covered = people.issubset(Target.model_validate_json(twin.target).people)
+            if covered and not overtaken(incident, twin):
+                return twin
+        return None
 
     async def _note(self, intent: Intent, before: Undo) -> Undo | None:
         """Write down how it is before the act, so that it can be taken back if it is cut off.
@@ -605,12 +645,20 @@ class Pipeline:
         return self._clock.now() + (self._kept if row.action == "delete" else _UNDO_LASTS)
 
     async def _finish(
-        self, actor: Actor, place: Place, intent: Intent, original: Intent | None, result: Result
+        self,
+        actor: Actor,
+        place: Place,
+        intent: Intent,
+        original: Intent | None,
+        result: Result,
+        follows: str | None = None,
     ) -> Outcome:
         now = self._clock.now()
         async with self._store.session() as session:
             row = await session.get(Intent, intent.id)
             assert row is not None  # noqa: S101 - rows are never deleted
+            if follows is not None:
+                result = await self._joined(session, follows, result)
             row.state = IntentState.DONE if result.ok else IntentState.FAILED
             row.finished_at, row.summary = now, result.summary
             target = Target.model_validate_json(row.target)
@@ -619,12 +667,12 @@ class Pipeline:
                 await session.get(Incident, intent.incident_id) if intent.incident_id else None
             )
             if incident is not None:
-                state = result.incident_state
-                if original is not None and result.ok and original.action in STATE_ACTS:
-                    state = await state_without(session, incident, original.id)
-                settle(session, incident, actor, result, state, now)
-                if result.teach:
-                    await teach(session, incident, actor, now)
+                for one in await settle(session, incident, target, actor, result, now, original):
+                    if result.teach:
+                        await teach(session, one, actor, now, row.id)
+            if target.lesson is not None and result.ok:
+                forgotten = original is None
+                await set_forgotten(session, target.lesson, actor, now, forgotten=forgotten)
             # A part that was done can be taken back even when another part failed.
             row.undo = None if undo is None else undo.model_dump_json()
             if undo is not None:
@@ -635,6 +683,7 @@ class Pipeline:
             if original is not None and result.ok:
                 undone = await session.get(Intent, original.id)
                 if undone is not None:
+                    await forget_act(session, undone.id, actor, now)
                     undone.undone = True
                     session.add(undone)
                     await touch(session, undone)
@@ -658,6 +707,18 @@ class Pipeline:
         self._changed()
         undo_id = await self._intents.offer_undo(place, row.id) if undo is not None else None
         return Outcome(row.id, row.action, result.ok, result.summary, undo_id, row.incident_id)
+
+    async def _joined(self, session: AsyncSession, follows: str, result: Result) -> Result:
+        """Return a result with what undoes the act before it, too; that one's undo is used up."""
+        before = await session.get(Intent, follows)
+        if before is None or before.undone or before.undo is None:
+            return result
+        earlier = undo_of(before)
+        before.undo = None
+        session.add(before)
+        undo = earlier.then(result.undo or Undo())
+        more = f" In all {len(undo.held):,} held since it began." if undo.held else ""
+        return replace(result, undo=undo, summary=f"{result.summary}{more}")
 
     async def _incident_of(self, server: str, target: Target) -> int | None:
         sender = target.account or (target.query.sender if target.query else None)

@@ -33,6 +33,8 @@ async def _account(server: MailServer, target: Target) -> str:
 
 
 async def _stopped(server: MailServer, target: Target) -> str:
+    if target.accounts:
+        return await _all_stopped(server, target)
     numbers = []
     for queues in (DELIVERING, (Queue.HELD,)):
         query = SpoolQuery(sender=target.account, queues=queues)
@@ -40,6 +42,12 @@ async def _stopped(server: MailServer, target: Target) -> str:
     waiting, held = numbers
     said = (await _account(server, target)).removesuffix(".")
     return f"{said}; {count(waiting, 'message')} of it waiting, {held:,} held."
+
+
+async def _all_stopped(server: MailServer, target: Target) -> str:
+    users = [await server.user(account) for account in target.accounts]
+    active = sum(user is not None and user.state is UserState.ACTIVE for user in users)
+    return f"Now {active:,} of {count(len(users), 'account')} can send."
 
 
 async def _messages(server: MailServer, target: Target, folder: str) -> str:
@@ -75,6 +83,7 @@ async def _blocked(server: MailServer, target: Target) -> str:
 
 _LOOKS: Mapping[str, Callable[[MailServer, Target], Awaitable[str]]] = {
     "stop": _stopped,
+    "contain": _stopped,
     "disable": _account,
     "enable": _account,
     "move": _moved,

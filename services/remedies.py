@@ -6,7 +6,7 @@ the same target: what is already so stays so.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from services.errors import BadArgument, SpoolwardenError
@@ -27,13 +27,15 @@ from services.models import IncidentState
 from services.people import Role
 from services.progress import Progress
 from services.targets import Target, Undo, show_network
-from services.words import count, listed, span
+from services.words import count, listed, short, span
 
 #: The most messages one act takes on; a larger spool takes several.
 MAX_MESSAGES = 100_000
 #: Where deleted messages wait until they are purged.
 DELETED = "deleted"
 REVIEW = "review"
+#: Accounts that an act on many of them tells of one by one.
+_SAID = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Result:
     incident_state: IncidentState | None = None
     snoozed: timedelta | None = None
     teach: bool = False
+    #: Of several accounts, those that it was done to; None where it is all or nothing.
+    reached: frozenset[str] | None = None
 
     def tally(self) -> dict[str, int]:
         """Return how many messages met which fate."""
@@ -98,6 +102,10 @@ async def _look_account(aim: Aim) -> Undo:
 
 
 async def _look_stop(aim: Aim) -> Undo:
+    if aim.target.accounts:
+        each = [await _look_stop(_one(aim, account)) for account in aim.target.accounts]
+        states = {one.account: one.user_state for one in each if one.account is not None}
+        return Undo(states=states, held=tuple(i for one in each for i in one.held))
     before = await _look_account(aim)
     if not aim.server.capabilities.hold.able:
         return before
@@ -107,7 +115,53 @@ async def _look_stop(aim: Aim) -> Undo:
     )
 
 
+def _one(aim: Aim, account: str) -> Aim:
+    """Return the aim at one account of several."""
+    return replace(aim, target=Target(account=account), before=None)
+
+
+async def _stop_all(aim: Aim) -> Result:
+    """Stop each account by itself: what fails with one keeps no other from being stopped."""
+    said: list[str] = []
+    messages: list[MessageResult] = []
+    states: dict[str, UserState | None] = {}
+    held: list[str] = []
+    reached: set[str] = set()
+    for account in aim.target.accounts:
+        try:
+            result = await _stop(_one(aim, account))
+        except SpoolwardenError as error:
+            said.insert(0, f"{short(account, 80)} was not stopped: {error.sentence}")
+            continue
+        if result.ok:
+            reached.add(account.lower())
+            said.append(f"{short(account, 80)}: {result.tally()[Fate.DONE.value]:,} held.")
+        else:
+            said.insert(0, result.summary)
+        messages += result.messages
+        if result.undo is not None:
+            states[account] = result.undo.user_state
+            held += result.undo.held
+    number, of = len(reached), len(aim.target.accounts)
+    whole = f"{number:,} of {count(of, 'account')}" if number < of else count(of, "account")
+    lacks = aim.server.capabilities.hold
+    out = "" if lacks.able else f" What they have waiting goes out. {lacks.why}"
+    more = [f"And {len(said) - _SAID:,} more."] if len(said) > _SAID else []
+    receives = "still receives" if number == 1 else "still receive"
+    return Result(
+        f"{whole} can no longer send and {receives}; {count(len(held), 'message')} held.{out} "
+        + " ".join([*said[:_SAID], *more]),
+        tuple(messages),
+        Undo(states=states, held=tuple(held)),
+        ok=number == of,
+        incident_state=IncidentState.REMEDIED,
+        reached=frozenset(reached),
+    )
+
+
 async def _stop(aim: Aim) -> Result:
+    if aim.target.accounts:
+        return await _stop_all(aim)
     account, server = _account(aim), aim.server
     before = aim.before or await _look_stop(aim)
     undo = before.model_copy(update={"held": ()})
@@ -156,12 +210,39 @@ async def _hold(aim: Aim, queue_ids: Sequence[str]) -> list[MessageResult]:
 
 
 async def _undo_stop(aim: Aim, undo: Undo) -> Result:
+    if undo.states:
+        return await _undo_stop_all(aim, undo)
     said = await _put_state_back(aim, undo)
     if not undo.held:
         return Result(f"{said}Nothing of it was held.")
     aim.progress.expect(len(undo.held))
     results = await aim.server.release(undo.held, tell=aim.progress.part())
     return Result(f"{said}{_tally(results, 'released')}", tuple(results), ok=_ok(results))
+
+
+async def _undo_stop_all(aim: Aim, undo: Undo) -> Result:
+    failed: list[str] = []
+    reached: set[str] = set()
+    for account, state in undo.states.items():
+        try:
+            await _put_state_back(aim, Undo(account=account, user_state=state))
+            reached.add(account.lower())
+        except SpoolwardenError as error:
+            failed.append(f"{short(account, 80)} is as it was stopped: {error.sentence}")
+    aim.progress.expect(len(undo.held))
+    results = await aim.server.release(undo.held, tell=aim.progress.part()) if undo.held else []
+    return Result(
+        " ".join(
+            [
+                f"{count(len(reached), 'account')} put back as before.",
+                _tally(results, "released"),
+                *failed[:_SAID],
+            ]
+        ),
+        tuple(results),
+        ok=_ok(results) and not failed,
+        reached=frozenset(reached),
+    )
 
 
 async def _look_messages(aim: Aim) -> Undo | None:
@@ -398,11 +479,45 @@ async def _snooze(aim: Aim) -> Result:
     )
 
 
-async def _false_alarm(_: Aim) -> Result:
+async def _false_alarm(aim: Aim) -> Result:
+    who = "each of these senders" if len(aim.target.accounts) > 1 else "this sender"
     return Result(
-        "A false alarm: this much is remembered as ordinary for this sender.",
+        f"A false alarm: this much is remembered as ordinary for {who}.",
+        undo=Undo(),
         incident_state=IncidentState.FALSE_ALARM,
         teach=True,
+    )
+
+
+async def _undo_false_alarm(_: Aim, __: Undo) -> Result:
+    return Result("Taken back: what it taught is forgotten, and the incident is open again.")
+
+
+async def _forget(_: Aim) -> Result:
+    return Result("Forgotten: it tunes the detector no more.", undo=Undo())
+
+
+async def _undo_forget(_: Aim, __: Undo) -> Result:
+    return Result("Remembered again.")
+
+
+async def _look_contain(aim: Aim) -> Undo:
+    before = await _look_stop(aim)
+    return before if aim.target.user_state else before.model_copy(update={"user_state": None})
+
+
+async def _contain(aim: Aim) -> Result:
+    """Hold what an account has waiting; disable it only where the target says so."""
+    if aim.target.user_state is not None:
+        return replace(await _stop(aim), incident_state=None)
+    query = SpoolQuery(sender=_account(aim), queues=DELIVERING)
+    ids = await aim.server.matching_ids(query, limit=MAX_MESSAGES)
+    results = await _hold(aim, ids) if ids else []
+    return Result(
+        f"{_tally(results, 'held')} The account was not touched.",
+        tuple(results),
+        Undo(account=aim.target.account, held=_ids(results, Fate.DONE)),
+        ok=_ok(results),
     )
 
 
@@ -548,7 +663,24 @@ REMEDIES = {
         ),
         Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),
         Remedy("snooze", "snoozing", Role.OPERATOR, _snooze, _undo_state),
-        Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
+        Remedy(
+            "false_alarm",
+            "closing it as a false alarm",
+            Role.OPERATOR,
+            _false_alarm,
+            _undo_false_alarm,
+        ),
+        Remedy("forget", "forgetting what was taught", Role.OPERATOR, _forget, _undo_forget),
+        Remedy(
+            "contain",
+            "holding what it sends",
+            Role.OPERATOR,
+            _contain,
+            _undo_stop,
+            _look_contain,
+            needs=lambda c, t: (c.hold, c.no_sending) if t.user_state else (c.hold,),
+            changes_account=True,
+        ),
     )
 }
 

@@ -68,6 +68,8 @@ class Scope:
             return target
         if target.networks:
             raise self.refusal(what, "", "an address may be used by senders of every domain, and ")
+        if target.accounts:
+            return self._some_of(target, what)
         account = target.account
         # Mail servers know an account without regard to case, and so “ß” is “ss” to some.
         if account is not None and not (self.holds(account) and self.holds(account.casefold())):
@@ -90,6 +92,19 @@ class Scope:
         # With a sender, too: “ß” in its domain is “ss” to who compares without regard to case.
         narrow = replace(query, sender_domains=tuple(sorted(left)))
         return target.model_copy(update={"query": narrow})
+
+    def _some_of(self, target: Target, what: str) -> Target:
+        """Return a target of several accounts with those of other domains left out, and said so."""
+        mine = [a for a in target.accounts if self.holds(a) and self.holds(a.casefold())]
+        others = len(target.accounts) - len(mine)
+        if not mine:
+            raise self.refusal(what, "", "all its accounts are of other domains, and ")
+        if not others:
+            return target
+        number = "1 account" if others == 1 else f"{others:,} accounts"
+        said = f"Not touched: {number} of other domains than {self._named()}."
+        left_out = (*target.left_out, said)
+        return target.model_copy(update={"accounts": tuple(mine), "left_out": left_out})
 
     @property
     def note(self) -> str:
@@ -120,7 +135,7 @@ def of_domains(target: Target) -> dict[str, object]:
 
     A query is told in words for people, which the texts in it can make say anything.
     """
-    if target.account is not None or not target.domains:
+    if (target.account is not None and not target.accounts) or not target.domains:
         return {}
     return {_DOMAINS: list(target.domains)}
 

@@ -252,6 +252,21 @@ class DetectionSettings(_Table):
     )
 
 
+class ContainmentSettings(_Table):
+    """What the bot does by itself about an account that it is sure of. Nothing, unless enabled."""
+
+    enabled: bool = False
+    confidence: float = Field(
+        default=99, ge=50, lt=100, description="percent; what a score is: detection/confidence.py"
+    )
+    accounts_an_hour: int = Field(default=3, ge=1, description="so many at most")
+    bulk_a_day: int = Field(
+        default=200, ge=1, description="who sent as many on a day when nothing was wrong is left"
+    )
+    disable: bool = Field(default=False, description="disable the account for sending, too")
+    dry_run: bool = Field(default=False, description="only say what would have been done")
+
+
 class SafetySettings(_Table):
     """What is never touched, and how long things can be taken back."""
 
@@ -315,6 +330,7 @@ class Settings(FromFiles, BaseSettings):
     access: AccessSettings = AccessSettings()
     detection: DetectionSettings = DetectionSettings()
     safety: SafetySettings = SafetySettings()
+    containment: ContainmentSettings = ContainmentSettings()
     approval: ApprovalSettings = ApprovalSettings()
     audit: AuditSettings = AuditSettings()
     operations: OperationsSettings = OperationsSettings()

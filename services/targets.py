@@ -43,6 +43,7 @@ class Target(_Value):
     """What a remedy is aimed at, frozen when the person saw it. Unused fields stay empty."""
 
     account: str | None = None
+    accounts: tuple[str, ...] = ()  # of a campaign, where it is about several at once
     query: SpoolQuery | None = None
     queue_ids: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
@@ -53,11 +54,20 @@ class Target(_Value):
     offset: int = 0  # of a search page
     top: Top | None = None  # the table to show, or to go back to
     report: Report | None = None  # the report to show
+    lesson: int | None = None  # what was taught, by its number
+    left_out: tuple[str, ...] = ()  # sentences: what a role or a rule kept out of it
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The accounts that it is about."""
+        return self.accounts or ((self.account,) if self.account else ())
 
     @property
     def subject(self) -> str:
         """What this is about, in a few words, for the audit log."""
-        about = [self.account] if self.account else []
+        about = list(self.people[:10])
+        if len(self.people) > 10:
+            about.append(f"{len(self.people) - 10:,} more accounts")
         about += [str(network) for network in self.networks[:10]]
         if self.query and not about:
             about.append(describe(self.query))
@@ -66,6 +76,8 @@ class Target(_Value):
     @property
     def domains(self) -> tuple[str, ...]:
         """The domains of the senders that this is about; none where it is about anybody."""
+        if self.accounts:
+            return tuple(dict.fromkeys(map(domain_of, self.accounts)))
         if self.account is not None:
             return (domain_of(self.account),)
         if self.query is None:
@@ -82,7 +94,7 @@ class Target(_Value):
         ):
             if mine or theirs:
                 return not set(mine).isdisjoint(theirs)
-        return self.account is not None and self.account == other.account
+        return not set(self.people).isdisjoint(other.people)
 
 
 class Undo(_Value):
@@ -97,6 +109,7 @@ class Undo(_Value):
     blocked: tuple[Network, ...] = ()
     replaced: tuple[Block, ...] = ()  # block entries as they were before
     waiting: tuple[str, ...] = ()  # of those moved: which the server would have delivered
+    states: dict[str, UserState | None] = {}  # of several accounts, as they were before
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -124,6 +137,7 @@ class Undo(_Value):
             blocked=tuple(dict.fromkeys((*self.blocked, *later.blocked))),
             replaced=(*self.replaced, *(b for b in later.replaced if b.network not in lifted)),
             waiting=_once(self.waiting, (i for i in later.waiting if i not in known)),
+            states=later.states | self.states,
         )
 
 

@@ -60,7 +60,7 @@ LOUD = Campaign(
 
 QUIET = Campaign(
     account="tom.reyes@example.org",
-    addresses=("203.0.113.140", "198.51.100.62", "198.18.90.3"),
+    addresses=("198.19.140.7", "198.18.201.62", "198.18.90.3"),
     subjects=("Invoice {n} is overdue",),
     body="Please open the attached invoice at http://invoices.invalid/ and pay today.\n",
     recipients_each=1,

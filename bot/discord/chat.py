@@ -140,6 +140,10 @@ class DiscordChat:
         with contextlib.suppress(ChatGone):
             await self._called(message.delete())
 
+    async def link(self, message_id: str) -> str | None:
+        """Return where a message of the channel is read."""
+        return self._part(self._place.channel).get_partial_message(int(message_id)).jump_url
+
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Look through what the channel, and the thread, got since then for the reference."""
         after = since - timedelta(minutes=1)

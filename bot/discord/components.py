@@ -53,6 +53,16 @@ ALARM, OVER, QUIET = (discord.Colour(number) for number in (0xD83C3E, 0x2E8B57, 
 # An incident's state stands in its title as a mark, and nowhere else on a card.
 _COLOURS = {"🚨": ALARM, "🛑": OVER, "✅": OVER}
 
+#: How bad it is while it burns; each is told in words, too.
+_TONES = {
+    word: discord.Colour(number)
+    for word, number in (
+        ("critical", 0xB3001B),
+        ("moderate", 0xE0A800),
+        ("fading", 0x3E7CB1),
+    )
+}
+
 _STYLES = {
     Style.PLAIN: discord.ButtonStyle.secondary,
     Style.PRIMARY: discord.ButtonStyle.primary,
@@ -89,7 +99,7 @@ def message(card: Card) -> ui.LayoutView:
     controls = _controls(card.buttons, card.turn, taken)
     # Without a content of its own, a message's first text is what a notification says.
     title = card.title if card.title.strip() or card.sections else card.fallback or "Spoolwarden"
-    return _view(title, _parts(card.sections, taken), controls, _colour(card.title))
+    return _view(title, _parts(card.sections, taken), controls, _colour(card))
 
 
 def sheet(given: Sheet) -> ui.LayoutView:
@@ -206,8 +216,9 @@ def _fit(lines: Sequence[Line], longest: int) -> list[str]:
     return texts
 
 
-def _colour(title: str) -> discord.Colour:
-    return _COLOURS.get(title[:1], QUIET)
+def _colour(card: Card) -> discord.Colour:
+    colour = _COLOURS.get(card.title[:1], QUIET)
+    return _TONES.get(card.tone, colour) if colour is ALARM else colour
 
 
 def _parts(sections: Sequence[Section], taken: set[str] | None = None) -> list[_Part]:

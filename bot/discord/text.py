@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, groupby
 
-from bot.elements import Bold, Code, Moment, Plain, Text, visible
+from bot.elements import Bold, Code, Link, Moment, Plain, Text, visible
 
 # Emphasis, code, strikes, spoilers; links, mentions, emoji, timestamps (all between < and >
 # or colons); headers, lists, quotes, small print. The full stop also ends a list's number
@@ -92,6 +92,9 @@ def _runs(text: Text, longest: int, *, lines: bool) -> Iterator[tuple[str, list[
         for span in spans:
             if isinstance(span, Moment):
                 yield "", [_moment(span)], ""
+            elif isinstance(span, Link):
+                atoms = [char.translate(_ESCAPED) for char in visible(span.text[: longest + 1])]
+                yield "[", atoms, f"]({span.url})"
             else:
                 words += span.text
         if not words:

@@ -11,7 +11,7 @@ from bot.drill.playing import needs
 from bot.drill.report import Feature
 from bot.drill.scene import Acting
 from bot.hands import Unexpected
-from services.detection.detector import open_key
+from services.incidents import open_key
 from services.models import Incident, RecentSubmission
 from services.words import count
 

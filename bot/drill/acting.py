@@ -25,6 +25,8 @@ from services.words import count
 
 _LOOKS = 100
 _MORE = 10  # messages after a false alarm
+_JOINING = 60  # messages of the account that joins a campaign
+_STOP_BOTH = "Stop all 2 accounts"
 
 
 async def acknowledge(scene: Attack, feature: Feature) -> None:
@@ -211,6 +213,36 @@ async def false_alarm(scene: Attack, feature: Feature) -> None:
     feature.evidence = (
         f"{_MORE} more messages of {SECOND}: {poll.opened} new alerts; it was not touched"
     )
+
+
+async def campaign(scene: Attack, feature: Feature) -> None:
+    """A third account sends what the first sends: one campaign, stopped and put back at once."""
+    both = (ACCOUNT, COLLEAGUE)
+    feature.asked = True
+    before = {account: await _state_of(scene, account) for account in both}
+    await scene.stage.traffic.attack(replace(LOUD_NOW, account=COLLEAGUE), limit=_JOINING)
+    card = await scene.otto.card_with(ACCOUNT, "2 accounts, one campaign")
+    await scene.otto.line(card, f"{COLLEAGUE} joins, sharing")
+    expect((await scene.vera.type("campaign 1")).text, *both)
+    await scene.otto.press(await scene.otto.offering(card, _STOP_BOTH), _STOP_BOTH)
+    await scene.otto.line(card, "2 accounts can no longer send and still receive")
+    stopped = [await _state_of(scene, account) for account in both]
+    card = await scene.otto.card_with(ACCOUNT, "Stopped by otto")
+    await scene.otto.choose(await scene.otto.press_for_form(card, "Undo stop"))
+    await scene.otto.line(card, "2 accounts put back as before")
+    feature.done = True
+    after = {account: await _state_of(scene, account) for account in both}
+    feature.verified = (
+        stopped == [UserState.NO_SENDING] * 2 and after == before and len(scene.otto.cards()) == 2
+    )
+    feature.evidence = f"{len(both)} accounts on one card, both stopped by one press; undone: " + (
+        ", ".join(f"{account} {state}" for account, state in after.items())
+    )
+
+
+async def _state_of(scene: Attack, account: str) -> UserState | None:
+    user = await scene.server.user(account)
+    return user.state if user else None
 
 
 async def one_each(scene: Attack, feature: Feature) -> None:

@@ -41,6 +41,7 @@ STEPS: tuple[Step, ...] = (
     typed.deleted,
     acting.for_good,
     acting.false_alarm,
+    acting.campaign,
     reading.words,
     acting.one_each,
 )

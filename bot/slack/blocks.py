@@ -2,8 +2,9 @@
 
 What a sender wrote goes only where Slack shows text as it is and parses
 nothing: rich_text's text elements and plain_text objects. mrkdwn is not used at
-all. The limits are those of Slack's Block Kit reference: header 150, button
-text 75, option text 75, confirm title 100 and text 300, view title 24,
+all, and a link is to a message of ours and nowhere else. The limits are those of
+Slack's Block Kit reference: header 150, button text 75, option text 75, confirm title
+100 and text 300, view title 24,
 50 blocks a message, 100 a view, plain_text in a section 3000.
 """
 
@@ -23,6 +24,7 @@ from bot.elements import (
     Field,
     Figure,
     Form,
+    Link,
     Menu,
     Moment,
     Option,
@@ -34,6 +36,7 @@ from bot.elements import (
     Row,
     Section,
     Small,
+    Span,
     Style,
     Text,
     Tick,
@@ -214,7 +217,7 @@ def _spans(text: Text) -> list[Block]:
     return spans or [{"type": "text", "text": " "}]
 
 
-def _span(span: Plain | Bold | Code | Moment) -> Block:
+def _span(span: Span) -> Block:
     match span:
         case Plain(words):
             return {"type": "text", "text": cut(words, _LONGEST)}
@@ -222,6 +225,8 @@ def _span(span: Plain | Bold | Code | Moment) -> Block:
             return {"type": "text", "text": cut(words, _LONGEST), "style": {"bold": True}}
         case Code(words):
             return {"type": "text", "text": cut(words, _LONGEST), "style": {"code": True}}
+        case Link(words, url):
+            return {"type": "link", "url": url, "text": cut(words, _LONGEST)}
         case Moment(at, seconds):
             # Slack puts it in the reader's own time zone ("date" element of rich text).
             return {

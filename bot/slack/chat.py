@@ -123,6 +123,16 @@ class SlackChat:
                 self._client.chat_delete(channel=self._place.channel, ts=message_id),
             )
 
+    async def link(self, message_id: str) -> str | None:
+        """Return a message's permalink; what shows it does without one that is not to be had."""
+        try:
+            answer = await _called(
+                self._client.chat_getPermalink(channel=self._place.channel, message_ts=message_id)
+            )
+        except (ChatDown, ChatRefused):
+            return None
+        return str(answer["permalink"])
+
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Look through what the channel (or thread) got since then for the reference."""
         cursor: str | None = None

@@ -1,5 +1,7 @@
 """One poll of one mail server: take in, look, and keep the incidents true."""
 
+import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,14 +12,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
+from services.detection.campaigns import Tie
+from services.detection.closing import summary_of
 from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
 from services.detection.ingest import Ingest, habit_of
+from services.detection.life import Member, step
 from services.detection.memory import Memory, dealt_with
+from services.detection.merging import Merging, since_of
+from services.incidents import campaign_of, group_of, open_key, redraw
 from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
 from services.people import BOT
-from services.settings import DetectionSettings
+from services.rules import Rules
+from services.settings import DetectionSettings, SafetySettings
 from services.store import Store
 from services.traffic import (
     WINDOW,
@@ -27,11 +35,12 @@ from services.traffic import (
     top_addresses,
     top_senders,
 )
-from services.words import count, span
+from services.tuning import confirm
+from services.words import short, span
 
 _SHOWN = 5
-# A stopped account may have had messages under way; later ones mean it is not stopped.
-_GRACE = timedelta(seconds=30)
+#: Who alarms again so soon after the incident was closed has that one reopened.
+REOPENED_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +67,13 @@ class Detector:
         clock: Clock,
         settings: DetectionSettings,
         *,
+        rules: Rules | None = None,
         trusted: Sequence[Network] = (),
     ) -> None:
-        """``trusted`` networks hold our own hosts: they count without a login, by address."""
+        """``trusted`` networks hold our own hosts: they count without a login, by address.
+
+        What the ``rules`` forbid to block makes no two accounts one campaign.
+        """
         self._store = store
         self._audit = audit
         self._clock = clock
@@ -68,10 +81,13 @@ class Detector:
         self._trusted = tuple(trusted)
         self._ingest = Ingest(store, clock, habit_days=settings.habit_days, trusted=self._trusted)
         self._memories: dict[str, Memory] = {}
+        self._rules = rules or Rules(SafetySettings())
+        self._mergings: dict[str, Merging] = {}
 
     def begin(self) -> None:
         """Take up what whoever polled until now has kept, instead of what was known here."""
         self._memories.clear()
+        self._mergings.clear()
 
     async def prune(self) -> None:
         """Keep what was learnt, and forget submissions and habits that are too old to matter."""
@@ -94,6 +110,10 @@ class Detector:
             evidence = await gather(session, server, sender, now, habit)
         return _explained(evidence, verdict), verdict
 
+    async def most(self, server: str, sender: str) -> int:
+        """Return the most messages a sender ever sent in a day when nothing was wrong."""
+        return await self._memory(server).most(sender)
+
     def _memory(self, server: str) -> Memory:
         if server not in self._memories:
             self._memories[server] = Memory(self._store, server, self._settings, self._trusted)
@@ -112,6 +132,7 @@ class Detector:
         names = list(dict.fromkeys([*senders, *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
         spool = await server.spool_of(names)
+        own = tuple(await server.own_networks()) if len(names) > 1 else ()
         opened, changed, begun = 0, False, perf_counter()
         verdicts, at = {}, {}
         for name in names:
@@ -122,42 +143,117 @@ class Detector:
             late = name not in senders and now.timestamp() - verdict.at > 60
             at[name] = datetime.fromtimestamp(verdict.at, UTC) if late else now
         evidences = await self._evidences(server.name, at, now, senders)
+        ties = await self._ties(server.name, live, verdicts, evidences, own, now)
         async with self._store.session() as session:
             standing_now = {row.sender: row for row in await self._live(session, server.name)}
+            members: dict[str, Member] = {}
             for name in names:
                 verdict, incident = verdicts[name], standing_now.get(name)
                 found = evidences.get(name)
                 evidence = found and _explained(_with(found, spool[name], counts), verdict)
                 if incident is not None:
                     evidence = evidence or _quiet(incident, spool[name], counts)
-                    changed |= await self._update(session, incident, evidence, verdict)
+                    members[name] = self._update(incident, evidence, verdict)
                 elif (
                     evidence is not None
                     and verdict.alarming
                     and not await self._ended_since(session, server.name, name, now, verdict)
                 ):
-                    await self._open(session, server.name, name, evidence, verdict)
-                    opened, changed = opened + 1, True
+                    members[name] = await self._open(session, server.name, name, evidence, verdict)
+                    opened += 1
+            changed |= await self._merging(server.name).merge(session, members, ties, now)
+            changed |= await self._live_on(session, members, now) or opened > 0
         memory.handled(alarms)
         return Poll(taken, opened, changed, counts, perf_counter() - begun)
+
+    async def _ties(
+        self,
+        server: str,
+        live: Sequence[Incident],
+        verdicts: Mapping[str, Verdict],
+        evidences: Mapping[str, Evidence],
+        own: Sequence[Network],
+        now: datetime,
+    ) -> list[Tie]:
+        """Return whose incidents, those about to be opened too, are one campaign."""
+        known = {row.sender: (campaign_of(row), since_of(row)) for row in live}
+        alarming = {
+            name: evidence.first_at
+            for name, evidence in evidences.items()
+            if name not in known and verdicts[name].alarming
+        }
+        async with self._store.reading() as session:
+            return await self._merging(server).look(
+                session, known, alarming, evidences.keys(), own, now
+            )
+
+    def _merging(self, server: str) -> Merging:
+        if server not in self._mergings:
+            self._mergings[server] = Merging(server, self._rules, self._audit)
+        return self._mergings[server]
+
+    async def _live_on(
+        self, session: AsyncSession, members: Mapping[str, Member], now: datetime
+    ) -> bool:
+        """Move each campaign on in its life; return whether anything is new to show."""
+        groups: defaultdict[int, list[Member]] = defaultdict(list)
+        for member in members.values():
+            groups[campaign_of(member.incident)].append(member)
+        quiet = timedelta(minutes=self._settings.quiet_minutes)
+        anything = False
+        for campaign, group in groups.items():
+            lead = await session.get(Incident, campaign)
+            assert lead is not None  # noqa: S101 - rows are never deleted
+            made = step(lead, group, now, quiet, self._settings.min_messages)
+            if made.closed:
+                for one in group:
+                    one.incident.evidence = one.evidence.model_dump_json()
+                    await confirm(session, one.incident, now)
+                closed = [
+                    row
+                    for row in await group_of(session, campaign)
+                    if row.state is IncidentState.CLOSED
+                ]
+                lines = await summary_of(session, closed)
+                lead.summary = json.dumps(lines)
+                made.lines.append(f"Closed: quiet for {span(quiet)}. {' '.join(lines)}")
+            for text in made.lines:
+                session.add(Announcement(at=now, incident_id=campaign, text=text))
+            changed = bool(made.lines)
+            for one in group:
+                if one.changed or made.lines:
+                    one.incident.evidence = one.evidence.model_dump_json()
+                    one.incident.updated_at = now
+                    changed |= not one.is_new or lead is not one.incident
+                session.add(one.incident)
+            if changed:
+                lead.version += 1
+            session.add(lead)
+            anything |= changed
+        return anything
 
     async def refresh(self, server: MailServer, incident_id: int) -> None:
         """Bring one incident's card up to date at once, after an act."""
         async with self._store.reading() as session:
             incident = await session.get(Incident, incident_id)
-        if incident is None or incident.state not in LIVE:
+        if incident is None:
+            return
+        async with self._store.reading() as session:
+            group = await group_of(session, campaign_of(incident))
+        if not any(row.state in LIVE for row in group):
             return
         counts = await server.counts()
-        spool = await server.spool_of((incident.sender,))
+        spool = await server.spool_of([row.sender for row in group])
         async with self._store.session() as session:
-            incident = await session.get(Incident, incident_id)
-            if incident is None:
-                return
-            before = Evidence.model_validate_json(incident.evidence)
-            evidence = _with(before, spool[incident.sender], counts)
-            incident.evidence = evidence.model_dump_json()
-            incident.version += 1
-            session.add(incident)
+            for row in await group_of(session, campaign_of(incident)):
+                if row.sender in spool:
+                    before = Evidence.model_validate_json(row.evidence)
+                    evidence = _with(before, spool[row.sender], counts)
+                    row.evidence = evidence.model_dump_json()
+                    session.add(row)
+            drawn = await session.get(Incident, incident_id)
+            if drawn is not None:
+                await redraw(session, drawn)
 
     async def _live(self, session: AsyncSession, server: str) -> list[Incident]:
         query = select(Incident).where(
@@ -195,24 +291,30 @@ class Detector:
 
     async def _open(
         self, session: AsyncSession, server: str, sender: str, evidence: Evidence, verdict: Verdict
-    ) -> None:
+    ) -> Member:
+        """Open an incident, or the one again that was closed lately."""
         now = self._clock.now()
-        incident = Incident(
-            server=server,
-            sender=sender,
-            open_key=open_key(server, sender),
-            opened_at=now,
-            updated_at=now,
-            evidence=evidence.model_dump_json(),
-            score=verdict.score,
-        )
-        session.add(incident)
-        await session.flush()
+        incident = await self._closed_lately(session, server, sender, now)
+        again = incident is not None
+        if incident is None:
+            incident = Incident(
+                server=server,
+                sender=sender,
+                open_key=open_key(server, sender),
+                opened_at=now,
+                updated_at=now,
+                evidence=evidence.model_dump_json(),
+                score=verdict.score,
+            )
+            session.add(incident)
+            await session.flush()
+        else:
+            evidence = await self._reopen(session, incident, evidence, verdict)
         await self._audit.append(
             session,
             Line(
                 Phase.NOTE,
-                "incident opened",
+                "incident reopened" if again else "incident opened",
                 BOT,
                 server,
                 sender,
@@ -220,10 +322,71 @@ class Detector:
                 detail={"score": verdict.score, "reasons": list(evidence.reasons)},
             ),
         )
+        return Member(incident, evidence, verdict.score, alarming=True, changed=True, is_new=True)
 
-    async def _update(
+    async def _closed_lately(
+        self, session: AsyncSession, server: str, sender: str, now: datetime
+    ) -> Incident | None:
+        """Return a sender's last incident if it was closed within a day, and not as false."""
+        rows = await session.exec(
+            select(Incident)
+            .where(Incident.server == server, Incident.sender == sender)
+            .order_by(col(Incident.id).desc())
+            .limit(1)
+        )
+        last = rows.first()
+        if (
+            last is None
+            or last.state is not IncidentState.CLOSED
+            or last.state_at is None
+            or now - last.state_at >= REOPENED_WITHIN
+        ):
+            return None
+        return last
+
+    async def _reopen(
         self, session: AsyncSession, incident: Incident, evidence: Evidence, verdict: Verdict
-    ) -> bool:
+    ) -> Evidence:
+        """Take up a closed incident again: the same card, the same thread."""
+        now = self._clock.now()
+        before = Evidence.model_validate_json(incident.evidence)
+        lead = await session.get(Incident, campaign_of(incident)) or incident
+        ago = span(now - (incident.state_at or now))
+        incident.state, incident.state_by, incident.state_at = IncidentState.OPEN, BOT.name, now
+        incident.open_key = open_key(incident.server, incident.sender)
+        incident.reopened_at = incident.updated_at = now
+        incident.quiet_since = incident.snoozed_until = None
+        incident.noted_total = incident.noted_peak = None
+        incident.containment = ""
+        incident.score = verdict.score
+        others = [row for row in await group_of(session, lead.id or 0) if row.id != incident.id]
+        if not any(row.state in LIVE for row in others):
+            lead.summary, lead.severity, lead.worst, lead.containment = "", 0, 0, ""
+        who = f"{short(incident.sender or '<>', 80)} alarms" if others else "it alarms"
+        session.add(incident)
+        session.add(
+            Announcement(
+                at=now,
+                incident_id=lead.id,
+                text=f"Reopened: {who} again, {ago} after it was closed. "
+                f"{'; '.join(evidence.reasons[:2])}.",
+            )
+        )
+        evidence = evidence.model_copy(
+            update={
+                "first_at": min(before.first_at, evidence.first_at),
+                "earlier": before.total,
+                "total": before.total + evidence.total,
+                "peak": max(before.peak, evidence.messages),
+            }
+        )
+        incident.evidence = evidence.model_dump_json()
+        lead.version += 1
+        session.add(lead)
+        return evidence
+
+    def _update(self, incident: Incident, evidence: Evidence, verdict: Verdict) -> Member:
+        """Return a live incident with what is known of it now."""
         now = self._clock.now()
         before = Evidence.model_validate_json(incident.evidence)
         if evidence.messages == 0:
@@ -240,7 +403,8 @@ class Detector:
             evidence = evidence.model_copy(
                 update={
                     "first_at": min(before.first_at, evidence.first_at),
-                    "total": max(before.total, evidence.total),
+                    "earlier": before.earlier,
+                    "total": max(before.total, before.earlier + evidence.total),
                     "peak": max(before.peak, evidence.messages),
                 }
             )
@@ -248,56 +412,19 @@ class Detector:
                 evidence = evidence.model_copy(
                     update={"reasons": before.reasons, "points": before.points}
                 )
-        changed = _shown(before) != _shown(evidence)
         # A day's evidence stands for a day; it is quiet once nothing is sent any more.
         if verdict.alarming and evidence.messages:
             incident.score = verdict.score
             incident.quiet_since = None
         elif incident.quiet_since is None:
             incident.quiet_since = now
-        changed |= self._step(session, incident, evidence, verdict)
-        if changed:
-            incident.evidence = evidence.model_dump_json()
-            incident.updated_at = now
-            incident.version += 1
-            session.add(incident)
-        return changed
-
-    def _step(
-        self, session: AsyncSession, incident: Incident, evidence: Evidence, verdict: Verdict
-    ) -> bool:
-        """Move the incident on in its life where that is due, and say so."""
-        now = self._clock.now()
-        text = ""
-        if incident.state is IncidentState.SNOOZED and incident.snoozed_until:
-            if now >= incident.snoozed_until:
-                text = "The snooze is over."
-                incident.state, incident.snoozed_until = IncidentState.OPEN, None
-        elif (
-            incident.state is IncidentState.REMEDIED
-            and incident.state_at
-            and evidence.last_at > incident.state_at + _GRACE
-            and verdict.alarming
-        ):
-            text = "It is sending again although it was stopped. Look at it once more."
-            incident.state = IncidentState.OPEN
-        quiet_for = timedelta(minutes=self._settings.quiet_minutes)
-        if incident.quiet_since and now - incident.quiet_since >= quiet_for:
-            text = (
-                f"Closed: quiet for {span(quiet_for)}. "
-                f"{count(evidence.total, 'message')} in all; {evidence.held:,} held, "
-                f"{evidence.queued:,} waiting."
-            )
-            incident.state, incident.open_key = IncidentState.CLOSED, None
-        if text:
-            incident.state_at, incident.state_by = now, BOT.name
-            session.add(Announcement(at=now, incident_id=incident.id, text=text))
-        return bool(text)
-
-
-def open_key(server: str, sender: str) -> str:
-    """Return what a live incident of this sender holds, so that there is only one."""
-    return f"{server}\n{sender}"
+        return Member(
+            incident,
+            evidence,
+            verdict.score,
+            alarming=verdict.alarming,
+            changed=_shown(before) != _shown(evidence),
+        )
 
 
 def _shown(evidence: Evidence) -> object:

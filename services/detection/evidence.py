@@ -52,6 +52,7 @@ class Evidence(BaseModel):
     first_at: datetime  # when this burst began
     last_at: datetime
     total: int  # messages since first_at
+    earlier: int = 0  # of these, before the incident was reopened
     habit: Habit
     queued: int = 0  # of this sender, waiting to be delivered
     held: int = 0  # of this sender, held

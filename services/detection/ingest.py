@@ -21,11 +21,12 @@ from services.clock import Clock
 from services.detection.evidence import Habit
 from services.detection.memory import facts_of, newest_row
 from services.mail.port import MailServer, Network, News, Record, Submission, submitted
-from services.models import Incident, IncidentState, Lesson, PollCursor, RecentSubmission
+from services.models import Incident, IncidentState, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
 from services.reports import count_in, forget_traffic
 from services.store import Store
 from services.traffic import KEPT, WINDOW
+from services.tuning import ordinary
 
 _BATCH = 5000
 _NAMES = 500
@@ -263,12 +264,11 @@ async def habit_of(session: AsyncSession, server: str, sender: str, now: datetim
     """Return what is usual for a sender, leaving out past incidents and the last hour."""
     stretches = await ordinary_stretches(session, server, sender, now - SETTLED)
     usual, high = spread_of(n for _, n in stretches)
-    lesson = await session.get(Lesson, (server, sender))
     return Habit(
         windows=len(stretches),
         usual=usual,
         high=high,
-        taught=lesson.messages if lesson else 0,
+        taught=await ordinary(session, server, sender),
     )
 
 

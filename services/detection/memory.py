@@ -7,6 +7,7 @@ each read everything, and the one that has read furthest saves.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from services.mail.port import MAX_ADDRESSEES, Network, Record, Submission
 from services.models import EngineState, Incident, Lesson, RecentSubmission, SenderState
 from services.settings import DetectionSettings
 from services.store import Store
+from services.tuning import Tuned, tuned
 
 # At a time, so that the chats are answered while a long backlog is read.
 _CHUNK = 2000
@@ -86,6 +88,13 @@ class Memory:
             await self._bring_back(session, engine, {user})
             return engine.why(user)
 
+    async def most(self, user: str) -> int:
+        """Return the most messages a sender ever sent in a day when nothing was wrong."""
+        async with self._lock, self._store.reading() as session:
+            engine = await self._opened(session)
+            await self._bring_back(session, engine, {user})
+            return engine.most(user)
+
     def standing(self, user: str) -> Verdict | None:
         """Return how a sender stood when last looked."""
         return self._engine.why(user) if self._engine is not None else None
@@ -121,12 +130,11 @@ class Memory:
 
     async def _read(self, session: AsyncSession, engine: Engine, now: datetime) -> None:
         self._over = await dealt_with(session, self._server, now)
-        lessons = {
-            row.sender: row
-            for row in (
-                await session.exec(select(Lesson).where(Lesson.server == self._server))
-            ).all()
-        }
+        taught = await session.exec(select(Lesson).where(Lesson.server == self._server))
+        of_each: defaultdict[str, list[Lesson]] = defaultdict(list)
+        for row in taught.all():
+            of_each[row.sender].append(row)
+        lessons = {sender: tuned(rows) for sender, rows in of_each.items()}
         while True:
             rows = (
                 await session.exec(
@@ -152,11 +160,12 @@ class Memory:
                 return
             await asyncio.sleep(0)
 
-    def _learn(self, engine: Engine, lessons: Mapping[str, Lesson]) -> None:
+    def _learn(self, engine: Engine, lessons: Mapping[str, Tuned]) -> None:
         for user, until in self._over.items():
             engine.clear(user, until)
         for user, lesson in lessons.items():
-            engine.teach(user, lesson.messages, lesson.taught_at.timestamp())
+            engine.teach(user, lesson.messages, lesson.taught_at)
+            engine.suspect(user, lesson.points, lesson.abused_at, lesson.until)
 
     async def _bring_back(self, session: AsyncSession, engine: Engine, names: set[str]) -> None:
         """Load the senders that are not in memory."""

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence, Share
 from services.detection.ingest import SETTLED, ordinary_stretches, spread_of, stretch_of
-from services.models import Incident, Lesson, SenderHabit
+from services.models import Incident, SenderHabit
 from services.traffic import WINDOW
 from services.words import count, span
 
@@ -92,9 +92,7 @@ async def rate_of(session: AsyncSession, incident: Incident) -> Rate:
         place = _floor(start, stretch)
         usual[place] = usual.get(place, 0) + messages
     middle, high = spread_of(usual.values())
-    lesson = await session.get(Lesson, (incident.server, incident.sender))
-    if lesson is not None and lesson.taught_at < opened:
-        high = max(high, lesson.messages)
+    high = max(high, await taught_ordinary(session, incident.server, incident.sender, opened))
     return Rate(
         sender=incident.sender,
         begin=begin,

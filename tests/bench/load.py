@@ -43,9 +43,9 @@ from bot.publisher import Publisher
 from bot.workspace.hands import WorkspaceHands
 from bot.workspace.room import WorkspaceRoom
 from services.clock import ManualClock
-from services.detection.detector import open_key
 from services.detection.evidence import Habit
 from services.garbage import settle
+from services.incidents import open_key
 from services.lease import lease_of
 from services.mail.build import Embedded
 from services.mail.embedded.database import to_stored
@@ -236,6 +236,10 @@ class _Silent:
 
     def __init__(self) -> None:
         self.calls = 0
+
+    async def link(self, message_id: str) -> str | None:
+        """Return none."""
+        return None
 
     async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
         self.calls += 1

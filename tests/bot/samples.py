@@ -1,12 +1,13 @@
 """Every card and every form that the bot can show, made of whatever texts are given."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
 from itertools import cycle
 
-from bot import acts, cards, forms, look_cards, report_cards
+from bot import acts, campaign_cards, cards, forms, look_cards, report_cards, tuning
 from bot.commands import COMMANDS
 from bot.elements import Button, Card, Figure, Form, Option, Picture, Style
 from bot.reads import help_card
@@ -24,7 +25,16 @@ from services.mail.port import (
     User,
     UserState,
 )
-from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
+from services.models import (
+    LIVE,
+    AuditEntry,
+    Incident,
+    IncidentState,
+    Intent,
+    IntentState,
+    Lesson,
+    LessonKind,
+)
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
 from services.reports import Tally, View
@@ -115,6 +125,7 @@ def incident(
         updated_at=NOW,
         evidence=(seen or evidence(words)).model_dump_json(),
         score=97.4,
+        severity=2,
         state_by=None if state is IncidentState.OPEN else storable(words()),
         state_at=None if state is IncidentState.OPEN else NOW,
         snoozed_until=NOW + timedelta(hours=1) if state is IncidentState.SNOOZED else None,
@@ -435,6 +446,64 @@ def _alert_drawn(words: Words) -> Card:
     )
 
 
+def campaign_card(
+    words: Words = anna,
+    states: tuple[IncidentState, ...] = tuple(IncidentState),
+    *,
+    undone: bool = False,
+) -> Card:
+    """Return the card of a campaign with an account in each of these states."""
+    group = [incident(state, words) for state in states]
+    for number, row in enumerate(group):
+        row.id, row.joined_by = 7 + number, storable(words()) if number else ""
+        row.campaign = 7 if number else None
+    group[0].containment, group[0].summary = words(), json.dumps([words(), words()])
+    waiting = tuple(row.sender for row in group if row.state is IncidentState.OPEN)
+    acts = () if undone else ("stop", "acknowledge", "snooze", "contain")
+    left = ("stop", "campaign", "acknowledge", "block", "snooze", "false_alarm")
+    buttons = campaign_cards.Buttons(
+        offers(*left),
+        undos(*acts),
+        {row.sender: INTENT.format(f"stop-{row.id}") for row in group[:2]},
+        {row.sender: INTENT.format(f"why-{row.id}") for row in group[2:]},
+        waiting,
+        1234,
+        (words(),),
+    )
+    return campaign_cards.campaign(group[0], group, {}, buttons)
+
+
+def campaign_page(words: Words = anna) -> Card:
+    """Return the second page of a campaign's accounts."""
+    rows = [incident(state, words) for state in IncidentState]
+    slots = (*(f"account-{n}" for n in range(len(rows))), "before", "after")
+    return campaign_cards.page(rows[0], rows, 8, 42, _buttons(*slots), words())
+
+
+def tuning_card(words: Words = anna) -> Card:
+    """Return what was learnt, one of it forgotten."""
+    lessons = [
+        Lesson(
+            id=number,
+            server="mail",
+            sender=storable(words()),
+            kind=kind,
+            messages=90,
+            points=15,
+            until=NOW if kind is LessonKind.ABUSED else None,
+            incident_id=number,
+            taught_by="slack:U0OTTO",
+            taught_name=words(),
+            taught_at=NOW,
+            forgotten_at=NOW if number > 1 else None,
+            forgotten_name=words(),
+        )
+        for number, kind in enumerate((*LessonKind, LessonKind.ORDINARY))
+    ]
+    slots = _buttons("forget-0", "forget-1", "before", "after")
+    return tuning.card(words(), lessons, 30, words(), slots, words())
+
+
 def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for state in IncidentState:
         yield f"alert, {state}", partial(_alert, state, done=False)
@@ -475,6 +544,21 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for kind in Kind:
         yield f"top {kind}", partial(top_card, kind=kind)
     yield "top, nothing sent", partial(top_card, ranks=())
+    yield "campaign", campaign_card
+    yield "campaign, nothing done", partial(campaign_card, undone=True)
+    for state in IncidentState:
+        yield f"campaign, {state}", partial(campaign_card, states=(state, state))
+    yield "campaign, many", partial(campaign_card, states=(IncidentState.OPEN,) * 42)
+    yield "campaign's page", campaign_page
+    yield "moved", lambda words: campaign_cards.moved(incident(words=words), 3)
+    yield (
+        "moved, with a link",
+        lambda words: campaign_cards.moved(
+            incident(words=words), 3, "https://example.slack.com/archives/C0OPS/p1355517523000008"
+        ),
+    )
+    yield "tuning", tuning_card
+    yield "tuning, nothing", lambda words: tuning.card(words(), [], 0, words(), {}, words())
     yield "ip", ip_card
     yield "ip, never used", partial(ip_card, uses=0, blocks=0)
     for view in View:

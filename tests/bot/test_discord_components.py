@@ -1,5 +1,7 @@
 """Cards and private questions as Discord's components: all are taken, and text stays text."""
 
+import re
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from itertools import product
 from typing import Any
@@ -39,6 +41,7 @@ from bot.elements import (
 )
 from tests.bot.discord_rules import (
     Json,
+    Node,
     component_faults,
     described_faults,
     kinds,
@@ -55,7 +58,19 @@ from tests.judge_discord import specification
 
 # What a bot's own text may be; a sender's is "text" or stands in one of these.
 _OURS = {"text", "bold", "code", "moment", "header", "small", "list", "block"}
+# And a link, only to a message of ours.
+_OUR_LINK = re.compile(
+    r"\[incident \d{1,9}\]\(https://example\.slack\.com/archives/C0OPS/p\d{16}\)"
+)
 _FLAG = 1 << 15
+
+
+def _links(nodes: list[Node]) -> Iterator[str]:
+    for kind, held in nodes:
+        if isinstance(held, list):
+            yield from _links(held)
+        elif kind == "link":
+            yield held
 
 
 def payload(view: ui.LayoutView) -> list[Json]:
@@ -72,7 +87,8 @@ def assert_taken(view: ui.LayoutView) -> None:
         assert list(component_faults(components, "Message")) == []
     for number, text in enumerate(texts(components)):
         nodes = parse(text)
-        assert set(kinds(nodes)) <= _OURS
+        assert set(kinds(nodes)) <= {*_OURS, "link"}
+        assert all(_OUR_LINK.fullmatch(held) for held in _links(nodes))
         headers = [kind for kind in kinds(nodes) if kind == "header"]
         assert headers == [] or (number == 0 and len(nodes) == 1)
         assert visible(text, lines=True) == text

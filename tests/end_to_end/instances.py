@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.app import App
-from bot.demo.campaigns import LOUD
+from bot.demo.campaigns import LOUD, Campaign
 from bot.demo.stage import ADA, OTTO, make_rooms, reaching
 from bot.demo.town import PASSWORD as MAILBOX_PASSWORD
 from bot.demo.traffic import Traffic
@@ -123,7 +123,7 @@ class Fleet:
     async def spam(self, messages: int, account: str = ACCOUNT) -> None:
         """Send spam over SMTP from eight addresses."""
         traffic = Traffic("127.0.0.1", self.mail.front.port, SystemClock(), 1)
-        await traffic.attack(replace(LOUD, account=account, pace=4000), limit=messages)
+        await traffic.attack(_campaign(account), limit=messages)
 
     def leader(self) -> int | None:
         """Return the process that leads, by what the database's server says."""
@@ -185,3 +185,12 @@ async def fleet(
         made = Fleet(folder, mail, room, (otto, ada), (postgres, url))
         stack.push_async_callback(made.end)
         yield made
+
+
+def _campaign(account: str) -> Campaign:
+    """Return an account's spam; another account's has nothing in common with the first one's."""
+    if account == ACCOUNT:
+        return replace(LOUD, pace=4000)
+    addresses = tuple(f"198.18.{100 + n}.9" for n in range(8))
+    subjects = ("Invoice {n} is due",)
+    return replace(LOUD, account=account, pace=4000, addresses=addresses, subjects=subjects)

@@ -54,8 +54,14 @@ class Play:
         self._stack: contextlib.AsyncExitStack = stack
 
     async def spam(self, messages: int = 60, account: str = ACCOUNT) -> int:
-        """Send spam over SMTP from eight addresses; return how many messages went through."""
+        """Send spam over SMTP from eight addresses; return how many messages went through.
+
+        Another account's is another campaign: its addresses and subjects are others, too.
+        """
         campaign = replace(LOUD, account=account, pace=4000)
+        if account != ACCOUNT:
+            addresses = tuple(f"198.18.{100 + n}.9" for n in range(8))
+            campaign = replace(campaign, subjects=("Invoice {n} is due",), addresses=addresses)
         return await self.traffic.attack(campaign, limit=messages)
 
     @property

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.commands import COMMANDS
-from bot.demo.campaigns import LOUD
+from bot.demo.campaigns import LOUD, QUIET
 from bot.rooms import ROOMS
 from services.audit import Phase
 from services.mail.port import Queue, SpoolQuery, UserState
@@ -25,6 +26,7 @@ __all__ = ["postgres"]
 ON = (*(f"{chat}-sqlite" for chat in sorted(ROOMS)), "discord-postgresql")
 Scenario = Callable[[Play], Awaitable[None]]
 ADDRESS = "192.0.2.77"
+OTHER = QUIET.account
 NETWORK = ip_network(ADDRESS)
 SCENARIOS: dict[str, Scenario] = {}
 
@@ -298,7 +300,7 @@ async def decline(play: Play) -> None:
 @row
 async def acknowledge(play: Play) -> None:
     await play.spam()
-    card = await play.otto.alert(ACCOUNT)
+    card = await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
     await play.use(play.otto.press, "Acknowledge")
     await play.otto.card_with(ACCOUNT, "Acknowledged by otto")
     await play.otto.line(card, "Acknowledged: somebody is on it")
@@ -307,7 +309,7 @@ async def acknowledge(play: Play) -> None:
 @row
 async def snooze(play: Play) -> None:
     await play.spam()
-    await play.otto.alert(ACCOUNT)
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
     form = await play.use(play.otto.pick_for_form, "Snooze…")
     assert "Snoozed for 4 h" in await play.otto.choose(form, lasting="4 h")
     await play.otto.card_with(ACCOUNT, "Snoozed by otto")
@@ -323,6 +325,65 @@ async def false_alarm(play: Play) -> None:
     assert "A false alarm" in await play.otto.choose(form)
     await play.otto.card_with(ACCOUNT, "says otto")
     assert await _state(play) is UserState.ACTIVE
+    form = await play.use(play.otto.pick_for_form, "Undo false alarm")
+    await play.otto.choose(form)
+    await play.otto.card_with(ACCOUNT, "nobody has taken this on yet")
+    assert "Forgotten by otto" in (await play.vera.type(f"tuning {ACCOUNT}")).text
+
+
+@row
+async def tuning(play: Play) -> None:
+    assert "Nothing was learnt" in (await play.vera.type("tuning")).text
+    await play.spam()
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    await play.otto.choose(await play.use(play.otto.pick_for_form, "False alarm…"))
+    shown = (await play.vera.type(f"tuning {ACCOUNT}")).text
+    for said in (
+        "1 lesson",
+        "false alarm of incident 1, by otto",
+        "up to 90 messages within an hour are ordinary for it, and 270 within a day",
+    ):
+        assert said in shown
+
+
+@row
+async def forget(play: Play) -> None:
+    await play.spam()
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    await play.otto.choose(await play.use(play.otto.pick_for_form, "False alarm…"))
+    card = await play.otto.card_with(ACCOUNT, "says otto")
+    form = await play.otto.press_for_form(await play.otto.type("tuning"), "Forget…")
+    assert "Forgotten" in await play.otto.choose(form)
+    assert "Forgotten by otto" in (await play.vera.type("tuning")).text
+    line = await play.otto.line(card, "it tunes the detector no more")
+    await play.otto.choose(
+        await play.otto.press_for_form(await play.otto.offering(line, "Undo"), "Undo")
+    )
+    await play.otto.line(card, "Remembered again")
+    assert "Forgotten" not in (await play.vera.type("tuning")).text
+
+
+@row
+async def campaign(play: Play) -> None:
+    await play.spam()
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    sent = await play.traffic.attack(replace(LOUD, account=OTHER, pace=4000), limit=50)
+    card = await play.otto.card_with(ACCOUNT, "2 accounts, one campaign")
+    await play.otto.line(card, f"{OTHER} joins, sharing")
+    assert len(play.otto.cards()) == 1
+    listed = await play.vera.type("campaign 1")
+    assert OTHER in listed.text
+    assert "in 5 min" in (await play.vera.press_privately(listed, "Why")).text
+    assert "no incident 9 of yours" in (await play.vera.type("campaign 9")).text
+    await play.otto.card_with(ACCOUNT, f"{60 + sent} messages sent")
+    await play.use(play.otto.press, "Stop all 2 accounts")
+    await play.otto.line(card, "2 accounts can no longer send and still receive")
+    for account in (ACCOUNT, OTHER):
+        assert await _state(play, account) is UserState.NO_SENDING
+    card = await play.otto.card_with(ACCOUNT, "Stopped by otto")
+    await play.otto.choose(await play.use(play.otto.press_for_form, "Undo stop"))
+    await play.otto.line(card, "2 accounts put back as before")
+    await play.otto.card_with(ACCOUNT, "Open: somebody is needed")
 
 
 @row
@@ -388,6 +449,6 @@ async def _all_deferred(play: Play) -> bool:
     return (await play.stage.server.search(query, limit=1)).total == 60
 
 
-async def _state(play: Play) -> UserState | None:
-    user = await play.stage.server.user(ACCOUNT)
+async def _state(play: Play, account: str = ACCOUNT) -> UserState | None:
+    user = await play.stage.server.user(account)
     return user.state if user else None

@@ -47,6 +47,10 @@ class Paper:
     def place(self) -> Place:
         return CHANNEL
 
+    async def link(self, message_id: str) -> str | None:
+        """Return none."""
+        return None
+
     async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
         message_id = str(len(self.shown) + 1)
         self.shown[message_id] = (ref, card)

@@ -12,8 +12,9 @@ from bot.demo.sender import compose
 from services.access import Access
 from services.audit import AuditLog
 from services.clock import ManualClock
-from services.detection.detector import Detector, Poll, open_key
+from services.detection.detector import Detector, Poll
 from services.detection.evidence import Evidence, Habit
+from services.incidents import open_key
 from services.intents import Intents
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
@@ -65,7 +66,7 @@ class Bench:
     def build(self, detection: DetectionSettings | None = None) -> None:
         """Build what a restart of the bot builds anew."""
         detection = detection or DetectionSettings()
-        self.detector = Detector(self.store, self.audit, self.clock, detection)
+        self.detector = Detector(self.store, self.audit, self.clock, detection, rules=self.rules)
         servers = {"mail": self.mail.server}
         self.intents = Intents(self.store, self.clock)
         self.upkeep = Upkeep(self.store, servers, self.audit, self.clock, self._changed)

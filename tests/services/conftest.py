@@ -23,10 +23,12 @@ _ON_BOTH = (
     "test_approval",
     "test_audit",
     "test_audit_keeper",
+    "test_campaigns",
     "test_detection",
     "test_pipeline",
     "test_store",
     "test_tables",
+    "test_tuning",
     "test_watch",
 )
 

@@ -345,11 +345,26 @@ class Engine:
             self._dirty.add(user)
 
     def teach(self, user: str, messages: int, at: float) -> None:
-        """Take in a false alarm: so many messages in a window are ordinary for this sender."""
+        """Take in a false alarm: so many messages in a window are ordinary for this sender.
+
+        ``at`` 0 forgets it.
+        """
         sender = self._senders.get(user) or self._newcomers.get(user)
-        if sender is not None and at > sender.taught_at:
+        if sender is not None and at != sender.taught_at:
             sender.teach(messages, at)
             self._dirty.add(user)
+
+    def suspect(self, user: str, points: float, at: float, until: float) -> None:
+        """Take in a confirmed abuse: until then a sender has points against it beforehand."""
+        sender = self._senders.get(user) or self._newcomers.get(user)
+        if sender is not None and sender.abused != (points, at, until):
+            sender.abused = (points, at, until)
+            self._dirty.add(user)
+
+    def most(self, user: str) -> int:
+        """Return the most messages a sender ever sent in a day when nothing was wrong."""
+        sender = self._senders.get(user) or self._newcomers.get(user)
+        return sender.record(DAY) if sender is not None else 0
 
     # -- keeping -----------------------------------------------------------------------
 

@@ -155,6 +155,7 @@ def _judged(
         reasons.append(_logins(sender))
     if _together(company) and seen.young:
         reasons.append(_company(company))
+    reasons.append(_abused(sender))
     total = sum(reason.points for reason in reasons)
     spread = (
         seen.young * 2 >= seen.letters or len(seen.networks) >= tuning.MANY_NETWORKS
@@ -375,6 +376,15 @@ def _logins(sender: Sender) -> Reason:
         return Reason("", 0.0)
     points = min(tuning.LOGIN_CAP, 5 * log2(failed / tuning.FAILURES_USUAL))
     return Reason(f"{count(failed, 'failed login')} in the week before", round(points, 1))
+
+
+def _abused(sender: Sender) -> Reason:
+    points, at, until = sender.abused
+    if not points or not at < sender.last <= until:
+        return Reason("", 0.0)
+    days = int((sender.last - at) // DAY)
+    ago = "today" if not days else "a day ago" if days == 1 else f"{days} days ago"
+    return Reason(f"its abuse was confirmed {ago}", points)
 
 
 def _company(company: Company) -> Reason:

@@ -85,14 +85,14 @@ class Sender:
     """One sender's state. Times are seconds since 1970; ``hour`` and ``day`` count from there."""
 
     __slots__ = (
-        "active_days", "allowed", "allowed_at", "allowed_block", "bad_today", "bad_total",
+        "abused", "active_days", "allowed", "allowed_at", "allowed_block", "bad_today", "bad_total",
         "before", "bits", "block", "cleared", "curve", "cusum", "day", "failures", "fresh",
         "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
         "in_block", "in_hour", "judged_at", "known", "last", "letters", "minute_counts",
         "minute_stamps", "name", "networks", "news", "records", "run_days", "sent_today",
         "sent_total", "sent_yesterday", "strange_today", "strange_total", "strangers",
-        "taught", "taught_at", "today_block", "today_hour", "wait", "week", "weeks", "young",
-        "young_letters", "young_total",
+        "taught", "taught_at", "taught_networks", "today_block", "today_hour", "wait", "week",
+        "weeks", "young", "young_letters", "young_total",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -152,6 +152,8 @@ class Sender:
         self.known = bytearray(self.bits // 8)
         self.taught = 0
         self.taught_at = 0.0
+        self.taught_networks: tuple[str, ...] = ()  # that only a false alarm made known
+        self.abused = (0.0, 0.0, 0.0)  # points, since when and until when
 
     # -- taking in ---------------------------------------------------------------------
 
@@ -377,13 +379,22 @@ class Sender:
         self.cusum = 0.0
 
     def teach(self, messages: int, at: float) -> None:
-        """Take a false alarm in: so many in a window are ordinary, and so was all of that day."""
-        if at <= self.taught_at:
+        """Take a false alarm in: so many in a window are ordinary, and so was all of that day.
+
+        Another than the last one takes that one's place; ``at`` 0 none does.
+        """
+        if self.taught_at and at < self.taught_at:
+            for network in self.taught_networks:
+                self.networks.pop(network, None)
+            self.taught_networks = ()
+            self.run_days = max(0.0, self.run_days - 2)
+            self.taught, self.taught_at = messages, at
             return
         self.taught, self.taught_at = messages, at
         self.hot = self.hot_hour = 0.0
         for network in self.young:
             self.networks[network] = (self.day, tuning.KNOWN_AFTER_DAYS + 1)
+        self.taught_networks = tuple(sorted(self.young))
         self.young = set()
         self.young_letters = 0
         self.run_days += 2
@@ -417,7 +428,9 @@ class Sender:
             maxlen=tuning.LETTERS,
         )  # fmt: skip
         state["networks"] = {name: (day, days) for name, (day, days) in state["networks"].items()}
-        state["news"] = tuple(state["news"])
+        for name in ("news", "taught_networks", "abused"):
+            if name in state:
+                state[name] = tuple(state[name])
         for name in ("failures", "hours_today"):
             state[name] = tuple((a, b) for a, b in state[name])
         state["records"] = tuple(tuple((n, day) for n, day in one) for one in state["records"])

@@ -13,6 +13,7 @@ from statistics import median
 
 from services.detection.engine import Engine, Event
 from services.detection.engine.score import explained
+from services.detection.evaluate.holding import Held, Holding
 from services.detection.evaluate.traffic_file import Labelled, Scenario
 
 POLL = 10.0
@@ -112,6 +113,7 @@ class Replayed:
     engine: Outcome
     limits: dict[int, Outcome]
     events: int = 0
+    held: dict[float, Held] = field(default_factory=dict)  # by the confidence asked for
 
 
 class _Judge:
@@ -149,7 +151,7 @@ def replay(
     scenario: Scenario, *, server: Server = Server.EMBEDDED, with_limits: bool = True
 ) -> Replayed:
     """Replay a scenario, as a mail server of this kind would tell it."""
-    engine, judge = Engine(), _Judge()
+    engine, judge, holding = Engine(), _Judge(), Holding()
     limits = {limit: _Judge() for limit in (LIMITS if with_limits else ())}
     abused: dict[str, float] = {}  # the newest abuse
     lately: dict[str, deque[float]] = {}
@@ -175,6 +177,7 @@ def replay(
                 days.add((user, int(at) // DAY))
             if abuse:
                 bad_days.add((user, int(at) // DAY))
+                holding.abused(user)
                 abused[user] = at
                 for one in (judge, *limits.values()):
                     if (caught := one.outcome.caught.get(user)) is None:
@@ -184,6 +187,7 @@ def replay(
             closed = judge.sent(user, at)
             if closed is not None:
                 engine.clear(user, closed)
+                holding.closed(user)
             if with_limits:
                 times = lately.get(user)
                 if times is None:
@@ -200,7 +204,10 @@ def replay(
         counts = learn_until is not None and now >= learn_until
         for verdict in engine.judge(now):
             why = f"{verdict.user} {verdict.score:.0f}: {explained(verdict)}"
-            judge.alarm(verdict.user, now, abused.get(verdict.user), why, counts)
+            since = abused.get(verdict.user)
+            judge.alarm(verdict.user, now, since, why, counts)
+            guilty = since is not None and now - since <= DAY
+            holding.alarm(engine, verdict, now, guilty=guilty, counts=counts)
         for user, most in busy.items():
             for limit in LIMITS:
                 if most <= limit:
@@ -215,6 +222,7 @@ def replay(
         judge.outcome,
         {limit: one.outcome for limit, one in limits.items()},
         number,
+        holding.found,
     )
 
 

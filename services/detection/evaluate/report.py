@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from services.detection.evaluate.holding import Held, facts, row
 from services.detection.evaluate.replay import LIMITS, Outcome, Replayed
 from services.words import span
 
 #: The goals: for what kind of scenario, the median time to detect in seconds.
 GOALS = {"burst": 60.0, "drip": 1800.0}
 FALSE_GOAL = 1.0
+_ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +65,32 @@ class Evaluation:
     def table(self) -> list[tuple[str, ...]]:
         """Return the rows: each scenario, then everything, then each fixed limit."""
         rows = [_row(name, outcome) for name, outcome in self.scenarios().items()]
-        rows.append(_row("all", self.total()))
+        rows.append(_row(_ALL, self.total()))
         rows += [_row(f"over {limit:,} an hour", one) for limit, one in self.limits().items()]
+        return rows
+
+    def held(self) -> dict[str, dict[float, Held]]:
+        """Return what containment would have done, by scenario and confidence, then in all."""
+        found: dict[str, dict[float, Held]] = {}
+        for one in self.replays:
+            for level, held in one.held.items():
+                for name, prefix in (
+                    (one.scenario, str(one.seed)),
+                    (_ALL, f"{one.scenario}/{one.seed}"),
+                ):
+                    found.setdefault(name, {}).setdefault(level, Held()).add(held, prefix)
+        found[_ALL] = found.pop(_ALL, {})
+        return found
+
+    def held_table(self, level: float) -> list[tuple[str, ...]]:
+        """Return each scenario at one confidence, then everything at each of them."""
+        outcomes = self.scenarios() | {_ALL: self.total()}
+        rows = []
+        for name, levels in self.held().items():
+            outcome = outcomes[name]
+            for one, held in levels.items():
+                if name == _ALL or one == level:
+                    rows.append(row(name, one, held, len(outcome.caught), outcome.sender_days))
         return rows
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,6 +101,14 @@ class Evaluation:
             "scenarios": {name: _facts(one) for name, one in self.scenarios().items()},
             "total": _facts(self.total()),
             "fixed_limits": {str(limit): _facts(one) for limit, one in self.limits().items()},
+            "containment": {
+                name: {
+                    f"{level:g}": facts(held, len(outcome.caught), outcome.sender_days)
+                    for level, held in levels.items()
+                }
+                for name, levels in self.held().items()
+                if (outcome := self.scenarios().get(name) or self.total())
+            },
             "fixed_limits_as_good": self.beaten(),
             "false_alarms": [why for one in self.replays for why in one.engine.false_alarms],
         }

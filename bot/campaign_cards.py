@@ -1,0 +1,271 @@
+"""The cards of a campaign: several accounts on one, a page of them, and where a card went."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot import cards
+from bot.elements import (
+    Bar,
+    Bars,
+    Bold,
+    Button,
+    Card,
+    Confirm,
+    Link,
+    Menu,
+    Option,
+    Paragraph,
+    Picture,
+    Row,
+    Section,
+    Small,
+    Style,
+    Text,
+    cut,
+    named,
+    plain,
+    say,
+)
+from services.detection.evidence import Evidence
+from services.detection.life import shared_state
+from services.models import LIVE, Incident, IncidentState, Intent
+from services.words import count, listed
+
+#: Accounts on the card itself; with their buttons more are more than every chat's messages hold.
+ON_CARD = 5
+PER_PAGE = 8
+_NAMED = 3
+_ADDRESSES = 5
+_MARKS = {
+    IncidentState.OPEN: "🔴",
+    IncidentState.ACKNOWLEDGED: "🟡",
+    IncidentState.SNOOZED: "💤",
+    IncidentState.REMEDIED: "🟢",
+    IncidentState.FALSE_ALARM: "⚪",
+    IncidentState.CLOSED: "⚪",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    """The intent ids for a campaign's card.
+
+    ``offers`` are by action, ``undos`` by what they undo, ``stops`` and ``looks`` by account;
+    ``waiting`` is how many messages of those that can be stopped wait.
+    """
+
+    offers: Mapping[str, str]
+    undos: Mapping[str, str]
+    stops: Mapping[str, str]
+    looks: Mapping[str, str]
+    stoppable: tuple[str, ...] = ()
+    waiting: int = 0
+    lacking: tuple[str, ...] = ()
+    holds: bool = True
+
+
+def ordered(group: Sequence[Incident]) -> list[Incident]:
+    """Return a campaign's incidents as people need them: live ones first, then who sends most."""
+    return sorted(group, key=lambda row: (row.state not in LIVE, -_evidence(row).total, row.id))
+
+
+def campaign(
+    lead: Incident,
+    group: Sequence[Incident],
+    done: Mapping[str, Intent],
+    buttons: Buttons,
+    picture: Picture | None = None,
+) -> Card:
+    """Return a campaign's card, as it stands now. ``done`` is as on an account's card."""
+    rows = ordered(group)
+    evidences = {row.sender: _evidence(row) for row in rows}
+    state = shared_state(group)
+    live = state in LIVE
+    sections: list[Section] = [Paragraph(_status(state, rows))]
+    if live:
+        sections.append(cards.severity(lead, sum(e.messages for e in evidences.values())))
+    why = next((row.joined_by for row in group if row.joined_by), "")
+    accounts = count(len(rows), "account")
+    sections.append(
+        Paragraph(say(Bold(f"{accounts}, one campaign"), f": they share {why}." if why else "."))
+    )
+    first = min(evidences.values(), key=lambda one: one.first_at)
+    sections.append(cards.so_far(first.first_at, list(evidences.values())))
+    if picture is not None:
+        sections.append(picture)
+    for row in rows[:ON_CARD]:
+        text = _line(row, evidences[row.sender])
+        stop, look = buttons.stops.get(row.sender), buttons.looks.get(row.sender)
+        if stop is not None:
+            sections.append(Row(text, _stop_one(row, evidences[row.sender], stop, buttons)))
+        elif look is not None:
+            sections.append(Row(text, Button(f"why-{row.id}", "Why", look)))
+        else:
+            sections.append(Paragraph(text))
+    if len(rows) > ON_CARD:
+        sections.append(Small(say(f"and {len(rows) - ON_CARD:,} more accounts")))
+    sections += _addresses(list(evidences.values()))
+    sections += cards.told(lead)
+    sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
+    newest = max(evidences.values(), key=lambda one: one.taken_at)
+    score = max(row.score for row in rows)
+    sections.append(cards.foot(lead, score, newest.taken_at))
+    more = f" and {count(len(rows) - 1, 'other')}"
+    verb = "are sending" if live and buttons.stoppable else "sent"
+    headline = f"{named(lead.sender)}{more} {verb} spam"
+    if state is IncidentState.FALSE_ALARM:
+        headline = f"{named(lead.sender)}{more}: false alarm"
+    mark = cards.mark_of(state)
+    return Card(
+        title=f"{mark} {headline}",
+        sections=tuple(sections),
+        buttons=_buttons(state, buttons, live=live),
+        turn=lead.turn,
+        tone=cards.tone_of(lead) if live else "",
+        fallback=f"{mark} {headline}: {accounts}, one campaign. {plain(_status(state, rows))}",
+    )
+
+
+def moved(incident: Incident, campaign_id: int, link: str | None = None) -> Card:
+    """Return what stands where a card was whose account turned out to be of another's campaign."""
+    why = f", sharing {incident.joined_by}" if incident.joined_by else ""
+    text = say(
+        Bold(named(incident.sender)),
+        " is of the campaign of ",
+        Link(f"incident {campaign_id}", link) if link else f"incident {campaign_id}",
+        f"{cut(why, 200)}. Its card and thread tell how it goes on.",
+    )
+    title = f"↪️ {named(incident.sender)}: see incident {campaign_id}"
+    return Card(title, (Paragraph(text),), fallback=f"{title}. {plain(text)}")
+
+
+def page(
+    lead: Incident,
+    rows: Sequence[Incident],
+    offset: int,
+    accounts: int,
+    buttons: Mapping[str, Button],
+    sentence: str,
+) -> Card:
+    """Return a page of a campaign's accounts, for the person who asked."""
+    where = f"{offset + 1:,} to {offset + len(rows):,} of " if accounts > len(rows) else ""
+    sections: list[Section] = [
+        Paragraph(say(Bold(f"{where}{count(accounts, 'account')}"), ", one campaign."))
+    ]
+    for number, row in enumerate(rows):
+        text = _line(row, _evidence(row))
+        button = buttons.get(f"account-{number}")
+        sections.append(Row(text, button) if button else Paragraph(text))
+    sections += cards.only(sentence)
+    below = tuple(b for slot, b in buttons.items() if not slot.startswith("account-"))
+    title = f"Campaign of incident {lead.id}"
+    return Card(title, tuple(sections), below, fallback=title)
+
+
+def stop_text(accounts: Sequence[str], waiting: int, *, holds: bool) -> str:
+    """Return what stopping all of them would do, for the question that is asked first."""
+    names = [cut(account, 40) for account in accounts[:_NAMED]]
+    more = len(accounts) - len(names)
+    who = listed([*names, f"{more:,} more"] if more else names)
+    kept = "will be held" if holds else "go out all the same"
+    return (
+        f"{who} can no longer send (they still receive), and their "
+        f"{count(waiting, 'waiting message')} {kept}. This can be undone."
+    )
+
+
+def _status(state: IncidentState, rows: Sequence[Incident]) -> Text:
+    """Return how a campaign stands: the state that most needs somebody, and how many are in it."""
+    numbers = [
+        f"{sum(row.state is one for row in rows):,} {_word(one)}"
+        for one in _MARKS
+        if any(row.state is one for row in rows)
+    ]
+    word = {
+        IncidentState.OPEN: "Open: somebody is needed",
+        IncidentState.ACKNOWLEDGED: "Acknowledged",
+        IncidentState.SNOOZED: "Snoozed",
+        IncidentState.REMEDIED: "Stopped",
+        IncidentState.FALSE_ALARM: "False alarm",
+        IncidentState.CLOSED: "Closed: it is quiet",
+    }[state]
+    first = next(row for row in rows if row.state is state)
+    by = (
+        f" by {named(first.state_by)}" if first.state_by and state is not IncidentState.OPEN else ""
+    )
+    if state is IncidentState.CLOSED:
+        by = ""
+    told = f" · {', '.join(numbers)}" if len(numbers) > 1 else ""
+    return say(f"{_MARKS[state]} ", Bold(word), f"{by}.{told}")
+
+
+def _word(state: IncidentState) -> str:
+    return "stopped" if state is IncidentState.REMEDIED else state.value
+
+
+def _line(row: Incident, evidence: Evidence) -> Text:
+    state = f"{_MARKS[row.state]} {_word(row.state)}"
+    by = (
+        f" by {named(row.state_by)}" if row.state_by and row.state is not IncidentState.OPEN else ""
+    )
+    return say(
+        Bold(named(row.sender)),
+        f"\n{state}{by} · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
+        f"{evidence.held:,} held · incident {row.id}",
+    )
+
+
+def _stop_one(row: Incident, evidence: Evidence, intent_id: str, buttons: Buttons) -> Button:
+    text = cards.stop_text(row.sender, evidence.queued, evidence.taken_at, holds=buttons.holds)
+    confirm = Confirm(cards.STOP_ASKS, text, cards.STOP_YES)
+    return Button(f"stop-{row.id}", "Stop", intent_id, confirm=confirm)
+
+
+def _addresses(evidences: Sequence[Evidence]) -> list[Section]:
+    shares: dict[str, int] = {}
+    for evidence in evidences:
+        for share in evidence.addresses:
+            shares[share.name] = shares.get(share.name, 0) + share.messages
+    whole = sum(shares.values()) or 1
+    top = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    bars = tuple(Bar(named(name), n, n / whole) for name, n in top[:_ADDRESSES])
+    more = len(top) - len(bars)
+    return [Bars(f"Their addresses{f', and {more} more' if more else ''}", bars)] if bars else []
+
+
+def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[Button | Menu, ...]:
+    offers, undos = buttons.offers, buttons.undos
+    shown: list[Button | Menu] = []
+    options: list[Option] = []
+    number = len(buttons.stoppable)
+    if live and "stop" in offers and number:
+        label = f"Stop all {number:,} accounts" if number > 1 else "Stop the account left"
+        text = stop_text(buttons.stoppable, buttons.waiting, holds=buttons.holds)
+        confirm = Confirm(cards.STOP_ASKS, text, cards.STOP_YES)
+        shown.append(Button("first", label, offers["stop"], Style.PRIMARY, confirm))
+        if "stop" in undos:
+            options.append(Option("Undo stop", undos["stop"]))
+    elif "stop" in undos:
+        shown.append(Button("first", "Undo stop", undos["stop"]))
+    if "campaign" in offers:
+        shown.append(Button("second", "All accounts…", offers["campaign"]))
+    waits = live and state is not IncidentState.REMEDIED
+    if waits and "acknowledge" in undos and state is not IncidentState.OPEN:
+        shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
+    elif waits and "acknowledge" in offers:
+        shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
+    for action, label, undo_label in cards.MORE:
+        over = action == "snooze" and state is not IncidentState.SNOOZED
+        if action in undos and undo_label and not over:
+            options.append(Option(undo_label, undos[action]))
+        elif live and action in offers and (waits or action != "snooze"):
+            options.append(Option(label, offers[action]))
+    if "contain" in undos:
+        shown.append(Button("fourth", "Undo hold", undos["contain"]))
+    if options:
+        shown.append(Menu("more", "More…", tuple(options)))
+    return tuple(shown)
+
+
+def _evidence(row: Incident) -> Evidence:
+    return Evidence.model_validate_json(row.evidence)

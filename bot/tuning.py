@@ -1,0 +1,119 @@
+"""The command that shows what was learnt of senders: from what, by whom, and to what effect."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlmodel import col, select
+
+from bot.arguments import Arguments
+from bot.cards import only
+from bot.desk import Desk, Reply, Request
+from bot.elements import (
+    Bold,
+    Button,
+    Card,
+    Moment,
+    Paragraph,
+    Row,
+    Section,
+    Small,
+    Text,
+    named,
+    say,
+)
+from services.models import Intent, Lesson
+from services.targets import Target
+from services.tuning import effect
+from services.words import count
+
+PER_PAGE = 8
+
+
+async def tuning(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Answer with what was learnt, of one sender or of all."""
+    return await _page(desk, request, asked.account, (asked.page - 1) * PER_PAGE)
+
+
+async def tuning_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer another page."""
+    target = Target.model_validate_json(intent.target)
+    return await _page(desk, request, target.account, target.offset)
+
+
+async def _page(desk: Desk, request: Request, account: str | None, offset: int) -> Reply:
+    server = desk.pipeline.server(request.server).name
+    if account is not None and not request.scope.holds(account):
+        refusal = request.scope.refusal("see what was learnt", account)
+        await desk.refuse(request.actor, "tuning", server, refusal, account)
+    query = select(Lesson).where(Lesson.server == server)
+    if account is not None:
+        query = query.where(Lesson.sender == account)
+    async with desk.store.reading() as session:
+        found = await session.exec(query.order_by(col(Lesson.taught_at).desc(), col(Lesson.id)))
+        theirs = [row for row in found.all() if request.scope.holds(row.sender)]
+    offset = min(offset, max(0, len(theirs) - 1) // PER_PAGE * PER_PAGE)
+    rows = theirs[offset : offset + PER_PAGE]
+    now = desk.clock.now()
+    wanted: list[tuple[str, Target, int | None]] = []
+    slots: list[tuple[str, str]] = []
+    for row in rows:
+        if row.forgotten_at is None and (row.until is None or row.until > now):
+            wanted.append(("forget", Target(account=row.sender, lesson=row.id), row.incident_id))
+            slots.append((f"forget-{row.id}", "Forget…"))
+    for step, slot, label in ((-PER_PAGE, "before", "◀ Previous"), (PER_PAGE, "after", "Next ▶")):
+        if 0 <= offset + step < len(theirs):
+            wanted.append(("tuning", Target(account=account, offset=offset + step), None))
+            slots.append((slot, label))
+    ids = await desk.intents.offer_to(request.actor, request.place, server, wanted)
+    buttons = {
+        slot: Button(slot, label, made) for (slot, label), made in zip(slots, ids, strict=True)
+    }
+    return card(server, rows, len(theirs), account, buttons, request.scope.note)
+
+
+def card(
+    server: str,
+    rows: Sequence[Lesson],
+    number: int,
+    account: str | None,
+    buttons: Mapping[str, Button],
+    sentence: str,
+) -> Card:
+    """Return a page of lessons, newest first, each with a way to have it forgotten."""
+    title = f"What was learnt on {named(server)}"
+    about = f" of {named(account)}" if account is not None else ""
+    if not rows:
+        text = (
+            f"Nothing was learnt from people{about}: False alarm, and Stop on an incident that is "
+            "closed then, teach the detector."
+        )
+        return Card(title, (Paragraph(say(text)), *only(sentence)), fallback=title)
+    sections: list[Section] = [Paragraph(say(Bold(count(number, "lesson")), f"{about}, newest "
+                                             "first."))]  # fmt: skip
+    for row in rows:
+        button = buttons.get(f"forget-{row.id}")
+        sections.append(Row(line(row), button) if button else Paragraph(line(row)))
+    sections += only(sentence)
+    sections.append(Small(say("/spool why ADDRESS shows each reason with its points.")))
+    below = tuple(buttons[slot] for slot in ("before", "after") if slot in buttons)
+    return Card(title, tuple(sections), below, fallback=title)
+
+
+def line(row: Lesson) -> Text:
+    """Return one lesson: whose, what, from which incident, by whom, when, and what it does."""
+    from_incident = f" of incident {row.incident_id}" if row.incident_id is not None else ""
+    until: Text = say(", until ", Moment(row.until)) if row.until is not None else ()
+    over: Text = ()
+    if row.forgotten_at is not None:
+        by = f" by {named(row.forgotten_name)}" if row.forgotten_name else ""
+        over = say(f" Forgotten{by}, ", Moment(row.forgotten_at), ".")
+    return (
+        *say(
+            Bold(named(row.sender)),
+            f" · {row.kind.value}{from_incident}, by {named(row.taught_name or row.taught_by)}, ",
+            Moment(row.taught_at),
+            f": {effect(row)}",
+        ),
+        *until,
+        *say("."),
+        *over,
+    )

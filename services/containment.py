@@ -1,0 +1,236 @@
+"""Automatic containment: the bot itself holds what an account has waiting, if an admin says so.
+
+Off by default. Only above the confidence that is set, at most so many accounts an hour,
+never a protected account or one that is known to send much; never deletes, and disables
+only where told so. It goes through the pipeline as anybody's act would, and is undone like it.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+
+from services.audit import AuditLog, Line, Phase
+from services.clock import Clock
+from services.detection.confidence import confidence, shown
+from services.detection.detector import Detector
+from services.detection.evidence import Evidence
+from services.errors import Refused, SpoolwardenError
+from services.incidents import redraw
+from services.intents import Intents
+from services.mail.port import MailServer, UserState
+from services.models import Announcement, Incident, IncidentState, Intent, IntentState
+from services.people import BOT, Place
+from services.pipeline import Pipeline
+from services.remedies import lacking
+from services.rules import Rules
+from services.settings import ContainmentSettings
+from services.store import Store
+from services.targets import Target
+from services.words import count
+
+_log = logging.getLogger(__name__)
+CONTAIN = "contain"
+_HOUR = timedelta(hours=1)
+#: In these states what was begun goes on: nobody has stopped the account.
+_GOES_ON = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
+#: After these an act is not begun anew.
+_ENDED = (IntentState.CLAIMED, IntentState.FAILED, IntentState.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Why:
+    """Whether an account may be held, and what is said of it."""
+
+    may: bool
+    text: str = ""
+
+
+class Containment:
+    """Looks at the open incidents of a mail server after each poll. Holds no state of its own."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        intents: Intents,
+        pipeline: Pipeline,
+        detector: Detector,
+        audit: AuditLog,
+        rules: Rules,
+        clock: Clock,
+        settings: ContainmentSettings,
+        place: Place,
+    ) -> None:
+        """``place`` is the channel that its acts are written down as done in."""
+        self._store = store
+        self._intents = intents
+        self._pipeline = pipeline
+        self._detector = detector
+        self._audit = audit
+        self._rules = rules
+        self._clock = clock
+        self._settings = settings
+        self._place = place
+
+    async def run(self, server: MailServer) -> bool:
+        """Hold what is due; return whether there is anything new to show."""
+        if not self._settings.enabled:
+            return False
+        async with self._store.reading() as session:
+            rows = await session.exec(
+                select(Incident).where(
+                    Incident.server == server.name,
+                    col(Incident.state).in_(_GOES_ON),
+                )
+            )
+            incidents = list(rows.all())
+        changed = False
+        for incident in incidents:
+            try:
+                changed |= await self._look_at(server, incident)
+            except SpoolwardenError as error:
+                _log.warning("%s was not held: %s", incident.sender, error.sentence)
+                text = f"It should have been held ({self._sure(incident)}), and that failed: "
+                changed |= await self._say(incident, f"{text}{error.sentence}")
+        return changed
+
+    async def _look_at(self, server: MailServer, incident: Incident) -> bool:
+        if confidence(incident.score) < self._settings.confidence:
+            return False
+        evidence = Evidence.model_validate_json(incident.evidence)
+        acts = await self._acts(incident)
+        before = next((act for act in acts if act.state is IntentState.DONE), None)
+        if any(act.undone for act in acts) or (acts and acts[0].state in _ENDED):
+            return False  # somebody took it back, or it failed: it is people's now
+        if before is None and incident.state is not IncidentState.OPEN:
+            return False  # somebody is on it
+        if not evidence.queued:
+            return False
+        why = await self._may(server, incident, evidence, begun=before is not None)
+        if not why.may:
+            return await self._say(incident, why.text)
+        if before is None:
+            await self._say(incident, why.text, announce=False)
+        state = UserState.NO_SENDING if self._settings.disable else None
+        target = Target(account=incident.sender, user_state=state)
+        offered = await self._intents.offer_to(
+            BOT, self._place, server.name, [(CONTAIN, target, incident.id)]
+        )
+        follows = before.id if before is not None else None
+        await self._pipeline.execute(BOT, self._place, offered[0], follows=follows)
+        return True
+
+    async def _may(
+        self, server: MailServer, incident: Incident, evidence: Evidence, *, begun: bool
+    ) -> _Why:
+        settings, sure = self._settings, self._sure(incident)
+        try:
+            self._rules.check_account(incident.sender)
+        except Refused as refusal:
+            return _Why(False, f"Not held by itself ({sure}): {_first(refusal.sentence)}")
+        most = await self._detector.most(server.name, incident.sender)
+        if evidence.habit.taught or most >= settings.bulk_a_day:
+            known = (
+                "a false alarm taught that it sends much"
+                if evidence.habit.taught
+                else f"it is known to send as many as {most:,} a day"
+            )
+            return _Why(False, f"Not held by itself ({sure}): {known}.")
+        target = Target(user_state=UserState.NO_SENDING if settings.disable else None)
+        if (cannot := lacking(CONTAIN, server.capabilities, target)) is not None:
+            return _Why(False, f"Not held by itself ({sure}): {cannot}")
+        number = count(evidence.queued, "waiting message")
+        disabled = " and its account disabled for sending" if settings.disable else ""
+        if settings.dry_run:
+            return _Why(
+                False,
+                f"Dry run: its {number} would have been held{disabled} ({sure}). Nothing was done.",
+            )
+        if not begun and await self._this_hour() >= settings.accounts_an_hour:
+            return _Why(
+                False,
+                f"Not held by itself ({sure}): {count(settings.accounts_an_hour, 'account')} an "
+                "hour is the limit that is set.",
+            )
+        reasons = "; ".join(evidence.reasons[:3])
+        return _Why(
+            True,
+            f"Spoolwarden itself holds what it has waiting{disabled} ({sure}): {reasons}. Nothing "
+            "is deleted, and “Undo hold” puts all of it back.",
+        )
+
+    def _sure(self, incident: Incident) -> str:
+        return (
+            f"confidence {shown(confidence(incident.score))}, {self._settings.confidence:g}% is set"
+        )
+
+    async def _acts(self, incident: Incident) -> list[Intent]:
+        """Return what was done by itself about this incident since it opened, newest first."""
+        since = incident.reopened_at or incident.opened_at
+        async with self._store.reading() as session:
+            rows = await session.exec(
+                select(Intent)
+                .where(
+                    Intent.action == CONTAIN,
+                    Intent.incident_id == incident.id,
+                    col(Intent.claimed_at) >= since,
+                )
+                .order_by(col(Intent.claimed_at).desc())
+            )
+            return list(rows.all())
+
+    async def _this_hour(self) -> int:
+        """Return how many incidents' accounts were held by itself within the last hour."""
+        since: datetime = self._clock.now() - _HOUR
+        async with self._store.reading() as session:
+            rows = await session.exec(
+                select(Intent.incident_id)
+                .where(Intent.action == CONTAIN, col(Intent.claimed_at) > since)
+                .distinct()
+            )
+            return len(rows.all())
+
+    async def _say(self, incident: Incident, text: str, *, announce: bool = True) -> bool:
+        """Have the card say it, and the thread once; return whether that is new."""
+        async with self._store.session() as session:
+            row = await session.get(Incident, incident.id)
+            if row is None or _kind(row.containment) == _kind(text):
+                return False
+            row.containment = text
+            await redraw(session, row)
+            if announce:
+                now = self._clock.now()
+                session.add(Announcement(at=now, incident_id=row.id, text=f"🤖 {text}"))
+                await self._audit.append(
+                    session,
+                    Line(
+                        Phase.NOTE,
+                        CONTAIN,
+                        BOT,
+                        row.server,
+                        row.sender,
+                        row.id,
+                        detail={"said": text},
+                    ),
+                )
+        return True
+
+
+def _kind(text: str) -> str:
+    """Return how what is said begins: the figures change from poll to poll."""
+    return " ".join(text.split()[:2])
+
+
+def _first(sentence: str) -> str:
+    return sentence.removesuffix(" Nothing was done.")
+
+
+def findings(settings: ContainmentSettings, server: MailServer) -> str | None:
+    """Return in a sentence what containment can't do on a server, None where all is well."""
+    if not settings.enabled:
+        return None
+    target = Target(user_state=UserState.NO_SENDING if settings.disable else None)
+    why = lacking(CONTAIN, server.capabilities, target)
+    return None if why is None else f"containment is on, but it can do nothing here: {why}"

@@ -1,0 +1,123 @@
+"""What an incident or a campaign came to, told once it is closed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.detection.evidence import Evidence
+from services.intents import UNDO, undo_of
+from services.models import Incident, Intent, IntentState
+from services.people import BOT
+from services.targets import Target
+from services.words import count, listed, span
+
+#: Acts after which an account no longer sends, or what it sent no longer goes out.
+_STOPS = ("stop", "disable")
+_HOLDS = ("stop", "contain")
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What stands of the acts on a campaign."""
+
+    held: int = 0
+    moved: int = 0
+    deleted: int = 0
+    blocked: int = 0
+    stopped_at: datetime | None = None
+    held_at: datetime | None = None  # by the bot itself
+    who: tuple[str, ...] = ()
+
+
+async def acts_on(session: AsyncSession, incidents: Sequence[Incident]) -> list[Intent]:
+    """Return the acts on a campaign that were done, oldest first; those taken back, too."""
+    rows = await session.exec(
+        select(Intent)
+        .where(
+            col(Intent.incident_id).in_([one.id for one in incidents]),
+            col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
+            col(Intent.claimed_by).is_not(None),
+        )
+        .order_by(col(Intent.finished_at))
+    )
+    return list(rows.all())
+
+
+def facts_of(acts: Sequence[Intent]) -> Facts:
+    """Return what stands of these acts, and who did any of them."""
+    held = moved = deleted = blocked = 0
+    stopped_at = held_at = None
+    who: dict[str, None] = {}
+    for act in acts:
+        who.setdefault(act.claimed_name or "somebody")
+        if act.undone or act.action == UNDO or act.undo is None:
+            if act.action == "delete" and not act.undone:  # for good
+                target = Target.model_validate_json(act.target)
+                deleted += len(target.queue_ids) if target.permanent else 0
+            continue
+        undo = undo_of(act)
+        if act.action in _HOLDS:
+            held += len(undo.held)
+        elif act.action == "move":
+            moved += len(undo.in_folder)
+        elif act.action == "delete":
+            deleted += len(undo.in_folder)
+        elif act.action == "block":
+            blocked += len(undo.blocked)
+        if act.action in _STOPS and act.state is IntentState.DONE:
+            stopped_at = stopped_at or act.finished_at
+        if act.action == "contain" and act.state is IntentState.DONE:
+            held_at = held_at or act.finished_at
+    return Facts(held, moved, deleted, blocked, stopped_at, held_at, tuple(who))
+
+
+async def summary_of(session: AsyncSession, incidents: Sequence[Incident]) -> tuple[str, ...]:
+    """Return in sentences what was sent and stopped, how long that took, and who acted."""
+    evidences = [Evidence.model_validate_json(one.evidence) for one in incidents]
+    acts = await acts_on(session, incidents)
+    facts = facts_of(acts)
+    opened = min(one.opened_at for one in incidents)
+    first = min(one.first_at for one in evidences)
+    last = max(one.last_at for one in evidences)
+    accounts = f" by {count(len(incidents), 'account')}" if len(incidents) > 1 else ""
+    sent = count(sum(one.total for one in evidences), "message")
+    lines = [
+        f"{sent} in all{accounts}, within {span(last - first)}.",
+        f"{_kept(facts)}. Now {sum(one.held for one in evidences):,} held, "
+        f"{sum(one.queued for one in evidences):,} waiting.",
+        f"Detected {span(max(timedelta(0), opened - first))} after the first message; "
+        f"{_stopped(facts, opened)}.",
+    ]
+    people = [name for name in facts.who if name != BOT.name]
+    if len(people) > _NAMED:
+        people = [*people[:_NAMED], f"{len(people) - _NAMED} more"]
+    by_itself = ["Spoolwarden itself"] if BOT.name in facts.who else []
+    lines.append(f"Acted: {listed([*people, *by_itself]) or 'nobody'}.")
+    return tuple(lines)
+
+
+def _kept(facts: Facts) -> str:
+    done = [
+        f"{number:,} {word}"
+        for number, word in (
+            (facts.held, "held"),
+            (facts.moved, "moved to a folder"),
+            (facts.deleted, "deleted"),
+        )
+        if number
+    ]
+    if facts.blocked:
+        done.append(f"{count(facts.blocked, 'network')} blocked")
+    return f"By acts: {listed(done)}" if done else "Nothing was held, moved or deleted"
+
+
+def _stopped(facts: Facts, opened: datetime) -> str:
+    if facts.stopped_at is not None:
+        return f"stopped {span(max(timedelta(0), facts.stopped_at - opened))} after the alert"
+    if facts.held_at is not None:
+        return f"held {span(max(timedelta(0), facts.held_at - opened))} after the alert"
+    return "nobody stopped it"

@@ -1,0 +1,298 @@
+"""Several accounts that are one campaign: who is merged, who is not, and acts on all of them."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.access import Access
+from services.detection.campaigns import Traits, ties, traits
+from services.errors import Refused
+from services.intents import Intents
+from services.mail.port import Queue, SpoolQuery, UserState
+from services.models import Incident, IncidentState
+from services.settings import AccessSettings, SafetySettings
+from services.targets import Target
+
+from ..mail.harness import ANN, BOB, DOMAIN
+from .bench import CEO, CHANNEL, OPERATOR, Bench, open_bench
+
+_BURST = 44
+CAT = f"cat@{DOMAIN}"
+
+
+async def _attack(bench: Bench, *users: str, subject: str = "You won", ip: str = "") -> None:
+    for number, user in enumerate(users):
+        address = ip or f"198.51.{number + 1}.7"
+        await bench.burst(_BURST, user=user, subject=subject, client_ip=address)
+
+
+async def _both(bench: Bench) -> tuple[Incident, Incident]:
+    await _attack(bench, ANN, BOB)
+    await bench.poll()
+    one, other = await bench.incidents()
+    return one, other
+
+
+# -- who is one campaign ---------------------------------------------------------------------
+
+
+async def test_accounts_that_send_the_same_from_anywhere_are_one_campaign(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    assert (lead.campaign, other.campaign) == (None, lead.id)
+    assert other.joined_by == "the same subject: “You won”"
+    (line,) = await bench.told()
+    assert line == (
+        f"{other.sender} joins, sharing the same subject: “You won”. 2 accounts, one campaign."
+    )
+    assert [e.action for e in await bench.log()].count("campaign merged") == 1
+    # Looking again changes nothing.
+    assert (await bench.poll()).changed is False
+    assert len(await bench.told()) == 1
+
+
+async def test_accounts_of_one_network_are_one_campaign_whatever_they_send(bench: Bench) -> None:
+    await _attack(bench, ANN, ip="198.51.100.7")
+    await bench.poll()
+    await _attack(bench, BOB, subject="Cheap watches", ip="198.51.100.200")
+    await bench.poll()
+    lead, other = await bench.incidents()
+    assert (lead.campaign, other.campaign) == (None, lead.id)
+    assert other.joined_by == "the network 198.51.100.0/24"
+
+
+async def test_accounts_with_nothing_in_common_stay_apart(bench: Bench) -> None:
+    await _attack(bench, ANN)
+    await _attack(bench, BOB, subject="Cheap watches", ip="203.0.113.9")
+    await bench.poll()
+    assert [row.campaign for row in await bench.incidents()] == [None, None]
+
+
+@pytest.mark.parametrize("ip", ["10.1.2.3", "127.0.0.1", "192.0.2.77"])
+async def test_a_private_own_or_trusted_network_merges_nobody(
+    tmp_path_factory: pytest.TempPathFactory, ip: str
+) -> None:
+    safety = SafetySettings(trusted_networks=("192.0.2.0/24",))
+    async with open_bench(tmp_path_factory.mktemp("trusted"), safety) as bench:
+        await _attack(bench, ANN, ip=ip)
+        await _attack(bench, BOB, subject="Cheap watches", ip=ip)
+        await bench.poll()
+        assert [row.campaign for row in await bench.incidents()] == [None, None]
+
+
+async def test_an_office_whose_other_accounts_do_not_alarm_merges_nobody(bench: Bench) -> None:
+    for number in range(3):
+        user = f"colleague{number}@{DOMAIN}"
+        await bench.mail.add_user(user)
+        await bench.burst(1, user=user, subject="Minutes", client_ip="198.51.100.50")
+    await _attack(bench, ANN, ip="198.51.100.7")
+    await _attack(bench, BOB, subject="Cheap watches", ip="198.51.100.8")
+    await bench.poll()
+    assert [row.sender for row in await bench.incidents()] == [ANN, BOB]
+    assert [row.campaign for row in await bench.incidents()] == [None, None]
+
+
+async def test_two_incidents_that_turn_out_to_be_one_go_on_as_the_older(bench: Bench) -> None:
+    await _attack(bench, ANN)
+    await bench.poll()
+    await _attack(bench, BOB, subject="Cheap watches", ip="203.0.113.9")
+    await bench.poll()
+    bench.pass_time(seconds=40)
+    await _attack(bench, BOB, ip="203.0.113.9")
+    before = {row.id: row.version for row in await bench.incidents()}
+    assert (await bench.poll()).changed is True
+    lead, younger = await bench.incidents()
+    assert younger.campaign == lead.id
+    assert all(row.version > before[row.id] for row in (lead, younger))
+
+
+_kinds = st.lists(
+    st.tuples(
+        st.sampled_from(["198.51.100.7", "198.51.100.9", "203.0.113.5", "10.0.0.1", None]),
+        st.sampled_from(["You won 1", "You won 2", "Minutes of Monday", "hello", ""]),
+        st.integers(1, 50),
+    ),
+    max_size=6,
+)
+
+
+@given(found=st.dictionaries(st.sampled_from("abcdef"), _kinds, max_size=6))
+def test_a_tie_is_of_accounts_that_each_have_what_it_names(
+    found: dict[str, list[tuple[str | None, str, int]]],
+) -> None:
+    known = {sender: traits(kinds) for sender, kinds in found.items()}
+    alike, networks = ties(known, lambda sender: sender)
+    for tie in alike:
+        assert len(set(tie.senders)) == len(tie.senders) > 1
+        assert all(known[sender].contents for sender in tie.senders)
+    for network, senders in networks.items():
+        assert len(senders) > 1
+        assert all(network in known[sender].networks for sender in senders)
+    # Who is one already is tied to nobody new.
+    assert ties(known, lambda _: 1) == ([], {})
+
+
+def test_subjects_that_share_a_number_and_a_small_word_are_not_the_same() -> None:
+    one = traits([("192.0.2.1", "Your parcel 2309 is waiting: confirm your address", 50)])
+    other = traits([("198.51.100.1", "Invoice 1234 is due", 50)])
+    varied = traits([("203.0.113.1", "Your parcel 17 is waiting, confirm the address", 50)])
+    alike, _ = ties({"a": one, "b": other, "c": varied}, lambda sender: sender)
+    assert {tie.senders for tie in alike} == {("a", "c")}
+
+
+def test_a_few_messages_or_a_word_that_anybody_writes_are_no_trait() -> None:
+    few = traits([("198.51.100.7", "You won", 2), ("203.0.113.5", "Minutes", 400)])
+    assert few == Traits(frozenset({"203.0.113.0/24"}), {})
+    copies = traits([("198.51.100.7", f"You won {n}", 1) for n in range(6)])
+    assert "You won 0" in copies.contents.values()
+
+
+# -- acts on all of them ---------------------------------------------------------------------
+
+
+async def test_all_accounts_are_stopped_in_one_act_and_put_back_by_one_undo(bench: Bench) -> None:
+    lead, _ = await _both(bench)
+    outcome = await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    assert outcome.sentence == (
+        "2 accounts can no longer send and still receive; 88 messages held. "
+        f"{ANN}: 44 held. {BOB}: 44 held."
+    )
+    assert [await bench.state(user) for user in (ANN, BOB)] == [UserState.NO_SENDING] * 2
+    assert {row.state for row in await bench.incidents()} == {IncidentState.REMEDIED}
+    assert (await bench.undo(outcome)).sentence == (
+        "2 accounts put back as before. 88 messages released."
+    )
+    assert [await bench.state(user) for user in (ANN, BOB)] == [UserState.ACTIVE] * 2
+    assert {row.state for row in await bench.incidents()} == {IncidentState.OPEN}
+    assert set((await bench.queues()).values()) == {Queue.ACTIVE}
+
+
+async def test_an_act_on_one_account_leaves_the_others_of_its_campaign(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    mine = other if other.sender == BOB else lead
+    await bench.act("stop", Target(account=BOB), incident_id=mine.id)
+    states = {row.sender: row.state for row in await bench.incidents()}
+    assert states == {ANN: IncidentState.OPEN, BOB: IncidentState.REMEDIED}
+    # What is left is stopped by an act on the campaign, which is no repetition of the first.
+    outcome = await bench.act("stop", Target(accounts=(ANN,)), incident_id=lead.id)
+    assert outcome.ok
+    assert {row.state for row in await bench.incidents()} == {IncidentState.REMEDIED}
+
+
+async def test_a_protected_account_is_left_out_and_said_so(bench: Bench) -> None:
+    lead, _ = await _both(bench)
+    outcome = await bench.act("stop", Target(accounts=(ANN, CEO)), incident_id=lead.id)
+    assert outcome.ok
+    assert "Not touched: ceo@" in outcome.sentence
+    assert "is a protected account" in outcome.sentence
+    assert await bench.state(CEO) is UserState.ACTIVE
+    with pytest.raises(Refused, match="protected"):
+        await bench.act("stop", Target(accounts=(CEO,)), incident_id=lead.id)
+
+
+async def test_somebody_of_one_domain_stops_that_domains_accounts_only(bench: Bench) -> None:
+    lead, _ = await _both(bench)
+    access = AccessSettings(operators=(OPERATOR.user_id,), domains={OPERATOR.user_id: (DOMAIN,)})
+    bench.access = Access(access, {}, bench.clock)
+    bench.build()
+    outsider = "eve@elsewhere.test"
+    outcome = await bench.act("stop", Target(accounts=(ANN, outsider)), incident_id=lead.id)
+    assert outcome.ok
+    assert f"Not touched: 1 account of other domains than {DOMAIN}." in outcome.sentence
+    assert outsider not in outcome.sentence
+    with pytest.raises(Refused, match="other domains"):
+        await bench.act("acknowledge", Target(accounts=(outsider,)), incident_id=lead.id)
+
+
+async def test_what_fails_with_one_account_keeps_no_other_from_being_stopped(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, _ = await _both(bench)
+    nobody = f"nobody@{DOMAIN}"  # sends, and is no mailbox: there is nothing to disable
+    outcome = await bench.act("stop", Target(accounts=(nobody, ANN)), incident_id=lead.id)
+    assert outcome.ok
+    assert await bench.state(ANN) is UserState.NO_SENDING
+    states = {row.sender: row.state for row in await bench.incidents()}
+    assert states == {ANN: IncidentState.REMEDIED, BOB: IncidentState.OPEN}
+
+
+async def test_a_false_alarm_of_a_campaign_teaches_of_each_account(bench: Bench) -> None:
+    lead, _ = await _both(bench)
+    await bench.act("false_alarm", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    assert {row.state for row in await bench.incidents()} == {IncidentState.FALSE_ALARM}
+    assert (await bench.poll()).opened == 0
+
+
+# -- its life --------------------------------------------------------------------------------
+
+
+async def test_an_account_that_joins_an_acknowledged_campaign_waits_with_it(bench: Bench) -> None:
+    await bench.burst(120, user=ANN)
+    await bench.poll()
+    lead = await bench.incident()
+    await bench.act("acknowledge", Target(account=ANN), incident_id=lead.id)
+    await _attack(bench, BOB)
+    await bench.poll()
+    states = {row.sender: (row.state, row.state_by) for row in await bench.incidents()}
+    assert states[BOB] == (IncidentState.ACKNOWLEDGED, OPERATOR.name)
+    # 120 when it was acknowledged: with the newcomer's it doubles.
+    await bench.burst(80, user=BOB)
+    await bench.poll()
+    assert {row.state for row in await bench.incidents()} == {IncidentState.OPEN}
+    assert (
+        "It has doubled since it was acknowledged: 244 messages by now, 120 then. It is open again."
+    ) in await bench.told()
+
+
+async def test_a_campaign_is_closed_once_all_of_it_is_quiet(bench: Bench) -> None:
+    lead, _ = await _both(bench)
+    await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    for minutes in (6, 20):
+        bench.pass_time(minutes=minutes)
+        await bench.poll()
+    assert {row.state for row in await bench.incidents()} == {IncidentState.REMEDIED}
+    bench.pass_time(minutes=11)
+    await bench.poll()
+    rows = await bench.incidents()
+    assert {(row.state, row.open_key) for row in rows} == {(IncidentState.CLOSED, None)}
+    assert json.loads(rows[0].summary)[0] == "88 messages in all by 2 accounts, within 0 s."
+    assert (await bench.told())[-1].startswith("Closed: quiet for 30 min. 88 messages in all by 2")
+    await bench.server.set_user_state(BOB, UserState.ACTIVE)
+    bench.pass_time(minutes=1)
+    await _attack(bench, BOB)
+    await bench.poll()
+    rows = await bench.incidents()
+    assert {row.sender: row.state for row in rows} == {
+        ANN: IncidentState.CLOSED,
+        BOB: IncidentState.OPEN,
+    }
+    assert any(line.startswith(f"Reopened: {BOB} alarms again, ") for line in await bench.told())
+
+
+async def test_offers_of_a_campaign_hold_the_accounts_that_were_shown(bench: Bench) -> None:
+    lead, _ = await _both(bench)
+    assert lead.id is not None
+    intents: Intents = bench.intents
+    shown = await intents.offers(CHANNEL, "mail", {"stop": Target(accounts=(ANN,))}, lead.id)
+    await bench.pipeline.execute(OPERATOR, CHANNEL, shown["stop"])
+    assert await bench.state(BOB) is UserState.ACTIVE
+    assert (await bench.server.search(SpoolQuery(queues=(Queue.HELD,)), limit=1)).total == 44
+
+
+async def test_severity_rises_and_falls_and_a_rise_is_told_once(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    first = await bench.incident()
+    assert (first.severity, first.worst) == (1, 1)
+    bench.pass_time(minutes=1)
+    await bench.burst(120)
+    await bench.poll()
+    assert (await bench.incident()).severity == 2
+    bench.pass_time(minutes=6)
+    await bench.poll()
+    assert (await bench.incident()).severity == 0
+    await bench.burst(150)
+    await bench.poll()
+    (line,) = [line for line in await bench.told() if "Severity" in line]
+    assert line.startswith("Severity rises to high: 164 messages in the last 5 min, score ")

@@ -1,0 +1,202 @@
+"""Automatic containment: when the bot holds by itself, when it does not, and how it is undone."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.audit import Phase
+from services.containment import CONTAIN, Containment, findings
+from services.detection.confidence import confidence, shown
+from services.detection.engine import OPENS_AT
+from services.mail.port import Capability, MailServer, SpoolQuery, UserState
+from services.models import IncidentState
+from services.people import BOT
+from services.settings import ContainmentSettings, SafetySettings
+from services.targets import Target
+
+from ..mail.harness import ANN, BOB
+from .bench import CHANNEL, OPERATOR, Bench, open_bench
+
+_BURST = 60
+
+
+def _containment(bench: Bench, **settings: Any) -> Containment:
+    return Containment(
+        store=bench.store,
+        intents=bench.intents,
+        pipeline=bench.pipeline,
+        detector=bench.detector,
+        audit=bench.audit,
+        rules=bench.rules,
+        clock=bench.clock,
+        settings=ContainmentSettings(**{"enabled": True, "confidence": 90, **settings}),
+        place=CHANNEL,
+    )
+
+
+async def _attack(bench: Bench, user: str = ANN, number: int = _BURST, **over: Any) -> None:
+    await bench.burst(number, user=user, **over)
+    await bench.poll()
+
+
+async def _counts(bench: Bench, user: str = ANN) -> tuple[int, int]:
+    spool = (await bench.server.spool_of((user,)))[user]
+    return spool.waiting, spool.held
+
+
+async def test_it_holds_what_waits_says_why_and_leaves_the_account_alone(bench: Bench) -> None:
+    await _attack(bench)
+    assert await _containment(bench).run(bench.server) is True
+    assert await _counts(bench) == (0, _BURST)
+    assert await bench.state() is UserState.ACTIVE
+    incident = await bench.incident()
+    assert incident.state is IncidentState.OPEN
+    assert incident.containment.startswith(
+        "Spoolwarden itself holds what it has waiting (confidence 9"
+    )
+    assert "90% is set): 60 messages in 5 min" in incident.containment
+    log = [entry for entry in await bench.log() if entry.action == CONTAIN]
+    assert [(entry.phase, entry.actor) for entry in log] == [
+        (Phase.INTENT, BOT.key),
+        (Phase.RESULT, BOT.key),
+    ]
+    # There is nothing more to hold.
+    await bench.poll()
+    assert await _containment(bench).run(bench.server) is False
+
+
+async def test_what_comes_later_is_held_too_in_one_line_and_one_undo(bench: Bench) -> None:
+    await _attack(bench)
+    await _containment(bench).run(bench.server)
+    await _attack(bench, number=7)
+    assert await _containment(bench).run(bench.server) is True
+    assert await _counts(bench) == (0, _BURST + 7)
+    async with bench.store.reading() as session:
+        done = await bench.intents.done_on((await bench.incident()).id or 0)
+        del session
+    assert done[CONTAIN].summary == (
+        "7 messages held. The account was not touched. In all 67 held since it began."
+    )
+    assert len(await bench.told()) == 1
+    undo_id = await bench.intents.offer_undo(CHANNEL, done[CONTAIN].id)
+    assert undo_id is not None
+    outcome = await bench.pipeline.execute(OPERATOR, CHANNEL, undo_id)
+    assert "67 messages released" in outcome.sentence
+    assert (await _counts(bench))[1] == 0
+    # Somebody took it back: it is people's now.
+    await _attack(bench, number=7)
+    assert await _containment(bench).run(bench.server) is False
+
+
+async def test_it_is_off_and_below_its_confidence_nothing_is_done(bench: Bench) -> None:
+    await _attack(bench)
+    assert await _containment(bench, enabled=False).run(bench.server) is False
+    assert await _containment(bench, confidence=99.9999).run(bench.server) is False
+    assert await _counts(bench) == (_BURST, 0)
+    assert (await bench.incident()).containment == ""
+
+
+async def test_a_dry_run_only_says_what_it_would_have_done_and_once(bench: Bench) -> None:
+    await _attack(bench)
+    dry = _containment(bench, dry_run=True)
+    assert await dry.run(bench.server) is True
+    await _attack(bench, number=5)
+    assert await dry.run(bench.server) is False
+    assert await _counts(bench) == (_BURST + 5, 0)
+    (line,) = await bench.told()
+    assert line.startswith("🤖 Dry run: its 60 waiting messages would have been held (confidence ")
+    assert line.endswith("90% is set). Nothing was done.")
+
+
+async def test_it_disables_only_where_told_so_and_the_undo_enables(bench: Bench) -> None:
+    await _attack(bench)
+    await _containment(bench, disable=True).run(bench.server)
+    assert await bench.state() is UserState.NO_SENDING
+    done = await bench.intents.done_on((await bench.incident()).id or 0)
+    undo_id = await bench.intents.offer_undo(CHANNEL, done[CONTAIN].id)
+    assert undo_id is not None
+    assert (await bench.pipeline.execute(OPERATOR, CHANNEL, undo_id)).ok
+    assert await bench.state() is UserState.ACTIVE
+    assert (await _counts(bench))[1] == 0
+
+
+async def test_no_more_accounts_an_hour_than_are_set(bench: Bench) -> None:
+    await _attack(bench)
+    contains = _containment(bench, accounts_an_hour=1)
+    await contains.run(bench.server)
+    await _attack(bench, BOB, subject="Cheap watches", client_ip="198.51.100.7")
+    assert await contains.run(bench.server) is True  # it says so
+    assert await _counts(bench, BOB) == (_BURST, 0)
+    assert "1 account an hour is the limit that is set" in (await bench.told())[-1]
+    bench.pass_time(hours=1, seconds=1)
+    await _attack(bench, BOB, subject="Cheap watches", client_ip="198.51.100.7")
+    await contains.run(bench.server)
+    assert (await _counts(bench, BOB))[0] == 0
+
+
+async def test_a_protected_account_is_never_held(tmp_path_factory: pytest.TempPathFactory) -> None:
+    safety = SafetySettings(protected_accounts=(ANN,))
+    async with open_bench(tmp_path_factory.mktemp("protected"), safety) as bench:
+        await _attack(bench)
+        assert await _containment(bench).run(bench.server) is True
+        assert await _counts(bench) == (_BURST, 0)
+        assert "protected account" in (await bench.incident()).containment
+
+
+async def test_who_is_known_to_send_much_is_never_held(bench: Bench) -> None:
+    for _ in range(5):
+        await bench.burst(30, subject="Newsletter")
+        await bench.poll()
+        bench.pass_time(days=1)
+    await bench.burst(20, subject="Prize", client_ip="198.51.100.9")
+    for number in range(6):
+        await bench.burst(60, subject="Prize", client_ip=f"198.51.{number}.9")
+    await bench.poll()
+    assert (await bench.incident()).state is IncidentState.OPEN
+    assert await _containment(bench, bulk_a_day=25).run(bench.server) is True
+    assert "it is known to send as many as 30 a day" in (await bench.incident()).containment
+    assert (await _counts(bench))[1] == 0
+
+
+async def test_what_somebody_has_taken_on_is_left_to_them(bench: Bench) -> None:
+    await _attack(bench)
+    await bench.act("acknowledge", Target(account=ANN), incident_id=(await bench.incident()).id)
+    assert await _containment(bench).run(bench.server) is False
+    assert await _counts(bench) == (_BURST, 0)
+    assert (await bench.server.search(SpoolQuery(sender=ANN), limit=1)).total == _BURST
+
+
+class _CannotHold:
+    """The mail server, as one that cannot hold."""
+
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
+        why = Capability(able=False, why="This server cannot hold messages.")
+        self.capabilities = replace(server.capabilities, hold=why)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+
+async def test_a_server_that_cannot_hold_is_told_of_and_nothing_is_tried(bench: Bench) -> None:
+    server = cast(MailServer, _CannotHold(bench.server))
+    settings = ContainmentSettings(enabled=True)
+    assert findings(settings, bench.server) is None
+    assert findings(ContainmentSettings(), server) is None
+    assert findings(settings, server) == (
+        "containment is on, but it can do nothing here: This server cannot hold messages."
+    )
+    await _attack(bench)
+    assert await _containment(bench).run(server) is True
+    assert (await bench.incident()).containment.endswith("This server cannot hold messages.")
+    assert await _counts(bench) == (_BURST, 0)
+
+
+@given(score=st.floats(0, 400), more=st.floats(0.001, 200))
+def test_confidence_rises_with_the_score_and_never_is_certain(score: float, more: float) -> None:
+    assert 0 <= confidence(score) <= confidence(score + more) <= 100
+    assert confidence(OPENS_AT) == 50
+    assert float(shown(confidence(score)).removesuffix("%")) <= confidence(score)
