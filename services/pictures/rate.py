@@ -15,6 +15,7 @@ from services.detection.evidence import Evidence, Share
 from services.detection.ingest import SETTLED, ordinary_stretches, spread_of, stretch_of
 from services.models import Incident, SenderHabit
 from services.traffic import WINDOW
+from services.tuning import ordinary as taught_ordinary
 from services.words import count, span
 
 #: How long a bar may stand for; the shortest that leaves few enough bars is taken.
