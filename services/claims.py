@@ -1,6 +1,6 @@
 """Which of several instances answers what has reached all of them.
 
-Discord gives each click to every connection of the bot. The instance that is first to write
+Some chats give each click to every connection of the bot. The instance that is first to write
 the click's id into the database answers it; to the others it is none of their business.
 """
 

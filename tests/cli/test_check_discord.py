@@ -55,6 +55,7 @@ async def test_all_is_well_with_no_more_than_the_invite_link_asks_for(play: Play
         | Permission.READ_MESSAGE_HISTORY
         | Permission.CREATE_PUBLIC_THREADS
         | Permission.SEND_MESSAGES_IN_THREADS
+        | Permission.PIN_MESSAGES
     )
 
 
