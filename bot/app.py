@@ -23,6 +23,7 @@ from services.expiry import Expiry
 from services.intents import Intents
 from services.lease import lease_of
 from services.mail.build import HostedServer, build
+from services.passwords import Passwords
 from services.pipeline import Pipeline
 from services.rules import Rules
 from services.settings import Settings
@@ -78,6 +79,7 @@ class App:
             safety=settings.safety,
             approval=settings.approval,
             changed=self._changed,
+            passwords=Passwords(settings.passwords.command, settings.passwords.timeout),
         )
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(self.store, self.audit, self.clock, settings.detection)

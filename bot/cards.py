@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import SecretStr
+
 from bot.elements import (
     Bar,
     Bars,
@@ -318,6 +320,20 @@ def success(sentence: str, undo: Button | None = None) -> Card:
         (Paragraph(say("✔️ ", sentence)),),
         (undo,) if undo else (),
         fallback=f"✔️ {visible(sentence)}",
+    )
+
+
+def new_password(sentence: str, secret: SecretStr, intent_id: str) -> Card:
+    """Return a new password, for who had it made; it must be shown to nobody else."""
+    return Card(
+        "New password",
+        (
+            Paragraph(say("✔️ ", sentence)),
+            Paragraph(say("The new password: ", Code(secret.get_secret_value()))),
+            Small(say("It is shown this once and kept nowhere. Pass it on, then close this.")),
+        ),
+        fallback="A new password was set.",
+        once=intent_id,
     )
 
 

@@ -158,7 +158,9 @@ Section = Paragraph | Points | Bars | Pre | Small | Row
 class Card:
     """A message. ``fallback`` is what a notification or a screen reader says of it.
 
-    With another ``turn`` a chat forgets what was picked in the card's menus before.
+    With another ``turn`` a chat forgets what was picked in the card's menus before. ``once``
+    is the intent whose secret the card shows: where it cannot be shown, Dispatch.not_shown()
+    must hear of it, and it must be shown in no other way.
     """
 
     title: str
@@ -166,6 +168,7 @@ class Card:
     buttons: tuple[Button | Menu, ...] = ()
     fallback: str = ""
     turn: int = 0
+    once: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from sqlmodel import col, select
 
 from bot import look_cards
 from bot.arguments import Arguments
+from bot.buttons import Buttons
 from bot.cards import STOP_ASKS, STOP_YES, note, stop_text
 from bot.desk import Desk, Reply, Request
-from bot.elements import Button, Confirm, Style
+from bot.elements import Confirm, Style
 from bot.forms import networks_of
 from bot.look_cards import PER_PAGE
 from services.errors import Refused
@@ -31,42 +32,6 @@ _EVERY_DOMAIN = (
     "Blocking it, or lifting a block, would concern senders of every domain: somebody whose role "
     "is not limited to domains can do that."
 )
-
-#: An action, what it is aimed at, and the incident that it belongs to.
-_Wanted = tuple[str, Target, int | None]
-
-
-class _Buttons:
-    """Collects the buttons of a card, whose intents are then made all at once."""
-
-    def __init__(self) -> None:
-        self._wanted: list[_Wanted] = []
-        self._made: list[tuple[str, str, Style, Confirm | None]] = []
-
-    def add(
-        self,
-        slot: str,
-        label: str,
-        action: str,
-        target: Target,
-        *,
-        style: Style = Style.PLAIN,
-        confirm: Confirm | None = None,
-        incident_id: int | None = None,
-    ) -> None:
-        self._wanted.append((action, target, incident_id))
-        self._made.append((slot, label, style, confirm))
-
-    async def offered(self, desk: Desk, request: Request) -> dict[str, Button]:
-        """Return them by their slots, in the order they were added."""
-        ids = await desk.intents.offer_to(
-            request.actor, request.place, request.server, self._wanted
-        )
-        return {
-            slot: Button(slot, label, intent_id, style, confirm)
-            for (slot, label, style, confirm), intent_id in zip(self._made, ids, strict=True)
-        }
-
 
 # -- why ----------------------------------------------------------------------------------
 
@@ -104,7 +69,7 @@ async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> R
             .limit(_INCIDENTS)
         )
         incidents = rows.all()
-    made, lacks = _Buttons(), list[str]()
+    made, lacks = Buttons(), list[str]()
     if top is not None:
         made.add("back", "◀ Back", "top", Target(top=top))
     if user is not None and user.state is UserState.ACTIVE:
@@ -200,7 +165,7 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
         # Asked for a page past the end, or fewer send meanwhile.
         found = await page(last)
     here = shown.model_copy(update={"offset": found.offset})
-    made = _Buttons()
+    made = Buttons()
     for number, rank in enumerate(found.table.ranks):
         if shown.kind is Kind.USERS:
             made.add(f"row-{number}", "Why", "why", Target(account=rank.name, top=here))
@@ -248,7 +213,7 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
         asked_of = (session, server.name, network, now - KEPT)
         uses = await users_of(*asked_of, domains=scope.domains)
         failed = await failed_logins(*asked_of, domains=scope.domains)
-    made, lacks = _Buttons(), list[str]()
+    made, lacks = Buttons(), list[str]()
     if top is not None:
         made.add("back", "◀ Back", "top", Target(top=top))
     if scope.everything:
@@ -277,7 +242,7 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
 
 
 async def _offer_blocking(
-    desk: Desk, server: MailServer, network: Network, blocks: list[Block], made: _Buttons
+    desk: Desk, server: MailServer, network: Network, blocks: list[Block], made: Buttons
 ) -> list[str]:
     """Add what blocks a network or lifts its blocks; return why something cannot be done."""
     target, lacks = Target(networks=(network,)), list[str]()

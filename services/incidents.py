@@ -9,7 +9,7 @@ from services.audit import storable
 from services.detection.evidence import Evidence
 from services.models import LIVE, Incident, IncidentState, Intent, IntentState, Lesson
 from services.people import Actor
-from services.remedies import Result
+from services.remedy import Result
 
 #: The acts that set an incident's state, so that taking one back does too.
 STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze")

@@ -5,18 +5,16 @@ telling are the pipeline's (pipeline.py). Every ``act`` may be called again with
 the same target: what is already so stays so.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
+from services.account_remedies import ACCOUNT_REMEDIES, account_of
 from services.errors import BadArgument, SpoolwardenError
 from services.mail.port import (
     DELIVERING,
     Block,
     Capabilities,
-    Capability,
     Fate,
-    MailServer,
     MessageResult,
     Network,
     Queue,
@@ -25,7 +23,7 @@ from services.mail.port import (
 )
 from services.models import IncidentState
 from services.people import Role
-from services.progress import Progress
+from services.remedy import Aim, Remedy, Result
 from services.targets import Target, Undo, show_network
 from services.words import count, listed, span
 
@@ -36,63 +34,8 @@ DELETED = "deleted"
 REVIEW = "review"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What an act came to. ``summary`` is one or two sentences without a name in front."""
-
-    summary: str
-    messages: tuple[MessageResult, ...] = ()
-    undo: Undo | None = None
-    ok: bool = True
-    incident_state: IncidentState | None = None
-    snoozed: timedelta | None = None
-    teach: bool = False
-
-    def tally(self) -> dict[str, int]:
-        """Return how many messages met which fate."""
-        return {fate.value: sum(m.fate is fate for m in self.messages) for fate in Fate}
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """A target on its server, at a moment."""
-
-    server: MailServer
-    target: Target
-    now: datetime
-    kept: timedelta  # how long deleted messages are kept
-    reason: str = ""
-    before: Undo | None = None  # what look() found
-    progress: Progress = field(default_factory=Progress)
-
-
-Act = Callable[[Aim], Awaitable[Result]]
-UndoAct = Callable[[Aim, Undo], Awaitable[Result]]
-Look = Callable[[Aim], Awaitable[Undo | None]]
-
-
-def _always(_: Capabilities, __: Target) -> Sequence[Capability]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """One remedy: what it is called, who may, what it needs, how it acts and is undone."""
-
-    name: str
-    doing: str  # "{who} is …" while it is under way
-    role: Role
-    act: Act
-    undo: UndoAct | None = None
-    #: How it is before: written down first, so that an act that is cut off can be taken back.
-    look: Look | None = None
-    needs: Callable[[Capabilities, Target], Sequence[Capability]] = field(default=_always)
-    changes_account: bool = False  # the protected list applies
-    once: bool = False  # offered on a card: a second one on the same incident is a repeat
-
-
 async def _look_account(aim: Aim) -> Undo:
-    account = _account(aim)
+    account = account_of(aim)
     user = await aim.server.user(account)
     return Undo(account=account, user_state=None if user is None else user.state)
 
@@ -108,7 +51,7 @@ async def _look_stop(aim: Aim) -> Undo:
 
 
 async def _stop(aim: Aim) -> Result:
-    account, server = _account(aim), aim.server
+    account, server = account_of(aim), aim.server
     before = aim.before or await _look_stop(aim)
     undo = before.model_copy(update={"held": ()})
     match before.user_state:
@@ -272,7 +215,7 @@ async def _delete(aim: Aim) -> Result:
 
 
 async def _disable(aim: Aim) -> Result:
-    account = _account(aim)
+    account = account_of(aim)
     state = aim.target.user_state or UserState.NO_SENDING
     before = await aim.server.set_user_state(account, state)
     what = {
@@ -429,13 +372,6 @@ def _over(aim: Aim, block: Block) -> bool:
     return block.until is not None and block.until <= aim.now
 
 
-def _account(aim: Aim) -> str:
-    # The null sender of bounces can be an incident's; it is nobody's account.
-    if not aim.target.account:
-        raise BadArgument("No account was named. Nothing was done.")
-    return aim.target.account
-
-
 def _named(aim: Aim) -> Sequence[Network]:
     if not aim.target.networks:
         raise BadArgument("No address was named. Nothing was done.")
@@ -549,6 +485,7 @@ REMEDIES = {
         Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),
         Remedy("snooze", "snoozing", Role.OPERATOR, _snooze, _undo_state),
         Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
+        *ACCOUNT_REMEDIES,
     )
 }
 

@@ -225,6 +225,7 @@ class ApprovalSettings(_Table):
     )
     widest_v4: int = Field(default=24, ge=0, le=32, description="blocking wider networks")
     widest_v6: int = Field(default=64, ge=0, le=128)
+    delete_account: bool = Field(default=True, description="deleting an account")
     minutes: float = Field(default=60, gt=0, description="how long it can be approved")
     same_person: tuple[tuple[str, ...], ...] = Field(
         default=(), description="user ids of one person in several chats"
@@ -259,6 +260,18 @@ class SafetySettings(_Table):
     blockable_private_networks: tuple[AnyNetwork, ...] = ()
     deleted_kept_days: int = Field(default=7, ge=1)
     form_minutes: float = Field(default=15, gt=0, description="how long a form can be confirmed")
+    copies_folder: Path | None = Field(
+        default=None, description="where a mailbox is copied to before it is deleted"
+    )
+
+
+class PasswordsSettings(_Table):
+    """How a new password reaches its owner: by default it is shown to who had it made."""
+
+    command: tuple[str, ...] = Field(
+        default=(), description="gets the account and its new password, a line each, on stdin"
+    )
+    timeout: float = Field(default=30, gt=0, le=120, description="seconds for the command")
 
 
 class AuditSettings(_Table):
@@ -318,6 +331,7 @@ class Settings(FromFiles, BaseSettings):
     detection: DetectionSettings = DetectionSettings()
     safety: SafetySettings = SafetySettings()
     approval: ApprovalSettings = ApprovalSettings()
+    passwords: PasswordsSettings = PasswordsSettings()
     audit: AuditSettings = AuditSettings()
     operations: OperationsSettings = OperationsSettings()
 

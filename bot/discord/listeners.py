@@ -166,19 +166,28 @@ class Listeners:
                 await _sent(interaction.edit_original_response(view=message(done)))
             else:
                 await _sent(response.defer())
-        elif not late and private and (instead or not (answer.layer or answer.failed)):
-            await _sent(response.edit_message(view=message(reply)))
         else:
-            await self._say(interaction, message(reply), late=late)
+            sure = bool(reply.once)  # a secret must surely be seen
+            if not late and private and (instead or not (answer.layer or answer.failed)):
+                seen = await _sent(response.edit_message(view=message(reply)), sure=sure)
+            else:
+                seen = await self._say(interaction, message(reply), late=late, sure=sure)
+            if reply.once and not seen:
+                sorry = await self._dispatch.not_shown(reply.once)
+                await _sent(interaction.followup.send(view=message(sorry), ephemeral=True))
 
     async def _say(
-        self, interaction: Interaction, view: discord.ui.LayoutView, *, late: bool
-    ) -> None:
+        self,
+        interaction: Interaction,
+        view: discord.ui.LayoutView,
+        *,
+        late: bool,
+        sure: bool = False,
+    ) -> bool:
         """Say something privately, in place of "working on it" where that was said."""
         if late:
-            await _sent(interaction.edit_original_response(view=view))
-        else:
-            await _sent(interaction.response.send_message(view=view, ephemeral=True))
+            return await _sent(interaction.edit_original_response(view=view), sure=sure)
+        return await _sent(interaction.response.send_message(view=view, ephemeral=True), sure=sure)
 
     async def _or_again(
         self, work: Coroutine[Any, Any, Answer], user: int, intent_id: str
@@ -212,8 +221,8 @@ def _place(interaction: Interaction) -> Place:
     return Place(DISCORD, str(interaction.channel_id))
 
 
-async def _sent(call: Coroutine[Any, Any, Any]) -> bool:
-    """Await an answer to an interaction; return whether it arrived, or may have.
+async def _sent(call: Coroutine[Any, Any, Any], *, sure: bool = False) -> bool:
+    """Await an answer to an interaction; return whether it arrived, or may have unless ``sure``.
 
     One that is lost takes nothing else with it: what was done is in the audit log and in
     the channel's lines all the same.
@@ -225,4 +234,5 @@ async def _sent(call: Coroutine[Any, Any, Any]) -> bool:
         return False
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         _log.warning("whether an answer was shown is not known: %r", error)
+        return not sure
     return True

@@ -7,8 +7,8 @@ times are aware and in UTC, all sizes are bytes. Texts a sender controls
 replacement and bounded in length; whoever shows them escapes them.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -236,12 +236,16 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An entry of the SMTP block list. ``until`` None means until somebody lifts it."""
+    """An entry of the SMTP block list. ``until`` None means until somebody lifts it.
+
+    ``hits`` is how many connections and messages it has refused, None where nobody counts.
+    """
 
     network: Network
     reason: str
     since: datetime
     until: datetime | None = None
+    hits: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +274,8 @@ class Capabilities:
     refusing: Capability = ABLE  # disable a user and refuse its mail
     set_password: Capability = ABLE
     delete_user: Capability = ABLE
+    end_sessions: Capability = ABLE  # of one user, whatever it was logged in to
+    copy_mail: Capability = ABLE  # read all that a mailbox holds
     block: Capability = ABLE
     block_expiry: Capability = ABLE  # the server itself lifts a block in time
     # What submissions() tells beyond who sent how much from where: the detector uses it.
@@ -391,6 +397,17 @@ class MailServer(Protocol):
 
         Raises BadArgument if there is no such user.
         """
+        ...
+
+    async def end_sessions(self, address: str) -> int | None:
+        """End what is open as this user; return how many ended, None where that is not told.
+
+        Its password stays as it is. Raises BadArgument if there is no such user.
+        """
+        ...
+
+    def mail_of(self, address: str) -> AsyncIterator[bytes]:
+        """Yield each message that a mailbox holds, whole, oldest first."""
         ...
 
     async def blocks(self) -> Sequence[Block]:

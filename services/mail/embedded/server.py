@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -51,6 +51,7 @@ _log = logging.getLogger(__name__)
 # Real seconds: due times are the clock's, which may be a compressed one.
 _LOOK_SECONDS = 1.0
 _PRUNE_EVERY = timedelta(hours=1)
+_COPIED_AT_ONCE = 20  # messages of a mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +309,30 @@ class EmbeddedServer:
     async def delete_user(self, address: str) -> None:
         """Delete a mailbox with its mail; what it has in the spool stays there."""
         await self._accounts.remove(address)
+
+    async def end_sessions(self, address: str) -> int:
+        """Hang up each open session that is logged in as this mailbox."""
+        shared = self._running()
+        mailbox = self._accounts.existing(address)
+        return shared.hang_up(mailbox.address)
+
+    async def mail_of(self, address: str) -> AsyncIterator[bytes]:
+        """Yield each message of a mailbox, oldest first."""
+        table, after = tables.mail, 0
+        while True:
+            batch = (
+                select(table.c.id, table.c.raw)
+                .where(table.c.address == address.casefold(), table.c.id > after)
+                .order_by(table.c.id)
+                .limit(_COPIED_AT_ONCE)
+            )
+            async with self._database.read() as connection:
+                rows = (await connection.execute(batch)).all()
+            if not rows:
+                return
+            for row in rows:
+                yield row.raw
+            after = rows[-1].id
 
     async def blocks(self) -> Sequence[Block]:
         """Return the block list as now in force."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -50,6 +50,15 @@ _log = logging.getLogger(__name__)
 
 _TIDY_EVERY = timedelta(hours=1)
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
+_NO_SESSIONS = Capability(
+    able=False,
+    why="Postfix cannot end one user's sessions. Disabling the user takes effect for the next "
+    "message of those that are open.",
+)
+_NO_COPY = Capability(
+    able=False,
+    why="Postfix keeps no mailboxes: the mail stays where the program that delivers it put it.",
+)
 # A short id with an inode no file system gives out.
 _NO_MESSAGE = "00000FFFFFFFFFFFF"
 
@@ -94,7 +103,10 @@ class PostfixServer:
         )
         self._reading_log = asyncio.Lock()
         self._capabilities = Capabilities(
-            set_password=self._users.set_password, delete_user=self._users.delete_user
+            set_password=self._users.set_password,
+            delete_user=self._users.delete_user,
+            end_sessions=_NO_SESSIONS,
+            copy_mail=_NO_COPY,
         )
         self._tidied = clock.now()
 
@@ -302,6 +314,14 @@ class PostfixServer:
             await self._tables.set_state(name, before, addresses)
             raise
 
+    async def end_sessions(self, address: str) -> int | None:
+        """Raise NotCapable."""
+        raise NotCapable(_NO_SESSIONS.why)
+
+    def mail_of(self, address: str) -> AsyncIterator[bytes]:
+        """Raise NotCapable."""
+        raise NotCapable(_NO_COPY.why)
+
     async def blocks(self) -> Sequence[Block]:
         """Return the block list as now in force."""
         return await self._blocks.in_force()
@@ -350,6 +370,8 @@ class PostfixServer:
             refusing=refusing if no_sending.able else no_sending,
             set_password=self._users.set_password,
             delete_user=self._users.delete_user if refusing.able else refusing,
+            end_sessions=_NO_SESSIONS,
+            copy_mail=_NO_COPY,
             block=block,
             block_expiry=block,
         )
