@@ -39,6 +39,7 @@ from services.targets import Target
 from services.words import count, short, size
 
 _TOP = 5
+_REMEDIED = {"stop": "Stopped", "disable": "Disabled", "delete_account": "Deleted"}
 STOP_ASKS, STOP_YES = "Stop sending?", "Stop sending"
 APPROVE_ASKS, APPROVE_YES = "Approve this?", "Approve"
 
@@ -154,8 +155,8 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
             until = say(" until ", Moment(incident.snoozed_until)) if incident.snoozed_until else ()
             return (*say("💤 ", Bold("Snoozed"), " by "), *by, *until, *say("."))
         case IncidentState.REMEDIED:
-            act = done.get("stop") or done.get("disable")
-            word = "Stopped" if act is None or act.action == "stop" else "Disabled"
+            act = done.get("delete_account") or done.get("stop") or done.get("disable")
+            word = _REMEDIED.get(act.action if act else "stop", "Stopped")
             said = f". {act.summary}" if act else "."
             return (*say("🟢 ", Bold(word), " by "), *by, *say(said))
         case IncidentState.FALSE_ALARM:

@@ -7,7 +7,7 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, looks, reads
+from bot import acts, looks, reads, user_look
 from bot.arguments import (
     Argument,
     Arguments,
@@ -242,6 +242,15 @@ COMMANDS = {
             looks.why_pressed,
         ),
         Command(
+            "user",
+            "an account: its state, logins and history, and everything to manage it",
+            Role.VIEWER,
+            (_ACCOUNT, _ON),
+            f"{COMMAND} user anna@example.com",
+            user_look.user,
+            user_look.user_pressed,
+        ),
+        Command(
             "top",
             "who sends most: users, IP addresses or domains",
             Role.VIEWER,
@@ -349,6 +358,9 @@ COMMANDS = {
             f"{COMMAND} unblock 203.0.113.9",
             _addresses,
         ),
+        _remedy("password", "set a new password, shown once to who sets it"),
+        _remedy("end_sessions", "end what is open as an account"),
+        _remedy("delete_account", "delete an account with its mail; takes two persons"),
         _remedy("acknowledge", "say that somebody is on it", direct=True),
         _remedy("snooze", "be quiet about an incident for a while"),
         _remedy("false_alarm", "close an incident and learn that this is ordinary"),

@@ -95,6 +95,7 @@ async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> R
             Target(account=account, user_state=UserState.ACTIVE),
         )
     made.add("search", "Search its messages", "search", Target(query=SpoolQuery(sender=account)))
+    made.add("user", "Manage", "user", Target(account=account))
     addresses = [use for use in uses if use.name]
     for number, use in enumerate(addresses[:_ADDRESSES]):
         if networks := networks_of([use.name]):

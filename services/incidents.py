@@ -56,7 +56,7 @@ async def state_without(session: AsyncSession, incident: Incident, undone_id: st
     )
     stopped, state = False, IncidentState.OPEN
     for intent in rows.all():
-        if intent.action in ("stop", "disable", "enable"):
+        if intent.action in ("stop", "disable", "enable", "delete_account"):
             stopped = intent.action != "enable"
         elif intent.action == "acknowledge":
             state = IncidentState.ACKNOWLEDGED

@@ -241,6 +241,8 @@ class Pipeline:
             await self._check_networks(actor, intent, target)
         why = None if original else self._approval.why(remedy.name, target)
         if why is not None:
+            if remedy.name == "password" and not self._passwords.command:
+                why += "; the new password will be shown to who approves it"
             return await self._ask(actor, intent, remedy, target, why)
         intent = await self._claim(actor, intent, remedy, target)
         return await self._act(actor, place, intent, original, remedy, target)
