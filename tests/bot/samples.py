@@ -6,7 +6,9 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import cycle
 
-from bot import acts, cards, forms, look_cards
+from pydantic import SecretStr
+
+from bot import acts, cards, forms, look_cards, user_card
 from bot.commands import COMMANDS
 from bot.elements import Button, Card, Form, Style
 from bot.reads import help_card
@@ -340,6 +342,47 @@ def why_card(
     )
 
 
+def user_card_(words: Words = anna, state: UserState | None = UserState.ACTIVE) -> Card:
+    """Return the card that manages an account."""
+    entries = [
+        AuditEntry(
+            seq=number,
+            at=NOW,
+            phase="result",
+            action=words(),
+            actor="slack:U0OTTO",
+            actor_name=words(),
+            server="mail",
+            subject=words(),
+            detail=detail,
+            prev_hash="",
+            hash="",
+        )
+        for number, detail in enumerate(('{"ok": true}', '{"ok": false}', "[]", "broken", "{}"))
+    ]
+    slots = ("disable", "refuse", "enable", "password", "sessions", "delete", "why", "search")
+    return user_card.user(
+        user_card.Account(
+            address=words(),
+            also=words(),
+            server=words(),
+            user=User(words(), state, 3) if state else None,
+            waiting=1234,
+            held=5,
+            addresses=_uses(words, 5),
+            more=26,
+            failed_logins=12,
+            lately=1840,
+            days=[(NOW.date() - timedelta(days=n), 100 * n) for n in range(6, -1, -1)],
+            incidents=[incident(each, words) for each in tuple(IncidentState)[:3]],
+            acts=entries,
+            taken_at=NOW,
+            lacking=(words(), words()),
+            buttons=_buttons(*(f"address-{n}" for n in range(5)), *slots, "again"),
+        )
+    )
+
+
 def top_card(
     words: Words = anna,
     kind: Kind = Kind.USERS,
@@ -425,6 +468,12 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "why", why_card
     yield "why, nothing unusual", partial(why_card, points=(0.0, -3.0), incidents=())
     yield "why, no mailbox", partial(why_card, points=(), state=None)
+    yield "user", user_card_
+    yield "user, no mailbox", partial(user_card_, state=None)
+    yield (
+        "new password",
+        lambda words: cards.new_password(words(), SecretStr("aB3de-fgh9K"), INTENT.format(1)),
+    )
     for kind in Kind:
         yield f"top {kind}", partial(top_card, kind=kind)
     yield "top, nothing sent", partial(top_card, ranks=())

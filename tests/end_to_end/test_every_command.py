@@ -9,13 +9,15 @@ import pytest
 
 from bot.commands import COMMANDS
 from bot.demo.campaigns import LOUD
+from bot.demo.sender import Sender, SmtpRefused
+from bot.demo.town import PASSWORD
 from bot.rooms import ROOMS
 from services.audit import Phase
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
 from services.traffic import sent_since
 
-from .playing import ACCOUNT, Play, playing, until
+from .playing import ACCOUNT, Play, kept_or_told, password_in, playing, until
 
 Scenario = Callable[[Play], Awaitable[None]]
 ADDRESS = "192.0.2.77"
@@ -84,6 +86,87 @@ async def why(play: Play) -> None:
     await play.otto.card_with(ACCOUNT, "Stopped by otto")
     assert await _state(play) is UserState.NO_SENDING
     assert "disabled for sending" in (await play.vera.type(f"why {ACCOUNT}")).text
+
+
+@row
+async def user(play: Play) -> None:
+    await play.spam()
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    await until(lambda: _all_read(play))
+    shown = await play.vera.type(f"user {ACCOUNT}")
+    for said in (f"{ACCOUNT}: active", "60 messages in the last 24 h", "1 · ", "Nothing was done"):
+        assert said in shown.text
+    form = await play.otto.press_for_form(
+        await play.otto.type(f"user {ACCOUNT}"), "Disable and refuse…"
+    )
+    assert "mail to it is refused" in await play.otto.choose(form)
+    assert await _state(play) is UserState.REFUSING
+    managed = await play.otto.type(f"user {ACCOUNT}")
+    assert "mail to it is refused too" in managed.text
+    assert "otto · disable" in managed.text
+    form = await play.otto.press_for_form(managed, "Enable…")
+    assert "can send and receive again" in await play.otto.choose(form)
+    evidence = await play.otto.press_privately(managed, "Evidence")
+    assert "Each reason with its points" in evidence.text
+    again = await play.otto.press_privately(evidence, "Manage")
+    assert f"{ACCOUNT}: active" in again.text
+    unknown = await play.vera.type("user nobody@example.com")
+    assert "no mailbox nobody@example.com" in unknown.text
+    assert "you have no role" in (await play.nobu.type(f"user {ACCOUNT}")).text
+
+
+@row
+async def password(play: Play) -> None:
+    form = await play.otto.press_for_form(await play.otto.type(f"user {ACCOUNT}"), "New password…")
+    assert "shown once, to you alone" in form.text
+    new = password_in(await play.otto.choose(form))
+    await play.otto.message(f"{ACCOUNT} has a new password")
+    assert await _may_log_in(play, new)
+    assert not await _may_log_in(play, PASSWORD)
+    assert new not in await kept_or_told(play)
+    shown = await play.vera.type(f"user {ACCOUNT}")
+    refused = await play.vera.press_privately(shown, "New password…")
+    assert "needs the role operator" in refused.text
+
+
+@row
+async def end_sessions(play: Play) -> None:
+    async with Sender("127.0.0.1", play.stage.server.port, client_ip="192.0.2.7") as client:
+        await client.log_in(ACCOUNT, PASSWORD)
+        shown = await play.otto.type(f"user {ACCOUNT}")
+        assert "1 open SMTP session." in shown.text
+        form = await play.otto.press_for_form(shown, "End sessions…")
+        assert "1 session" in await play.otto.choose(form)
+        assert (await client.command("NOOP")).code == 421
+    await play.otto.message(f"1 session of {ACCOUNT} was ended")
+
+
+@row
+async def delete_account(play: Play) -> None:
+    await play.app.stop()
+    # The stage has one admin, and deleting takes two.
+    lower = {"remedies": {"delete_account": "operator"}}
+    await play.start_bot(access=play.app.settings.access.model_copy(update=lower))
+    await play.stage.rooms[0].until_connected()
+    shown = await play.otto.type(f"user {ACCOUNT}")
+    form = await play.otto.press_for_form(shown, "Delete account…")
+    assert "not the account's address" in await play.otto.choose(form, address="ann")
+    if play.stage.rooms[0].chat == "slack":  # where the form stays open, to be mended
+        await play.otto.close(form)
+    form = await play.otto.press_for_form(
+        await play.otto.type(f"user {ACCOUNT}"), "Delete account…"
+    )
+    assert "deleting an account takes two" in await play.otto.choose(form, address=ACCOUNT)
+    asked = await play.ada.message("otto asks for deleting the account")
+    refused = await play.otto.press_privately_to_yes(asked, "Approve…")
+    assert "somebody else must approve" in refused.text
+    assert await _state(play) is UserState.ACTIVE
+    await play.ada.press(asked, "Approve…")
+    await play.ada.message(f"otto, approved by ada: {ACCOUNT} is deleted.")
+    assert await _state(play) is None
+    gone = await play.otto.type(f"user {ACCOUNT}")
+    assert f"{ACCOUNT}: no mailbox of that name is on mail" in gone.text
+    assert "New password…" not in gone.labels
 
 
 @row
@@ -318,6 +401,15 @@ async def help(play: Play) -> None:
         if command.slash and name != "dashboard":
             assert f"/spool {name}" in shown
     assert "the sending account" in (await play.vera.type("help search")).text
+
+
+async def _may_log_in(play: Play, password: str) -> bool:
+    async with Sender("127.0.0.1", play.stage.server.port, client_ip="192.0.2.7") as client:
+        try:
+            await client.log_in(ACCOUNT, password)
+        except SmtpRefused:
+            return False
+    return True
 
 
 async def _all_read(play: Play) -> bool:

@@ -5,7 +5,7 @@ A server's test module subclasses :class:`MailServerConformance` and gives it a 
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
@@ -80,6 +80,18 @@ async def _refuses(client: Sender, command: str) -> bool:
         return (await client.command(command)).code // 100 == 5
     except ConnectionError:
         return True
+
+
+async def _is_over(client: Sender) -> bool:
+    """Tell whether an open session was ended, with a last word or without."""
+    try:
+        return (await client.command("NOOP")).code == 421
+    except ConnectionError:
+        return True
+
+
+async def _all_of(messages: AsyncIterator[bytes]) -> list[bytes]:
+    return [raw async for raw in messages]
 
 
 def _fates(results: Sequence[MessageResult]) -> list[Fate]:
@@ -546,6 +558,7 @@ class MailServerConformance:
             (able.no_sending, mail.server.set_user_state(nobody, UserState.NO_SENDING)),
             (able.set_password, mail.server.set_password(nobody, "x" * 12)),
             (able.delete_user, mail.server.delete_user(nobody)),
+            (able.end_sessions, mail.server.end_sessions(nobody)),
         ):
             with pytest.raises(BadArgument if capability.able else NotCapable):
                 await act
@@ -625,6 +638,34 @@ class MailServerConformance:
             await mail.logged_in(ann)
         with pytest.raises(SmtpRefused):
             await mail.submit(bob, [ann], "anybody?")
+
+    async def test_ended_sessions_are_over_and_the_password_still_logs_in(
+        self, mail: ServerUnderTest, ann: str, bob: str
+    ) -> None:
+        if not mail.server.capabilities.end_sessions.able:
+            return  # what it then does is tested for every capability, below
+        clients, other = [await mail.logged_in(ann) for _ in range(2)], await mail.logged_in(bob)
+        assert await mail.server.end_sessions(ann.upper()) in (2, None)
+        for client in clients:
+            assert await _is_over(client)
+            await client.close()
+        assert (await other.command("NOOP")).good
+        await other.close()
+        await (await mail.logged_in(ann)).close()
+        assert await mail.server.end_sessions(ann) in (0, 1, None)
+
+    async def test_all_that_a_mailbox_holds_is_read_oldest_first(
+        self, mail: ServerUnderTest, ann: str, bob: str
+    ) -> None:
+        if not mail.server.capabilities.copy_mail.able:
+            return
+        for subject in ("one", "two", "three"):
+            await mail.submit(bob, [ann], subject)
+            await mail.settle()
+        subjects = [b"Subject: one", b"Subject: two", b"Subject: three"]
+        raws = await _all_of(mail.server.mail_of(ann))
+        assert [s in raw for s, raw in zip(subjects, raws, strict=True)] == [True] * 3
+        assert await _all_of(mail.server.mail_of(bob)) == []
 
     async def test_open_sessions_are_counted(self, mail: ServerUnderTest, ann: str) -> None:
         clients = [await mail.logged_in(ann) for _ in range(3)]
@@ -708,6 +749,8 @@ class MailServerConformance:
                 lambda: server.block(network, reason="r", lasting=timedelta(hours=1)),
             ),
             (able.block, lambda: server.unblock(network)),
+            (able.end_sessions, lambda: server.end_sessions(ann)),
+            (able.copy_mail, lambda: _all_of(server.mail_of(ann))),
             (able.delete_user, lambda: server.delete_user(ann)),
         ]
         for capability, act in table:
