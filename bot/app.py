@@ -22,6 +22,7 @@ from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
 from services.lease import lease_of
+from services.listings import Listings
 from services.mail.build import HostedServer, build
 from services.passwords import Passwords
 from services.pipeline import Pipeline
@@ -93,6 +94,7 @@ class App:
             self.clock,
             patience=timedelta(minutes=settings.detection.silent_minutes),
         )
+        self.listings = Listings(self.store, by_name, self.audit, self.clock, settings.dnsbl)
         self.jobs = Jobs(
             servers=self.servers,
             detector=self.detector,
@@ -104,6 +106,7 @@ class App:
             poll_seconds=settings.detection.poll_seconds,
             changed=self._changed,
             polled=self.metrics.polled,
+            listings=self.listings,
         )
         self.dispatch = Dispatch(
             Desk(
@@ -116,6 +119,7 @@ class App:
                 clock=self.clock,
                 servers=tuple(server.name for server in self.servers),
                 kept=timedelta(days=settings.safety.deleted_kept_days),
+                listings=self.listings,
                 refresh=self._refresh,
                 why=self.detector.why,
             )

@@ -7,7 +7,7 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, looks, reads, user_look
+from bot import acts, block_look, looks, reads, user_look
 from bot.arguments import (
     Argument,
     Arguments,
@@ -268,6 +268,16 @@ COMMANDS = {
             f"{COMMAND} ip 203.0.113.9",
             looks.address,
             looks.address_pressed,
+            narrows=True,
+        ),
+        Command(
+            "blocks",
+            "which addresses are blocked: why, by whom, until when",
+            Role.VIEWER,
+            (_PAGE, _ON),
+            f"{COMMAND} blocks",
+            block_look.blocks,
+            block_look.blocks_pressed,
             narrows=True,
         ),
         Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),

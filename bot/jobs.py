@@ -13,6 +13,7 @@ from services.audit.keeper import AuditKeeper
 from services.detection.detector import Detector, Poll
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
+from services.listings import Listings
 from services.mail.build import HostedServer
 from services.tasks import end
 from services.upkeep import Upkeep
@@ -20,6 +21,7 @@ from services.watch import Watch
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
+_LISTINGS_SECONDS = 60
 _EXPIRE_SECONDS = 15  # what was asked for, or done for a time, ends no later than this after it
 #: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
 _PATIENCE = 60.0
@@ -51,6 +53,7 @@ class Jobs:
         poll_seconds: float,
         changed: Callable[[], None],
         polled: Polled,
+        listings: Listings,
     ) -> None:
         self._servers = servers
         self._detector = detector
@@ -61,6 +64,7 @@ class Jobs:
         self._ready = ready
         self._changed = changed
         self._polled = polled
+        self._listings = listings
         self._poll_seconds = poll_seconds
         self._looking: asyncio.Task[None] | None = None
         self._look_seconds = min(_LOOK_SECONDS, poll_seconds)
@@ -93,6 +97,10 @@ class Jobs:
         if leading:
             expire = IntervalTrigger(seconds=_EXPIRE_SECONDS)
             self._scheduler.add_job(self.expire, expire, id="expire")
+            if self._listings.used:
+                listings = IntervalTrigger(seconds=_LISTINGS_SECONDS)
+                soon = datetime.now(UTC)
+                self._scheduler.add_job(self.listings, listings, id="listings", next_run_time=soon)
             upkeep = IntervalTrigger(seconds=_UPKEEP_SECONDS)
             self._scheduler.add_job(self.upkeep, upkeep, id="upkeep")
         self._scheduler.start()
@@ -138,6 +146,11 @@ class Jobs:
         """End what was asked for, or done, for a time that is over."""
         await _try(self._upkeep.expire)
         await _try(self._expiry.run)
+
+    async def listings(self) -> None:
+        """Ask block lists about the servers' own addresses, where that is due."""
+        if await _try(self._listings.look):
+            self._changed()
 
     async def _look(self) -> None:
         """See that every server is polled. No job of the timetable: that may be what has died."""

@@ -9,6 +9,7 @@ from sqlmodel import col, select
 
 from bot import look_cards
 from bot.arguments import Arguments
+from bot.block_look import EVERY_DOMAIN, by
 from bot.buttons import Buttons
 from bot.cards import STOP_ASKS, STOP_YES, note, stop_text
 from bot.desk import Desk, Reply, Request
@@ -17,7 +18,7 @@ from bot.forms import networks_of
 from bot.look_cards import PER_PAGE
 from services.errors import Refused
 from services.mail.port import DELIVERING, Block, MailServer, Network, Queue, SpoolQuery, UserState
-from services.models import LIVE, AuditEntry, Incident, Intent
+from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
 from services.rules import plain
 from services.tables import Kind, Window, table
@@ -28,10 +29,6 @@ _ADDRESSES = 5
 _INCIDENTS = 3
 _BLOCKS = 3
 _LATELY = timedelta(hours=24)
-_EVERY_DOMAIN = (
-    "Blocking it, or lifting a block, would concern senders of every domain: somebody whose role "
-    "is not limited to domains can do that."
-)
 
 # -- why ----------------------------------------------------------------------------------
 
@@ -220,7 +217,7 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
     if scope.everything:
         lacks += await _offer_blocking(desk, server, network, blocks, made)
     else:
-        lacks += [_EVERY_DOMAIN, scope.note]
+        lacks += [EVERY_DOMAIN, scope.note]
     query = SpoolQuery(client_ip=network)
     made.add("search", "Search its messages", "search", Target(query=query))
     for number, use in enumerate(uses[:PER_PAGE]):
@@ -233,7 +230,7 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
             accounts=len(uses),
             messages=sum(use.messages for use in uses),
             failed_logins=failed,
-            blocks=[(block, await _by(desk, block)) for block in blocks[:_BLOCKS]],
+            blocks=[(block, await by(desk, block)) for block in blocks[:_BLOCKS]],
             more_blocks=len(blocks[_BLOCKS:]),
             taken_at=now,
             lacking=tuple(lacks),
@@ -256,6 +253,8 @@ async def _offer_blocking(
         for number, block in enumerate(blocks[:_BLOCKS]):
             label = "Unblock…" if len(blocks) == 1 else f"Unblock {show_network(block.network)}…"
             made.add(f"unblock-{number}", label, "unblock", Target(networks=(block.network,)))
+        if len(blocks) == 1 and lacking("block", server.capabilities, target) is None:
+            made.add("extend", "Extend…", "block", Target(networks=(blocks[0].network,)))
     elif blocks:
         lacks.append(cannot)
     return lacks
@@ -278,19 +277,3 @@ async def _cannot_block(desk: Desk, server: MailServer, target: Target) -> str |
     except Refused as refusal:
         return f"It cannot be blocked: {refusal.sentence}"
     return lacking("block", server.capabilities, target)
-
-
-async def _by(desk: Desk, block: Block) -> str:
-    """Return a block's reason, with the name of who blocked it where that was done here."""
-    key = block.reason.removesuffix(" through Spoolwarden")
-    if key == block.reason:
-        return block.reason
-    async with desk.store.reading() as session:
-        rows = await session.exec(
-            select(AuditEntry.actor_name)
-            .where(AuditEntry.actor == key)
-            .order_by(col(AuditEntry.seq).desc())
-            .limit(1)
-        )
-        name = rows.first()
-    return f"by {name} through Spoolwarden" if name else block.reason

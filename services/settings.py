@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    IPvAnyAddress,
     ModelWrapValidatorHandler,
     SecretStr,
     Tag,
@@ -31,6 +32,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from services.dnsbl import split_server
 from services.errors import ConfigError
 from services.mail.domains import as_domain
 from services.mail.port import Network
@@ -274,6 +276,25 @@ class PasswordsSettings(_Table):
     timeout: float = Field(default=30, gt=0, le=120, description="seconds for the command")
 
 
+def _name_server(text: str) -> str:
+    split_server(text)
+    return text
+
+
+class DnsblSettings(_Table):
+    """Which DNS block lists are asked about the servers' own addresses; by default none."""
+
+    zones: tuple[Domain, ...] = Field(default=(), max_length=20)
+    addresses: dict[str, tuple[IPvAnyAddress, ...]] = Field(
+        default={}, description="by server, those that it cannot know: behind a router"
+    )
+    nameserver: Annotated[str, AfterValidator(_name_server)] | None = Field(
+        default=None, description="address or address:port; default: the system's"
+    )
+    hours: float = Field(default=1, ge=0.25, description="how often each is asked")
+    timeout: float = Field(default=5, gt=0, le=30, description="seconds for one answer")
+
+
 class AuditSettings(_Table):
     """How the audit log is sealed, told of, and kept. What each is for: services/audit/."""
 
@@ -332,6 +353,7 @@ class Settings(FromFiles, BaseSettings):
     safety: SafetySettings = SafetySettings()
     approval: ApprovalSettings = ApprovalSettings()
     passwords: PasswordsSettings = PasswordsSettings()
+    dnsbl: DnsblSettings = DnsblSettings()
     audit: AuditSettings = AuditSettings()
     operations: OperationsSettings = OperationsSettings()
 

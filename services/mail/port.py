@@ -8,7 +8,7 @@ replacement and bounded in length; whoever shows them escapes them.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -236,16 +236,12 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """An entry of the SMTP block list. ``until`` None means until somebody lifts it.
-
-    ``hits`` is how many connections and messages it has refused, None where nobody counts.
-    """
+    """An entry of the SMTP block list. ``until`` None means until somebody lifts it."""
 
     network: Network
     reason: str
     since: datetime
     until: datetime | None = None
-    hits: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +274,7 @@ class Capabilities:
     copy_mail: Capability = ABLE  # read all that a mailbox holds
     block: Capability = ABLE
     block_expiry: Capability = ABLE  # the server itself lifts a block in time
+    count_refused: Capability = ABLE  # how often a block has refused somebody
     # What submissions() tells beyond who sent how much from where: the detector uses it.
     tell_subjects: Capability = ABLE
     tell_recipients: Capability = ABLE  # their addresses
@@ -425,6 +422,13 @@ class MailServer(Protocol):
 
     async def unblock(self, network: Network) -> Block | None:
         """Lift the entry for exactly this network; return it, None if there was none."""
+        ...
+
+    async def refused(self) -> Mapping[Network, int]:
+        """Return how often each block in force has refused a connection or a message.
+
+        Since the block began, as far back as the server knows; never is 0.
+        """
         ...
 
     async def healthy(self) -> str:

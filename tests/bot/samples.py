@@ -8,9 +8,9 @@ from itertools import cycle
 
 from pydantic import SecretStr
 
-from bot import acts, cards, forms, look_cards, user_card
+from bot import acts, block_card, cards, forms, look_cards, user_card
 from bot.commands import COMMANDS
-from bot.elements import Button, Card, Form, Style
+from bot.elements import Button, Card, Form, Menu, Option, Style
 from bot.reads import help_card
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
@@ -26,7 +26,7 @@ from services.mail.port import (
     User,
     UserState,
 )
-from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
+from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState, Listing
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
 from services.settings import DetectionSettings
@@ -431,6 +431,44 @@ def ip_card(words: Words = anna, uses: int = look_cards.PER_PAGE, blocks: int = 
     )
 
 
+def blocks_card(words: Words = anna, number: int = block_card.PER_PAGE) -> Card:
+    """Return a page of the block list."""
+    until = cycle([NOW + timedelta(hours=1), None])
+    page = [
+        block_card.Blocked(
+            Block(ip_network(f"203.0.113.{n}"), "", NOW, next(until)), words(), n or None
+        )
+        for n in range(number)
+    ]
+    rows = [
+        Listing(
+            server="mail",
+            address="192.0.2.1",
+            zone=words(),
+            since=NOW if n % 2 else None,
+            said=words(),
+            checked_at=NOW,
+            error="" if n % 2 else words(),
+        )
+        for n in range(4 if number else 0)
+    ]
+    options = tuple(Option(words(), INTENT.format(f"e{n}")) for n in range(number))
+    return block_card.blocks(
+        block_card.Blocks(
+            server=words(),
+            page=page,
+            offset=0,
+            total=number * 3,
+            listings=rows,
+            zones=2,
+            taken_at=NOW,
+            lacking=(words(),),
+            buttons=_buttons(*(f"unblock-{n}" for n in range(number)), "before", "after", "again"),
+            extend=Menu("extend", "Extend…", options) if options else None,
+        )
+    )
+
+
 def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for state in IncidentState:
         yield f"alert, {state}", partial(_alert, state, done=False)
@@ -479,6 +517,8 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "top, nothing sent", partial(top_card, ranks=())
     yield "ip", ip_card
     yield "ip, never used", partial(ip_card, uses=0, blocks=0)
+    yield "blocks", blocks_card
+    yield "no blocks", partial(blocks_card, number=0)
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
     yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))

@@ -1,7 +1,7 @@
 """Every row of the command table, in every chat: asked for, answered, seen on the mail server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -205,6 +205,29 @@ async def ip(play: Play) -> None:
     assert not await play.stage.server.blocks()
     account = await play.otto.press_privately(await play.otto.type(f"ip {address}"), "Why")
     assert f"{ACCOUNT}: active" in account.text
+
+
+@row
+async def blocks(play: Play) -> None:
+    assert "No address is blocked." in (await play.vera.type("blocks")).text
+    for number in range(8):
+        await play.stage.server.block(ip_network(f"192.0.2.{number}"), reason="old", lasting=None)
+    await play.otto.choose(await play.otto.type_for_form(f"block {ADDRESS} for:1h"))
+    with pytest.raises(SmtpRefused):
+        await Sender("127.0.0.1", play.stage.server.port, client_ip=ADDRESS).open()
+    listed = await play.otto.type("blocks")
+    for said in ("9 blocked networks · 1 to 6", ADDRESS, "by otto through", "refused 1 time"):
+        assert said in listed.text
+    form = await play.otto.pick_for_form(listed, ADDRESS)
+    assert "is refused for 7 days" in await play.otto.choose(form, lasting="for 7 days")
+    entry = next(b for b in await play.stage.server.blocks() if b.network == NETWORK)
+    assert entry.until is not None
+    assert entry.until - entry.since == timedelta(days=7)
+    form = await play.otto.press_for_form(await play.otto.type("blocks"), "Unblock…")
+    assert f"{ADDRESS} may use SMTP again" in await play.otto.choose(form)
+    second = await play.vera.press_privately(await play.vera.type("blocks"), "Next ▶")
+    assert "8 blocked networks · 7 to 8" in second.text
+    assert "old" in second.text
 
 
 @row

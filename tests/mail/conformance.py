@@ -4,6 +4,7 @@ A server's test module subclasses :class:`MailServerConformance` and gives it a 
 ``mail``, a started :class:`ServerUnderTest`. Everything is sent over real SMTP.
 """
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -694,6 +695,26 @@ class MailServerConformance:
         assert lifted.reason == "spam"
         await (await mail.logged_in(ann, "198.51.100.7")).close()
 
+    async def test_what_a_block_has_refused_is_counted_and_begins_anew_with_a_new_one(
+        self, mail: ServerUnderTest
+    ) -> None:
+        if not mail.server.capabilities.count_refused.able:
+            return  # what it then does is tested for every capability, below
+        network, other = ip_network("198.51.100.0/24"), ip_network("203.0.113.9")
+        for one in (network, other):
+            await mail.server.block(one, reason="spam", lasting=None)
+        assert await mail.server.refused() == {network: 0, other: 0}
+        for _ in range(2):
+            with pytest.raises(SmtpRefused):
+                await mail.sender("198.51.100.200").open()
+        async with asyncio.timeout(20):
+            while (await mail.server.refused())[network] < 2:  # noqa: ASYNC110 - a log tells it
+                await asyncio.sleep(0.05)
+        await mail.restart()
+        assert await mail.server.refused() == {network: 2, other: 0}
+        await mail.server.unblock(network)
+        assert await mail.server.refused() == {other: 0}
+
     async def test_the_block_list_tells_what_stands(self, mail: ServerUnderTest) -> None:
         one, two = ip_network("198.51.100.7"), ip_network("2001:db8::/32")
         await mail.server.block(one, reason="first", lasting=None)
@@ -749,6 +770,7 @@ class MailServerConformance:
                 lambda: server.block(network, reason="r", lasting=timedelta(hours=1)),
             ),
             (able.block, lambda: server.unblock(network)),
+            (able.count_refused, lambda: server.refused()),
             (able.end_sessions, lambda: server.end_sessions(ann)),
             (able.copy_mail, lambda: _all_of(server.mail_of(ann))),
             (able.delete_user, lambda: server.delete_user(ann)),

@@ -1,6 +1,7 @@
 """The embedded mail server: real SMTP in, a durable spool, delivery, and the port."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -149,6 +150,8 @@ class EmbeddedServer:
             self._shared = None
         if listener is not None:
             await listener.wait_closed()
+        with contextlib.suppress(ServerDown):  # it is but a count
+            await self._blocks.save()
         await self._database.close()
 
     @property
@@ -351,6 +354,11 @@ class EmbeddedServer:
         """Lift a block."""
         return await self._blocks.lift(network)
 
+    async def refused(self) -> Mapping[Network, int]:
+        """Return how often each block has refused somebody."""
+        self._running()
+        return self._blocks.refused()
+
     async def healthy(self) -> str:
         """Tell where the server listens and how much it holds."""
         host, port = self._sockets()[0].getsockname()[:2]
@@ -406,6 +414,7 @@ class EmbeddedServer:
             self._pruned = now
             await self._logs.prune(now - self._config.log_kept)
             await self._blocks.prune()
+            await self._blocks.save()
 
 
 def _addresses_of_this_machine() -> set[Network]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Seque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.clock import Clock
@@ -40,8 +41,10 @@ from services.mail.postfix.farfolder import FarFolder
 from services.mail.postfix.folder import Folder, LocalFolder
 from services.mail.postfix.lines import LineParser
 from services.mail.postfix.log import SubmissionLog
+from services.mail.postfix.logfiles import LogFiles
 from services.mail.postfix.mirror import LogMirror
 from services.mail.postfix.programs import Programs
+from services.mail.postfix.rejects import Rejects
 from services.mail.postfix.spool import Spool
 from services.mail.postfix.state import State
 from services.mail.postfix.users import Users
@@ -94,12 +97,15 @@ class PostfixServer:
         zone = None if config.log_zone is None else ZoneInfo(config.log_zone)
         self._log = SubmissionLog(
             config.name,
-            config.log if self._mirror is None else self._mirror.live,
+            self._log_file(),
             LineParser(config.syslog_name, zone),
             clock,
             config.history,
             self._state.remember,
             self._state.seen,
+        )
+        self._rejects = Rejects(
+            config.name, LogFiles(self._log_file()), LineParser(config.syslog_name, zone)
         )
         self._reading_log = asyncio.Lock()
         self._capabilities = Capabilities(
@@ -340,6 +346,14 @@ class PostfixServer:
         _must_be_able(self._capabilities.block)
         return await self._blocks.lift(network)
 
+    async def refused(self) -> Mapping[Network, int]:
+        """Count in the log, and in the rotated ones, what was refused since each block began."""
+        blocks = await self._blocks.in_force()
+        async with self._reading_log:
+            if self._mirror is not None:
+                await self._mirror.refresh()
+            return await asyncio.to_thread(self._rejects.count, blocks)
+
     async def healthy(self) -> str:
         """Tell whether Postfix runs and how much it holds."""
         status = await self._runner.run(self._programs.status())
@@ -460,6 +474,9 @@ class PostfixServer:
             why=f"That machine's clock is set to {there}, this one's to {here}: set log_zone to "
             'the zone of the log, such as "Europe/Zurich".',
         )
+
+    def _log_file(self) -> Path:
+        return self._config.log if self._mirror is None else self._mirror.live
 
     def _make_notes_folder(self) -> None:
         folder = self._config.notes

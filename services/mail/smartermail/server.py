@@ -60,6 +60,9 @@ CAPABILITIES = Capabilities(
         able=False,
         why="SmarterMail's API hands out no mailbox; archive or export it in SmarterMail first.",
     ),
+    count_refused=Capability(
+        able=False, why="SmarterMail's API does not tell how often a block has refused somebody."
+    ),
     tell_subjects=Capability(
         able=False,
         why="SmarterMail's SMTP log holds no subjects; only those of messages that still wait "
@@ -243,6 +246,10 @@ class SmarterMailServer:
     async def unblock(self, network: Network) -> Block | None:
         """Lift a block."""
         return await self._blocks.lift(network)
+
+    async def refused(self) -> Mapping[Network, int]:
+        """Raise NotCapable."""
+        raise NotCapable(CAPABILITIES.count_refused.why)
 
     async def healthy(self) -> str:
         """Log in if need be, count the spool, and tell."""
