@@ -51,6 +51,7 @@ class Arguments:
     kind: Kind = Kind.USERS
     server: str | None = None
     about: str | None = None
+    incident: int | None = None
 
 
 class Known(StrEnum):
@@ -222,6 +223,14 @@ def read_page(value: str) -> int:
     if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= 100_000:
         raise ValueError("a page is a number from 1")
     return int(value)
+
+
+def read_number(value: str) -> int:
+    """Read an incident's number."""
+    number = value.removeprefix("#")
+    if not number.isdecimal() or len(number) > 9:
+        raise ValueError("an incident has a number, such as 7")
+    return int(number)
 
 
 def read_yes(value: str) -> bool:

@@ -203,6 +203,8 @@ def _alert_buttons(
         shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
     elif waits and "acknowledge" in offers:
         shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
+    if live and "respond" in offers:
+        shown.append(Button("respond", "Respond", offers["respond"]))
     options = []
     for action, label, undo_label in MORE:
         # A snooze that ran out has nothing left to end.

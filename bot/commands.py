@@ -7,7 +7,7 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, block_look, looks, reads, user_look
+from bot import acts, block_look, looks, reads, respond, user_look
 from bot.arguments import (
     Argument,
     Arguments,
@@ -17,6 +17,7 @@ from bot.arguments import (
     read_kind,
     read_length,
     read_network,
+    read_number,
     read_page,
     read_queue,
     read_text,
@@ -32,6 +33,7 @@ from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
 from services.remedies import REMEDIES
+from services.responding import JUDGE, LOOK, REPORT, RESPOND
 from services.tables import Kind, Window
 from services.targets import Target
 
@@ -102,6 +104,15 @@ _ACCOUNT = Argument(
     known=Known.ACCOUNT,
 )
 _ADDRESS = Argument("ip", "ip", read_network, "an address or network", required=True, first=True)
+_INCIDENT = Argument(
+    "incident",
+    "incident",
+    read_number,
+    "the incident's number",
+    required=True,
+    first=True,
+    number=True,
+)
 _WINDOW = Argument(
     "last",
     "window",
@@ -210,6 +221,13 @@ def _remedy(
         layer=True,
         question=question,
     )
+
+
+def _step(
+    name: str, summary: str, pressed: Callable[[Desk, Request, Intent], Awaitable[Reply]]
+) -> Command:
+    """Return a row of a remedy that changes nothing, and answers with something to read."""
+    return Command(name, summary, REMEDIES[name].role, pressed=pressed)
 
 
 COMMANDS = {
@@ -372,6 +390,25 @@ COMMANDS = {
         _remedy("end_sessions", "end what is open as an account"),
         _remedy("delete_account", "delete an account with its mail; takes two persons"),
         _remedy("acknowledge", "say that somebody is on it", direct=True),
+        _remedy(RESPOND, "walk through an incident's steps in its thread", direct=True),
+        _step(LOOK, "look at an incident's evidence", respond.look_pressed),
+        Command(
+            "samples",
+            "some of an account's messages, below each other",
+            Role.VIEWER,
+            pressed=respond.samples_pressed,
+        ),
+        _remedy(JUDGE, "say that an incident's messages are spam", direct=True),
+        _step(REPORT, "report an incident", respond.report_pressed),
+        Command(
+            "summary",
+            "an incident's summary, to paste elsewhere",
+            Role.VIEWER,
+            (_INCIDENT, _PAGE),
+            f"{COMMAND} summary 7",
+            respond.summary_typed,
+            respond.summary_pressed,
+        ),
         _remedy("snooze", "be quiet about an incident for a while"),
         _remedy("false_alarm", "close an incident and learn that this is ordinary"),
         Command(
@@ -418,4 +455,4 @@ COMMANDS = {
 }
 
 #: The actions an incident's card offers, in the order of their making.
-CARD_ACTIONS = ("stop", "search", "acknowledge", *(action for action, _, _ in MORE))
+CARD_ACTIONS = ("stop", "search", "acknowledge", RESPOND, *(action for action, _, _ in MORE))

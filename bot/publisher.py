@@ -16,11 +16,13 @@ from bot import cards
 from bot.chat import Chat, ChatDown, ChatGone, ChatRefused
 from bot.commands import CARD_ACTIONS
 from bot.elements import Card
+from bot.guide import guide
+from services.aims import aim
 from services.clock import Clock
 from services.errors import SpoolwardenError, StoreError
 from services.intents import APPROVE, DECLINE, UNDO, Intents
 from services.lease import Lease
-from services.mail.port import MailServer, SpoolQuery
+from services.mail.port import MailServer
 from services.models import (
     LIVE,
     Announcement,
@@ -31,6 +33,7 @@ from services.models import (
     Posted,
 )
 from services.remedies import lacking
+from services.responding import RESPOND
 from services.store import Store
 from services.targets import Target
 
@@ -267,9 +270,9 @@ class Publisher:
                 undos[action] = undo_id
         server = self._servers.get(incident.server)
         targets = {
-            action: _aim(action, incident.sender, server)
+            action: aim(action, incident.sender, server)
             for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
-            if action not in undos
+            if action not in undos and (action, action in done) != (RESPOND, True)
         }
         lacks = {
             action: why
@@ -302,6 +305,8 @@ class Publisher:
                 await self._intents.offer_decision(place, APPROVE, intent),
                 await self._intents.offer_decision(place, DECLINE, intent),
             )
+        if acted.action == RESPOND and intent.state is IntentState.DONE:
+            return await guide(self._store, self._intents, self._servers, place, intent)
         if acted.action == UNDO:
             return cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
@@ -313,15 +318,6 @@ async def given_up(store: Store, limit: int = 20) -> Sequence[Posted]:
     async with store.reading() as session:
         query = select(Posted).where(col(Posted.error).not_in((NOTHING, GONE)))
         return (await session.exec(query.order_by(col(Posted.id).desc()).limit(limit))).all()
-
-
-def _aim(action: str, sender: str, server: MailServer | None) -> Target:
-    query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
-    # Where nothing can be kept in a folder, deleting is for good, and an admin's.
-    permanent = (
-        action == "delete" and server is not None and not server.capabilities.quarantine.able
-    )
-    return Target(account=sender, query=query, permanent=permanent)
 
 
 def _lacking(action: str, name: str, server: MailServer | None, target: Target) -> str | None:

@@ -58,7 +58,7 @@ async def state_without(session: AsyncSession, incident: Incident, undone_id: st
     for intent in rows.all():
         if intent.action in ("stop", "disable", "enable", "delete_account"):
             stopped = intent.action != "enable"
-        elif intent.action == "acknowledge":
+        elif intent.action in ("acknowledge", "respond"):
             state = IncidentState.ACKNOWLEDGED
         elif intent.action == "snooze" and incident.snoozed_until:
             state = IncidentState.SNOOZED

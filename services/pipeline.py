@@ -40,6 +40,7 @@ from services.intents import (
     cut_off_before,
     overtaken,
     touch,
+    touch_responses,
     undo_of,
 )
 from services.mail.port import MailServer, Network, SpoolQuery, UserState
@@ -668,6 +669,7 @@ class Pipeline:
                     await touch(session, undone)
             session.add(row)
             await touch(session, row)
+            await touch_responses(session, row.server, row.incident_id, (original or row).action)
             await self._audit.append(
                 session,
                 Line(

@@ -24,6 +24,7 @@ from services.mail.port import (
 from services.models import IncidentState
 from services.people import Role
 from services.remedy import Aim, Remedy, Result
+from services.responding import JUDGE, LOOK, REPORT, RESPOND
 from services.targets import Target, Undo, show_network
 from services.words import count, listed, span
 
@@ -349,6 +350,25 @@ async def _false_alarm(_: Aim) -> Result:
     )
 
 
+async def _respond(_: Aim) -> Result:
+    return Result(
+        "Responding: the steps are below, each with its button.",
+        incident_state=IncidentState.ACKNOWLEDGED,
+    )
+
+
+async def _looked(_: Aim) -> Result:
+    return Result("Looked at who sends and what is unusual about it.")
+
+
+async def _judged(_: Aim) -> Result:
+    return Result("Judged the messages: they are spam.")
+
+
+async def _reported(_: Aim) -> Result:
+    return Result("Took the summary, to report it.")
+
+
 async def _undo_state(_: Aim, __: Undo) -> Result:
     return Result("Taken back.")
 
@@ -485,6 +505,10 @@ REMEDIES = {
         Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),
         Remedy("snooze", "snoozing", Role.OPERATOR, _snooze, _undo_state),
         Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
+        Remedy(RESPOND, "beginning the response", Role.OPERATOR, _respond, once=True),
+        Remedy(LOOK, "looking at who sends", Role.OPERATOR, _looked, once=True),
+        Remedy(JUDGE, "judging the messages", Role.OPERATOR, _judged, once=True),
+        Remedy(REPORT, "reporting it", Role.OPERATOR, _reported, once=True),
         *ACCOUNT_REMEDIES,
     )
 }

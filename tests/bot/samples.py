@@ -154,7 +154,7 @@ def undos(*actions: str) -> dict[str, str]:
 #: The actions that a form confirms.
 ASKED = tuple(row.name for row in COMMANDS.values() if row.pressed is acts.ask_pressed)
 TYPED = tuple(row for row in COMMANDS.values() if row.slash)
-ALL_ACTIONS = ("stop", "search", "acknowledge", *(action for action, _, _ in cards.MORE))
+ALL_ACTIONS = ("stop", "search", "acknowledge", "respond", *(action for action, _, _ in cards.MORE))
 
 
 def message(words: Words = anna, queue: Queue = Queue.DEFERRED) -> Message:

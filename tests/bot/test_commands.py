@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import acts
+from bot import acts, respond
 from bot.app import App
 from bot.arguments import Arguments, parse
 from bot.cards import MORE
@@ -58,7 +58,12 @@ def test_every_row_is_typed_or_pressed_and_says_what_it_is_for(row: Command) -> 
 def test_every_remedy_has_its_row_and_its_role() -> None:
     for name, remedy in REMEDIES.items():
         assert COMMANDS[name].role is remedy.role
-        assert COMMANDS[name].pressed in (acts.ask_pressed, acts.act_pressed)
+        assert COMMANDS[name].pressed in (
+            acts.ask_pressed,
+            acts.act_pressed,
+            respond.look_pressed,
+            respond.report_pressed,
+        )
         assert COMMANDS[name].role >= Role.OPERATOR
 
 

@@ -45,8 +45,12 @@ def labels(asked: Form, name: str) -> list[str]:
 # -- what is asked -------------------------------------------------------------------
 
 
+#: Asked about by their button, or changing nothing.
+AT_ONCE = {"stop", "acknowledge", "respond", "look", "judge", "report"}
+
+
 def test_every_remedy_that_is_not_done_at_once_has_its_form() -> None:
-    assert set(ASKED) == set(REMEDIES) - {"stop", "acknowledge"}
+    assert set(ASKED) == set(REMEDIES) - AT_ONCE
 
 
 @pytest.mark.parametrize("name", FORMS)

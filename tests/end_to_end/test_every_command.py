@@ -11,6 +11,7 @@ from bot.commands import COMMANDS
 from bot.demo.campaigns import LOUD
 from bot.demo.sender import Sender, SmtpRefused
 from bot.demo.town import PASSWORD
+from bot.hands import Shown
 from bot.rooms import ROOMS
 from services.audit import Phase
 from services.mail.port import Queue, SpoolQuery, UserState
@@ -353,6 +354,103 @@ async def decline(play: Play) -> None:
     await play.ada.press(asked, "Decline")
     await play.otto.message("Declined by ada. Nothing was done.")
     assert not await play.stage.server.blocks()
+
+
+@row
+async def respond(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    refused = await play.use(play.vera.press_privately, "Respond")
+    assert "needs the role operator" in refused.text
+    guide = await begun(play, card)
+    assert "▶️ 1. See who sends" in guide.text
+    await play.otto.card_with(ACCOUNT, "Acknowledged by otto")
+    # What is done from elsewhere is ticked, and unticked when it is taken back.
+    await play.otto.choose(await play.otto.type_for_form(f"disable {ACCOUNT}"))
+    await play.otto.line(card, "☑️ 3. Stop it")
+    await play.otto.choose(await play.use(play.otto.pick_for_form, "Undo disable"))
+    await play.otto.line(card, "⬜ 3. Stop it")
+    assert len([one for one in play.otto.lines(card) if "1. See who" in one.text]) == 1
+
+
+@row
+async def look(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    looked = await play.otto.press_privately(guide, "Evidence")
+    assert "Each reason with its points" in looked.text
+    guide = await play.otto.line(card, "☑️ 1. See who sends")
+    assert "otto" in guide.text
+    again = await play.vera.press_privately(guide, "Evidence")
+    assert "Each reason with its points" in again.text
+    assert len(await play.audited("look")) == 2
+
+
+@row
+async def samples(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    shown = await play.otto.press_privately(guide, "Samples")
+    for said in ("60 messages of", "parcel", "From: ", "All its messages"):
+        assert said in shown.text + " ".join(shown.labels)
+    assert shown.text.count("From: ") == 3
+    assert len(await play.audited("preview")) == 3
+    form = await play.otto.press_for_form(shown, "False alarm…")
+    assert "A false alarm" in await play.otto.choose(form)
+    await play.otto.line(card, "The incident is over.")
+
+
+@row
+async def judge(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    shown = await play.otto.press_privately(guide, "Samples")
+    await play.otto.press(shown, "It is spam")
+    await play.otto.line(card, "☑️ 2. Judge its messages")
+    await play.otto.line(card, "Judged the messages: they are spam.")
+
+
+@row
+async def report(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    shown = await play.otto.press_privately(guide, "Summary")
+    for said in ("Incident 1:", "Timeline (UTC)", "otto: reporting it"):
+        assert said in _unmarked(shown)
+    await play.otto.line(card, "☑️ 8. Report")
+
+
+@row
+async def summary(play: Play) -> None:
+    assert "no incident 1" in (await play.vera.type("summary 1")).text
+    await play.spam()
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    await play.use(play.otto.press, "Stop sending")
+    await play.otto.card_with(ACCOUNT, "Stopped by otto")
+    shown = _unmarked(await play.vera.type("summary 1"))
+    for said in (
+        f"Incident 1: {ACCOUNT} on mail",
+        "State: remedied by otto",
+        "60 messages sent in this burst",
+        "by otto",
+        "60 messages held",
+    ):
+        assert said in shown
+
+
+def _unmarked(shown: Shown) -> str:
+    """Return a text without Markdown's marks: one of the pages' readers leaves them out."""
+    return shown.text.translate(dict.fromkeys(map(ord, "\\*#")))
+
+
+async def begun(play: Play, card: Shown) -> Shown:
+    """Begin to respond; return the checklist in the card's thread."""
+    await play.use(play.otto.press, "Respond")
+    return await play.otto.line(card, "1. See who sends")
 
 
 @row

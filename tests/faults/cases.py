@@ -293,13 +293,21 @@ DELETE_ACCOUNT = Act(
     on_incident=False,
     deletes=True,
 )
+RESPONDING = Act("respond", "respond", Target(account=ANN))
+LOOKING = Act("look", "look", Target(account=ANN))
+JUDGING = Act("judge", "judge", Target(account=ANN))
+REPORTING = Act("report", "report", Target(account=ANN))
 BLOCK_WIDE = Act("block widely", "block", Target(networks=(WIDE,)), on_incident=False)
 
 _ACTS = (
     STOP, DISABLE, REFUSE, FOR_AN_HOUR, ENABLE, MOVE, RESTORE, DELETE, FOR_GOOD, BLOCK, UNBLOCK,
     ACKNOWLEDGE, SNOOZE, FALSE_ALARM, PASSWORD, END_SESSIONS, DELETE_ACCOUNT,
+    RESPONDING, LOOKING, JUDGING, REPORTING,
 )  # fmt: skip
-_FOR_GOOD = (FOR_GOOD, FALSE_ALARM, PASSWORD, END_SESSIONS, DELETE_ACCOUNT)
+_FOR_GOOD = (
+    FOR_GOOD, FALSE_ALARM, PASSWORD, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING,
+    REPORTING,
+)  # fmt: skip
 CASES: Sequence[Case] = (
     *_ACTS,
     *(Undone(act) for act in _ACTS if act not in _FOR_GOOD),

@@ -146,7 +146,7 @@ class Checks:
     async def _take_back(self, intent_id: str, what: str) -> None:
         bench = self.bench
         undo_id = await bench.intents.offer_undo(CHANNEL, intent_id)
-        exact = not self.case.deletes and self.case.name != "false alarm"
+        exact = not self.case.deletes and self.case.name not in ("false alarm", "respond")
         if undo_id is not None:
             act = self.case.of if isinstance(self.case, Approved) else self.case
             actor = act.actor if isinstance(act, Act) else BOT

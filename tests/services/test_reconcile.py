@@ -56,4 +56,8 @@ async def test_what_changes_nothing_on_the_server_needs_no_look(bench: Bench) ->
         "acknowledge",
         "snooze",
         "false_alarm",
+        "respond",
+        "look",
+        "judge",
+        "report",
     }
