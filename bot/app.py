@@ -18,6 +18,7 @@ from services.audit import keyring
 from services.audit.keeper import AuditKeeper
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
+from services.digest import Digests
 from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
@@ -107,6 +108,7 @@ class App:
             changed=self._changed,
             polled=self.metrics.polled,
             listings=self.listings,
+            digests=Digests(self.store, by_name, self.clock, settings.digest),
         )
         self.dispatch = Dispatch(
             Desk(

@@ -11,6 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from services.audit.keeper import AuditKeeper
 from services.detection.detector import Detector, Poll
+from services.digest import Digests
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
 from services.listings import Listings
@@ -22,6 +23,7 @@ from services.watch import Watch
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
 _LISTINGS_SECONDS = 60
+_DIGEST_SECONDS = 15  # a summary is no later than this
 _EXPIRE_SECONDS = 15  # what was asked for, or done for a time, ends no later than this after it
 #: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
 _PATIENCE = 60.0
@@ -54,6 +56,7 @@ class Jobs:
         changed: Callable[[], None],
         polled: Polled,
         listings: Listings,
+        digests: Digests,
     ) -> None:
         self._servers = servers
         self._detector = detector
@@ -65,6 +68,7 @@ class Jobs:
         self._changed = changed
         self._polled = polled
         self._listings = listings
+        self._digests = digests
         self._poll_seconds = poll_seconds
         self._looking: asyncio.Task[None] | None = None
         self._look_seconds = min(_LOOK_SECONDS, poll_seconds)
@@ -101,6 +105,13 @@ class Jobs:
                 listings = IntervalTrigger(seconds=_LISTINGS_SECONDS)
                 soon = datetime.now(UTC)
                 self._scheduler.add_job(self.listings, listings, id="listings", next_run_time=soon)
+            if self._digests.used:
+                self._scheduler.add_job(
+                    self.digests,
+                    IntervalTrigger(seconds=_DIGEST_SECONDS),
+                    id="digests",
+                    next_run_time=datetime.now(UTC),
+                )
             upkeep = IntervalTrigger(seconds=_UPKEEP_SECONDS)
             self._scheduler.add_job(self.upkeep, upkeep, id="upkeep")
         self._scheduler.start()
@@ -150,6 +161,11 @@ class Jobs:
     async def listings(self) -> None:
         """Ask block lists about the servers' own addresses, where that is due."""
         if await _try(self._listings.look):
+            self._changed()
+
+    async def digests(self) -> None:
+        """Make the summaries whose time has come."""
+        if await _try(self._digests.look):
             self._changed()
 
     async def _look(self) -> None:

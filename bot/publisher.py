@@ -15,10 +15,12 @@ from sqlmodel import col, select
 from bot import cards
 from bot.chat import Chat, ChatDown, ChatGone, ChatRefused
 from bot.commands import CARD_ACTIONS
+from bot.digest_card import digest
 from bot.elements import Card
 from bot.guide import guide
 from services.aims import aim
 from services.clock import Clock
+from services.digest import Report
 from services.errors import SpoolwardenError, StoreError
 from services.intents import APPROVE, DECLINE, UNDO, Intents
 from services.lease import Lease
@@ -26,6 +28,7 @@ from services.mail.port import MailServer
 from services.models import (
     LIVE,
     Announcement,
+    Digest,
     Incident,
     IncidentState,
     Intent,
@@ -291,7 +294,11 @@ class Publisher:
             if line is None:
                 return None
             if line.intent_id is None:
-                return cards.note(line.text)
+                told = await session.exec(select(Digest).where(Digest.announcement_id == line_id))
+                summary = told.first() if not line.text else None
+                if summary is None:
+                    return cards.note(line.text)
+                return digest(summary.kind, Report.model_validate_json(summary.report))
             intent = await session.get(Intent, line.intent_id)
             if intent is None:
                 return None

@@ -287,11 +287,12 @@ class Listing(SQLModel, table=True):
 
 
 class Digest(SQLModel, table=True):
-    """A summary that was posted: one row for each kind and moment, whoever posts it."""
+    """A summary: one row for each kind and day, whoever makes it."""
 
     kind: str = Field(primary_key=True)  # "daily" or "weekly"
-    due_at: datetime = _when(primary_key=True)
-    posted_at: datetime = _when()
+    day: str = Field(primary_key=True)  # in the summaries' time zone, as ISO 8601 has it
+    announcement_id: int = Field(unique=True)  # the line that tells it
+    report: str = _text()  # digest.Report as JSON
 
 
 class Lesson(SQLModel, table=True):

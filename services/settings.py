@@ -10,6 +10,7 @@ import tomllib
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -295,6 +296,48 @@ class DnsblSettings(_Table):
     timeout: float = Field(default=5, gt=0, le=30, description="seconds for one answer")
 
 
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hour, colon, minute = value.strip().partition(":")
+    if not (colon and hour.isdecimal() and minute.isdecimal() and len(minute) == 2):
+        raise ValueError('a time is written like "08:00"')
+    if not (int(hour) < 24 and int(minute) < 60):
+        raise ValueError("there is no such time of day")
+    return int(hour), int(minute)
+
+
+def _day_and_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    day, _, time = value.strip().lower().partition(" ")
+    if day not in _DAYS:
+        raise ValueError('a day and a time are written like "mon 08:00"')
+    return day, _time(time)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError('no time zone, such as "Europe/Zurich"') from None
+    return name
+
+
+DayTime = tuple[int, int]
+
+
+class DigestSettings(_Table):
+    """When the channel gets a summary; by default never."""
+
+    daily: Annotated[DayTime, BeforeValidator(_time)] | None = None
+    weekly: Annotated[tuple[str, DayTime], BeforeValidator(_day_and_time)] | None = None
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+
 class AuditSettings(_Table):
     """How the audit log is sealed, told of, and kept. What each is for: services/audit/."""
 
@@ -354,6 +397,7 @@ class Settings(FromFiles, BaseSettings):
     approval: ApprovalSettings = ApprovalSettings()
     passwords: PasswordsSettings = PasswordsSettings()
     dnsbl: DnsblSettings = DnsblSettings()
+    digest: DigestSettings = DigestSettings()
     audit: AuditSettings = AuditSettings()
     operations: OperationsSettings = OperationsSettings()
 

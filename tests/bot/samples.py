@@ -10,11 +10,13 @@ from pydantic import SecretStr
 
 from bot import acts, block_card, cards, forms, look_cards, user_card
 from bot.commands import COMMANDS
+from bot.digest_card import digest
 from bot.elements import Button, Card, Form, Menu, Option, Style
 from bot.reads import help_card
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
 from services.detection.scoring import judge
+from services.digest import Ends, Failed, Happened, Mover, Report
 from services.mail.port import (
     Block,
     Message,
@@ -469,6 +471,33 @@ def blocks_card(words: Words = anna, number: int = block_card.PER_PAGE) -> Card:
     )
 
 
+def digest_of(words: Words = anna, number: int = 10) -> Report:
+    """Return what a summary tells, with so many of each thing."""
+    many = range(number)
+    return Report(
+        begin=NOW - timedelta(days=1),
+        end=NOW,
+        incidents=tuple(
+            Happened(id=n, sender=storable(words()), server="mail", state="open") for n in many
+        ),
+        more_incidents=number * 3,
+        detected=(14.0, 60.0, 600.0)[:number],
+        stopped=(100.0,)[:number],
+        movers=tuple(
+            Mover(sender=storable(words()), server="mail", messages=900, before=n)
+            for n in range(min(5, number))
+        ),
+        ends=tuple(Ends(network="192.0.2.1", server="mail", until=NOW) for _ in many),
+        more_ends=number,
+        failed=tuple(
+            Failed(action="stop", by=storable(words()), at=NOW, summary=storable(words()))
+            for _ in many
+        ),
+        more_failed=number,
+        unknown=(storable(words()),)[:number],
+    )
+
+
 def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for state in IncidentState:
         yield f"alert, {state}", partial(_alert, state, done=False)
@@ -519,6 +548,8 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "ip, never used", partial(ip_card, uses=0, blocks=0)
     yield "blocks", blocks_card
     yield "no blocks", partial(blocks_card, number=0)
+    yield "digest", lambda words: digest("daily", digest_of(words))
+    yield "digest, quiet", lambda words: digest("weekly", digest_of(words, 0))
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
     yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))

@@ -24,6 +24,7 @@ _ON_BOTH = (
     "test_audit",
     "test_audit_keeper",
     "test_detection",
+    "test_digest",
     "test_listings",
     "test_pipeline",
     "test_store",

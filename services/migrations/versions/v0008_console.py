@@ -26,9 +26,11 @@ def upgrade() -> None:
         op.create_table(
             "digest",
             sa.Column("kind", sa.String(), nullable=False),
-            sa.Column("due_at", sa.DateTime(), nullable=False),
-            sa.Column("posted_at", sa.DateTime(), nullable=False),
-            sa.PrimaryKeyConstraint("kind", "due_at"),
+            sa.Column("day", sa.String(), nullable=False),
+            sa.Column("announcement_id", sa.Integer(), nullable=False),
+            sa.Column("report", sa.Text(), nullable=False),
+            sa.PrimaryKeyConstraint("kind", "day"),
+            sa.UniqueConstraint("announcement_id"),
         )
     if "ix_auditentry_subject" not in {i["name"] for i in there.get_indexes("auditentry")}:
         op.create_index("ix_auditentry_subject", "auditentry", ["subject"])
