@@ -9,6 +9,7 @@ from bot.drill.report import Feature
 from bot.drill.scene import ACCOUNT, Attack
 from bot.drill.wire import Wire
 from bot.hands import Unexpected, expect
+from services.responding import STEPS
 
 _PASSWORD = re.compile(r"(?:[A-Za-z2-9]{5}-){3}[A-Za-z2-9]{5}")
 
@@ -42,6 +43,28 @@ async def managed(scene: Attack, feature: Feature) -> None:
         f"the open session was told {ended}; the new password logs in, the old one does not, "
         "and the log has neither"
     )
+
+
+async def respond(scene: Attack, feature: Feature) -> None:
+    """Respond puts the steps into the thread; two are done by their buttons, and are ticked."""
+    card = await scene.otto.alert(ACCOUNT)
+    feature.asked = True
+    await scene.otto.press(card, "Respond")
+    guide = await scene.otto.line(card, f"▶️ 1. {STEPS[0].what}")
+    await scene.otto.press_privately(guide, "Evidence")
+    guide = await scene.otto.line(card, f"▶️ 2. {STEPS[1].what}")
+    samples = await scene.otto.press_privately(guide, "Samples")
+    expect(samples.text, "From: ", "the first, the middle and the last")
+    await scene.otto.press(samples, "It is spam")
+    guide = await scene.otto.line(card, f"▶️ 3. {STEPS[2].what}")
+    feature.done = True
+    expect(guide.text, f"☑️ 1. {STEPS[0].what}", f"☑️ 2. {STEPS[1].what}")
+    number = (await scene.otto.alert(ACCOUNT)).text.partition("Incident ")[2].split()[0]
+    told = (await scene.vera.type(f"summary {number}")).text
+    expect(told, "Timeline", "judging the messages")
+    log = [entry for entry in await scene.app.audit.newest(40) if entry.phase == "result"]
+    feature.verified = {"look", "judge", "respond"} <= {entry.action for entry in log}
+    feature.evidence = f"the log has each of them; the summary of incident {number} names them"
 
 
 async def _logs_in(scene: Attack, password: str) -> bool:

@@ -34,6 +34,7 @@ STEPS: tuple[Step, ...] = (
     acting.move,
     acting.delete,
     acting.block,
+    managing.respond,
     typed.blocked,
     typed.disabled,
     typed.refusing,

@@ -110,7 +110,8 @@ def test_the_usage_line_names_every_argument_and_which_must_be_there(row: Comman
 
 
 def test_the_card_offers_what_the_table_can_press() -> None:
-    assert ("stop", "search", "acknowledge", *(action for action, _, _ in MORE)) == CARD_ACTIONS
+    first = ("stop", "search", "acknowledge", "respond")
+    assert (*first, *(action for action, _, _ in MORE)) == CARD_ACTIONS
     for action in CARD_ACTIONS:
         assert COMMANDS[action].pressed is not None
 
