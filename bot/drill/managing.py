@@ -61,7 +61,7 @@ async def respond(scene: Attack, feature: Feature) -> None:
     expect(guide.text, f"☑️ 1. {STEPS[0].what}", f"☑️ 2. {STEPS[1].what}")
     number = (await scene.otto.alert(ACCOUNT)).text.partition("Incident ")[2].split()[0]
     told = (await scene.vera.type(f"summary {number}")).text
-    expect(told, "Timeline", "judging the messages")
+    expect(told, "Counts", "acknowledged by otto")
     log = [entry for entry in await scene.app.audit.newest(40) if entry.phase == "result"]
     feature.verified = {"look", "judge", "respond"} <= {entry.action for entry in log}
     feature.evidence = f"the log has each of them; the summary of incident {number} names them"
