@@ -4,7 +4,7 @@ from bot import cards, forms
 from bot.desk import Desk, Reply, Request
 from bot.elements import Card, Form, Paragraph, Values, say
 from services.detection.evidence import Evidence
-from services.errors import BadArgument, Expired
+from services.errors import BadArgument
 from services.intents import APPROVE
 from services.mail.port import DELIVERING, SpoolQuery
 from services.models import Incident, Intent
@@ -91,7 +91,7 @@ async def decline_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
 
 async def approve_question(desk: Desk, request: Request, intent: Intent) -> Form:
     """Ask whether it is to be approved, saying what would be done."""
-    asked = await desk.pipeline.asked_by(intent)
+    asked = await desk.pipeline.asked_by(request.actor, intent)
     text = cards.asked_text(asked)
     return Form(cards.APPROVE_ASKS, (Paragraph(say(text)),), (), cards.APPROVE_YES, intent.id)
 
@@ -101,7 +101,9 @@ async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     async with desk.store.reading() as session:
         original = await session.get(Intent, intent.undo_of)
     if original is None or original.undone:
-        raise Expired("This was taken back already; nothing was done twice.")
+        action = f"undo {original.action}" if original else intent.action
+        why = "This was taken back already; nothing was done twice."
+        await desk.pipeline.over(request.actor, intent, action, why)
     if original.action in _PLAIN_UNDO:
         return await act_pressed(desk, request, intent)
     return forms.ask_undo(original, intent.id)

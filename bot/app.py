@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -12,10 +11,12 @@ from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.jobs import Jobs
 from bot.metrics import CountedAudit, Metrics
+from bot.pictures import Pictures
 from bot.publisher import Publisher
 from services.access import Access
 from services.audit import keyring
 from services.audit.keeper import AuditKeeper
+from services.claims import Claims
 from services.clock import Clock, SystemClock
 from services.detection.detector import Detector
 from services.digest import Digests
@@ -64,10 +65,11 @@ class App:
         self.store = Store(settings.database)
         self.lease = lease_of(self.store)
         self.metrics = Metrics(server.name for server in self.servers)
-        self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit, os.environ))
+        self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit))
         self.audit.metrics = self.metrics
         chats = Chats(settings)
         groups = {m.chat.place.chat: m.groups for m in chats.made if m.groups is not None}
+        claims = Claims(self.store, self.clock)
         self.intents = Intents(self.store, self.clock)
         by_name = {server.name: server for server in self.servers}
         self.pipeline = Pipeline(
@@ -89,6 +91,11 @@ class App:
             Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)
             for made in chats.made
         )
+        self.pictures = tuple(
+            Pictures(made.chat, self.store, publisher, self.clock)
+            for made, publisher in zip(chats.made, self.publishers, strict=True)
+            if settings.detection.picture
+        )
         self.watch = Watch(
             self.store,
             self.audit,
@@ -105,6 +112,7 @@ class App:
             keeper=AuditKeeper(self.store, self.audit, self.clock, settings.audit, self._changed),
             ready=self._ready,
             poll_seconds=settings.detection.poll_seconds,
+            claims=claims,
             changed=self._changed,
             polled=self.metrics.polled,
             listings=self.listings,
@@ -124,9 +132,10 @@ class App:
                 listings=self.listings,
                 refresh=self._refresh,
                 why=self.detector.why,
+                changed=self._changed,
             )
         )
-        self.connections = chats.connections(self.dispatch)
+        self.connections = chats.connections(self.dispatch, claims)
         #: How each chat is heard, and how it is told, by its name.
         self.chats: dict[str, tuple[Connection, Publisher]] = {
             made.chat.place.chat: (connection, publisher)
@@ -162,8 +171,7 @@ class App:
             await self._open(server)
         await self._mend()
         for connection in self.connections:
-            if connection.shared:
-                await connection.start()
+            await connection.start()
         await self._take_turn(self.lease.leads)
         self._keeping = asyncio.create_task(
             self.lease.keep(self._take_turn, self._changed, self._mend)
@@ -207,16 +215,10 @@ class App:
         await self.jobs.stop()
         publishing, self._publishing = self._publishing, []
         await end(publishing)
-        own = [connection for connection in self.connections if not connection.shared]
         if leads:
             self.detector.begin()
             self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
-            for connection in own:
-                await connection.start()
-        else:
-            await asyncio.gather(*(c.drain(self.settings.operations.stop_seconds) for c in own))
-            for connection in own:
-                await connection.stop()
+            self._publishing += [asyncio.create_task(p.run()) for p in self.pictures]
         self.jobs.start(leading=leads)
 
     async def _mend(self) -> None:

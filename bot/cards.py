@@ -18,6 +18,7 @@ from bot.elements import (
     Moment,
     Option,
     Paragraph,
+    Picture,
     Points,
     Pre,
     Row,
@@ -68,7 +69,12 @@ class Buttons:
     holds: bool = True
 
 
-def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
+def alert(
+    incident: Incident,
+    done: Mapping[str, Intent],
+    buttons: Buttons,
+    picture: Picture | None = None,
+) -> Card:
     """Return an incident's card, as it stands now."""
     evidence = Evidence.model_validate_json(incident.evidence)
     who = named(incident.sender)
@@ -87,6 +93,8 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
             )
         )
     )
+    if picture is not None:
+        sections.append(picture)
     if evidence.top_senders:
         sections.append(_bars("Top senders, last 5 min", evidence.top_senders, evidence))
     if evidence.addresses:
@@ -392,6 +400,12 @@ def dashboard(state: Dashboard) -> Card:
         )
     )
     return Card(f"Spool of {named(state.server)}", tuple(sections), fallback="The spool dashboard")
+
+
+def kept_new(until: datetime) -> Card:
+    """Return the line that says for how long what stands above it is kept new."""
+    line = Small(say("Kept up to date until ", Moment(until), "; open it again for longer."))
+    return Card("", (line,), fallback="Kept up to date")
 
 
 def only(sentence: str) -> list[Section]:

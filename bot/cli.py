@@ -252,25 +252,30 @@ def evaluate(
     tuning: Annotated[
         bool, typer.Option("--tuning", help="The even seeds, which the detector was tuned on.")
     ] = False,
-    plain: Annotated[
-        bool,
+    server: Annotated[
+        str,
         typer.Option(
-            "--plain",
-            help="Leave out what not every mail server tells: recipients' "
-            "addresses, outcomes, failed logins.",
+            metavar="KIND",
+            help="Tell the detector what such a mail server tells: embedded, postfix, "
+            "smartermail, or any (neither recipients, outcomes nor failed logins).",
         ),
-    ] = False,
+    ] = "embedded",
 ) -> None:
     """Replay labelled traffic through the detector: how soon, how sure, how many false alarms."""
     from rich.table import Table
 
     from services.detection.evaluate import scenarios as shipped
     from services.detection.evaluate import traffic_file
-    from services.detection.evaluate.replay import replay
+    from services.detection.evaluate.replay import Server, replay
     from services.detection.evaluate.report import HEAD, Evaluation
     from services.garbage import settle
 
     settle()
+    try:
+        kind = Server(server)
+    except ValueError:
+        kinds = ", ".join(Server)
+        raise ConfigError(f"There is no kind of mail server {server!r}. Known: {kinds}.") from None
     if generate is not None:
         made = shipped.generate(generate, seed or 0)
         traffic_file.write(made, sys.stdout.buffer)
@@ -287,7 +292,7 @@ def evaluate(
             runs = [shipped.generate(name, one) for one in own]
         for run in runs:
             told.print(f"{escape(run.name)}, seed {run.seed} ...")
-            replays.append(replay(run, plain=plain))
+            replays.append(replay(run, server=kind))
     found = Evaluation(replays)
     table = Table(*HEAD)
     for row in found.table():
@@ -330,7 +335,7 @@ def verify(
     from services.audit.keys import key_in
 
     anchors = [noted for text in anchor or () for noted in Anchor.in_text(text)]
-    keys = keyring(_settings(config).audit, os.environ).adding(map(key_in, key_file or ()))
+    keys = keyring(_settings(config).audit).adding(map(key_in, key_file or ()))
     archives = [*(archive or ()), *(files or ())]
     verdict = asyncio.run(_read_log(config, lambda log: log.verify(anchors, archives), keys))
     typer.echo(verdict.sentence)

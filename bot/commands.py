@@ -7,18 +7,22 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, block_look, looks, reads, respond, user_look
+from bot import acts, block_look, boards, looks, reads, report, respond, user_look
 from bot.arguments import (
+    PIN_WORDS,
     Argument,
     Arguments,
     Known,
     read_address,
+    read_domain,
+    read_during,
     read_folder,
     read_kind,
     read_length,
     read_network,
     read_number,
     read_page,
+    read_pin,
     read_queue,
     read_text,
     read_window,
@@ -129,6 +133,14 @@ _KIND = Argument(
     first=True,
     choices=tuple(kind.value for kind in Kind),
 )
+_DURING = Argument(
+    "during",
+    "during",
+    read_during,
+    "today, 7d, 30d, or days such as 2026-11-01..2026-11-07",
+    first=True,
+)
+_DOMAIN = Argument("domain", "domain", read_domain, "whose users, such as example.com")
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
 
@@ -298,6 +310,16 @@ COMMANDS = {
             block_look.blocks_pressed,
             narrows=True,
         ),
+        Command(
+            "report",
+            "how much mail there was: trend, domains and their users",
+            Role.VIEWER,
+            (_DURING, _DOMAIN, _PAGE, _ON),
+            f"{COMMAND} report 7d",
+            report.report,
+            report.report_pressed,
+            narrows=True,
+        ),
         Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),
         _remedy(
             "stop",
@@ -442,6 +464,24 @@ COMMANDS = {
             (_PAGE,),
             f"{COMMAND} audit",
             reads.audit,
+        ),
+        Command(
+            "pin",
+            "keep a dashboard in the alerts' channel, pinned and up to date",
+            Role.OPERATOR,
+            (
+                Argument(
+                    "do",
+                    "remove",
+                    read_pin,
+                    "show (the usual) or remove",
+                    first=True,
+                    choices=PIN_WORDS,
+                ),
+                _ON,
+            ),
+            f"{COMMAND} pin",
+            boards.pin,
         ),
         Command(
             "help",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
-from bot.elements import Card, Form
+from bot.elements import Card, Form, Sheet
 from services.access import Access
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
@@ -21,7 +21,7 @@ from services.scope import Scope
 from services.store import Store
 
 #: What the person who asked is shown privately; None where the channel tells it all.
-Reply = Card | Form | None
+Reply = Card | Form | Sheet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Desk:
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
     # a sender's evidence now, by server and name; None for one that never sent anything
     why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]
+    changed: Callable[[], None]  # the channels have something new to show
 
     async def refuse(
         self, actor: Actor, action: str, server: str, refusal: Refused, subject: str = ""

@@ -7,8 +7,9 @@ what can go wrong.
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from bot import acts, cards
+from bot import acts, cards, reads
 from bot.arguments import Argument, Arguments, parse, read
 from bot.commands import COMMANDS, Command
 from bot.desk import Desk, Reply, Request
@@ -74,6 +75,31 @@ class Dispatch:
             return await suggest(self._desk, request, argument.known, given.get(typing, ""))
         except (SpoolwardenError, LookupError, StopIteration):
             return ()  # a list that cannot be made keeps nobody from typing
+
+    async def home(self, actor: Actor, lasting: timedelta) -> tuple[list[Card], bool]:
+        """Return what the Home of a chat shows this person, and whether it is to be kept new.
+
+        ``lasting`` is for how long it will be.
+        """
+        place, command = Place(actor.chat, ""), COMMANDS["dashboard"]
+        until = self._desk.clock.now() + lasting
+
+        async def shown(server: str) -> Answer:
+            request = await self._request(actor, place, command, server)
+            return Answer(await reads.dashboard(self._desk, request, Arguments()))
+
+        first, *others = self._desk.servers
+        answers = [await _answered(shown(first))]
+        refused = answers[0].failed and not await self._may(actor, command)
+        if not refused:
+            answers += [await _answered(shown(server)) for server in others]
+        found = [answer.reply for answer in answers if isinstance(answer.reply, Card)]
+        return [*found, *([] if refused else [cards.kept_new(until)])], not refused
+
+    async def _may(self, actor: Actor, command: Command) -> bool:
+        needed = self._desk.access.needed(command.name, command.role)
+        scope = await self._desk.access.scope(actor, needed)
+        return scope.everything or bool(scope.domains)
 
     async def question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Ask before a button acts, where the chat's buttons cannot ask by themselves."""

@@ -9,7 +9,9 @@ from time import perf_counter
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bot.boards import EVERY as BOARD_SECONDS
 from services.audit.keeper import AuditKeeper
+from services.claims import Claims
 from services.detection.detector import Detector, Poll
 from services.digest import Digests
 from services.errors import SpoolwardenError
@@ -51,6 +53,7 @@ class Jobs:
         expiry: Expiry,
         watch: Watch,
         keeper: AuditKeeper,
+        claims: Claims,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
@@ -64,6 +67,7 @@ class Jobs:
         self._expiry = expiry
         self._watch = watch
         self._keeper = keeper
+        self._claims = claims
         self._ready = ready
         self._changed = changed
         self._polled = polled
@@ -112,6 +116,9 @@ class Jobs:
                     id="digests",
                     next_run_time=datetime.now(UTC),
                 )
+            # What stands in a channel is drawn anew, whether or not anything else is new.
+            boards = IntervalTrigger(seconds=BOARD_SECONDS)
+            self._scheduler.add_job(self._renew, boards, id="boards")
             upkeep = IntervalTrigger(seconds=_UPKEEP_SECONDS)
             self._scheduler.add_job(self.upkeep, upkeep, id="upkeep")
         self._scheduler.start()
@@ -168,6 +175,9 @@ class Jobs:
         if await _try(self._digests.look):
             self._changed()
 
+    async def _renew(self) -> None:
+        self._changed()
+
     async def _look(self) -> None:
         """See that every server is polled. No job of the timetable: that may be what has died."""
         while True:
@@ -182,6 +192,7 @@ class Jobs:
         """Purge what was deleted long ago, forget what is too old, and keep the audit log."""
         await _try(self._upkeep.purge)
         await _try(self._detector.prune)
+        await _try(self._claims.prune)
         await _try(self._keeper.anchor)
         await _try(self._keeper.archive)
 

@@ -35,16 +35,18 @@ _LATELY = timedelta(hours=24)
 
 async def why(desk: Desk, request: Request, asked: Arguments) -> Reply:
     """Answer with an account's evidence now, incident or not."""
-    return await _why(desk, request, asked.account or "", None)
+    return await _why(desk, request, asked.account or "", Target())
 
 
 async def why_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
-    """Answer a row of a table, or an account of an address."""
+    """Answer a row of a table or a report, or an account of an address."""
     target = Target.model_validate_json(intent.target)
-    return await _why(desk, request, target.account or "", target.top)
+    return await _why(desk, request, target.account or "", target)
 
 
-async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> Reply:
+async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Reply:
+    """Answer with an account's evidence; ``opened`` has the table or report to go back to."""
+    top = opened.top
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
         refusal = request.scope.refusal("look into an account", account)
@@ -69,6 +71,8 @@ async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> R
     made, lacks = Buttons(), list[str]()
     if top is not None:
         made.add("back", "◀ Back", "top", Target(top=top))
+    elif opened.report is not None:
+        made.add("back", "◀ Back", "report", Target(report=opened.report))
     if user is not None and user.state is UserState.ACTIVE:
         stop = Target(account=account)
         if (cannot := _cannot_stop(desk, server, stop)) is not None:

@@ -2,91 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot import cards
 from bot.arguments import Arguments
+from bot.dashboards import dashboard as state_of
 from bot.desk import Desk, Reply, Request
 from bot.elements import Bold, Button, Card, Points, Small, Style, say
 from services.audit import Line, Phase
-from services.detection.evidence import Share
 from services.errors import BadArgument, Refused
-from services.mail.port import DELIVERING, MailServer, Queue, SpoolCounts, SpoolQuery
-from services.models import LIVE, Incident, Intent
+from services.mail.port import DELIVERING, Queue, SpoolQuery
+from services.models import Incident, Intent
 from services.remedies import lacking
-from services.scope import Scope
-from services.tables import Kind, Table, Window, table
 from services.targets import Target, describe
-from services.traffic import sent_since, top_addresses, top_senders
 
 #: Messages on one page of a search: as many as a phone shows with their previews.
 PER_PAGE = 5
-_HOUR = timedelta(hours=1)
-_TOP = 5
 _LISTED = 15
 
 
 async def dashboard(desk: Desk, request: Request, _: Arguments) -> Reply:
     """Answer with the spool's state and the last hour's top senders and addresses."""
-    server, scope = desk.pipeline.server(request.server), request.scope
-    counts = await _counts(server, scope)
-    blocks = await server.blocks()
-    now = desk.clock.now()
-    async with desk.store.reading() as session:
-        live = await session.exec(
-            select(Incident)
-            .where(Incident.server == server.name, col(Incident.state).in_(LIVE))
-            .order_by(col(Incident.id).desc())
-        )
-        senders, addresses, sent = await _sent(session, server.name, now, scope)
-        return cards.dashboard(
-            cards.Dashboard(
-                server=server.name,
-                counts=counts,
-                senders=senders,
-                addresses=addresses,
-                sent=sent,
-                incidents=[row for row in live.all() if scope.holds(row.sender)],
-                taken_at=now,
-                blocks=len(blocks),
-                only=scope.note,
-            )
-        )
-
-
-async def _counts(server: MailServer, scope: Scope) -> SpoolCounts:
-    """Return how much of a scope the spool holds; of a part of it nothing tells the bytes."""
-    if scope.everything:
-        return await server.counts()
-    number = {}
-    for queue in Queue:
-        query = scope.query(SpoolQuery(queues=(queue,)))
-        number[queue.value] = (await server.search(query, limit=1)).total
-    return SpoolCounts(**number, size=0)
-
-
-async def _sent(
-    session: AsyncSession, server: str, now: datetime, scope: Scope
-) -> tuple[list[Share], list[Share], int]:
-    """Return who of a scope sent most in the last hour, from where most, and how much in all."""
-    if scope.everything:
-        return (
-            await top_senders(session, server, now - _HOUR, _TOP),
-            await top_addresses(session, server, now - _HOUR, _TOP),
-            await sent_since(session, server, now - _HOUR),
-        )
-    users, addresses = [
-        await table(session, server, kind, Window.HOUR, now, limit=_TOP, domains=scope.domains)
-        for kind in (Kind.USERS, Kind.IPS)
-    ]
-    return _shares(users), _shares(addresses), users.messages
-
-
-def _shares(found: Table) -> list[Share]:
-    return [Share(name=rank.name, messages=rank.messages) for rank in found.ranks]
+    server = desk.pipeline.server(request.server)
+    state = await state_of(server, desk.store, desk.clock.now(), request.scope)
+    return cards.dashboard(state)
 
 
 async def search(desk: Desk, request: Request, asked: Arguments, query: SpoolQuery) -> Reply:

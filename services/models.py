@@ -193,6 +193,29 @@ class Posted(SQLModel, table=True):
     version: int = 0
     tried_at: datetime | None = _when(default=None)
     error: str | None = _text(default=None)  # why it can never be shown; set means given up
+    picture: str | None = None  # what the chat knows the alert's picture by
+    picture_words: str = _text(default="")  # what that one shows, in words
+    picture_version: int = 0  # of the incident that was looked at for it
+    picture_at: datetime | None = _when(default=None)  # when that was
+
+
+class Board(SQLModel, table=True):
+    """A dashboard of one mail server that a chat's channel is to show, pinned and kept new.
+
+    Where it stands is told by Posted. It goes when ``wanted`` is false and the chat has let
+    go of the message.
+    """
+
+    __table_args__ = (UniqueConstraint("chat", "server"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    chat: str
+    server: str
+    wanted: bool = True
+    asked_by: str  # Actor.key
+    asked_at: datetime = _when()
+    pinned: bool = False
+    trouble: str = _text(default="")  # why it could not be pinned, once that was told
 
 
 class AuditEntry(SQLModel, table=True):
@@ -213,6 +236,15 @@ class AuditEntry(SQLModel, table=True):
     hash: str
     key_id: str | None = None  # the key that the entry is sealed with
     mac: str | None = None  # the seal
+
+
+class Claim(SQLModel, table=True):
+    """Something that reached several instances, and that one of them has taken on itself."""
+
+    __table_args__ = (Index("ix_claim_at", "at"),)
+
+    what: str = Field(sa_type=Text, primary_key=True)
+    at: datetime = _when()
 
 
 class PollCursor(SQLModel, table=True):
@@ -255,6 +287,28 @@ class SenderHabit(SQLModel, table=True):
     start: datetime = _when(primary_key=True)
     messages: int = Field(sa_type=Integer)
     recipients: int
+
+
+class TrafficKind(StrEnum):
+    """What a row of the traffic is of, and how long a time it counts."""
+
+    HOUR = "hour"  # a domain's hour
+    DAY = "day"  # a domain's day
+    ACCOUNT = "account"  # an account's day
+
+
+class Traffic(SQLModel, table=True):
+    """How many messages there were, of a domain or an account; of everybody where name is ""."""
+
+    server: str = Field(primary_key=True)
+    kind: TrafficKind = Field(sa_column=Column(Named(TrafficKind), primary_key=True))
+    start: datetime = _when(primary_key=True)  # of the hour or day, UTC
+    name: str = Field(primary_key=True)  # as domain_of() gives it; an account in lower case
+    domain: str  # of the account
+    outgoing: int  # taken from who had logged in, or from our own hosts
+    incoming: int  # taken from elsewhere
+    deferred: int  # of those that went out: put off by the other side at least once
+    rejected: int  # and refused
 
 
 class SenderState(SQLModel, table=True):

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from pydantic import SecretStr
 from sqlalchemy import update
@@ -35,6 +36,7 @@ from services.errors import (
 from services.incidents import STATE_ACTS, settle, state_without, teach
 from services.intents import (
     APPROVE,
+    DECLINE,
     UNDO,
     Intents,
     cut_off_before,
@@ -60,6 +62,7 @@ _log = logging.getLogger(__name__)
 
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)
+_DECIDED = "This was decided already; nothing was done now."
 
 Amend = Callable[[Target], Target]
 
@@ -253,7 +256,7 @@ class Pipeline:
 
         Raises Expired (decided, or too old), Refused (role, rules, the asker itself).
         """
-        asked = await self.asked_by(await self.look(actor, place, intent_id))
+        asked = await self.asked_by(actor, await self.look(actor, place, intent_id))
         remedy, target = REMEDIES[asked.action], Target.model_validate_json(asked.target)
         target = await self._authorise(actor, remedy, asked.server, target, asked.incident_id)
         if not approve:
@@ -266,13 +269,31 @@ class Pipeline:
         asked = await self._claim(actor, asked, remedy, target, approved=True)
         return await self._act(actor, place, asked, None, remedy, target)
 
-    async def asked_by(self, button: Intent) -> Intent:
+    async def asked_by(self, actor: Actor, button: Intent) -> Intent:
         """Return what a button approves or declines. Raises Expired where that is over."""
         async with self._store.reading() as session:
             asked = await session.get(Intent, button.decides) if button.decides else None
         if asked is None or asked.state is not IntentState.WAITING:
-            raise Expired("This was decided already; nothing was done now.")
+            await self.over(actor, button, button.action, _DECIDED)
+        assert asked is not None  # noqa: S101 - over() raises
         return asked
+
+    async def over(self, actor: Actor, button: Intent, action: str, why: str) -> NoReturn:
+        """Write down that a button was pressed again whose act is over. Raises Expired: ``why``."""
+        target = Target.model_validate_json(button.target)
+        await self._audit.write(
+            Line(
+                Phase.REPEATED,
+                action,
+                actor,
+                button.server,
+                target.subject,
+                button.incident_id,
+                button.id,
+                _audited(target),
+            )
+        )
+        raise Expired(why)
 
     async def _act(
         self,
@@ -518,9 +539,11 @@ class Pipeline:
         summary = f"Declined by {storable(actor.name)}. Nothing was done."
         async with self._store.session() as session:
             row = await session.get(Intent, asked.id)
-            if row is None or row.state is not IntentState.WAITING:
-                raise Expired("This was decided already; nothing was done now.")
-            await give_up(session, self._audit, row, actor, now, summary)
+            waits = row is not None and row.state is IntentState.WAITING
+            if row is not None and waits:
+                await give_up(session, self._audit, row, actor, now, summary)
+        if not waits:
+            await self.over(actor, asked, DECLINE, _DECIDED)
         self._changed()
         return Outcome(asked.id, asked.action, True, summary, None, asked.incident_id)
 

@@ -17,7 +17,7 @@ from services.models import Incident, Intent, IntentState
 from services.rules import plain
 from services.targets import Target
 
-RESPOND, LOOK, JUDGE, REPORT = "respond", "look", "judge", "report"
+RESPOND, LOOK, JUDGE, REPORT = "respond", "look", "judge", "reported"
 
 
 @dataclass(frozen=True, slots=True)

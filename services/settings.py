@@ -250,6 +250,7 @@ class DetectionSettings(_Table):
     )
     habit_days: int = Field(default=28, ge=1)
     quiet_minutes: float = Field(default=30, gt=0, description="close an incident after this")
+    picture: bool = Field(default=True, description="draw a picture on each alert")
     silent_minutes: float = Field(
         default=2, gt=0, description="tell the channel of a server not watched for this long"
     )
@@ -342,7 +343,6 @@ class AuditSettings(_Table):
     """How the audit log is sealed, told of, and kept. What each is for: services/audit/."""
 
     key: SecretStr | None = None
-    key_file: Path | None = None
     old_key_files: tuple[Path, ...] = ()
     anchor_hours: float = Field(default=24, ge=0, description="0: never")
     keep_days: int | None = Field(default=None, ge=1, description="default: for ever")
@@ -350,8 +350,6 @@ class AuditSettings(_Table):
 
     @model_validator(mode="after")
     def _goes_together(self) -> "AuditSettings":
-        if self.key is not None and self.key_file is not None:
-            raise ValueError("key and key_file are both set; name one")
         if self.keep_days is not None and self.archive_folder is None:
             raise ValueError("keep_days needs archive_folder, where older entries are moved to")
         return self

@@ -10,11 +10,9 @@ from sqlmodel import col, select
 from bot.drill.playing import needs
 from bot.drill.report import Feature
 from bot.drill.scene import Acting
+from bot.hands import Unexpected
 from services.detection.detector import open_key
-from services.detection.ingest import habit_of
-from services.detection.scoring import judge
 from services.models import Incident, RecentSubmission
-from services.traffic import gather
 from services.words import count
 
 #: Enough to be told apart from one, few enough for somebody's mailbox.
@@ -58,11 +56,11 @@ async def incident(scene: Trial, feature: Feature) -> None:
     name = scene.server.name
     feature.asked = True
     key = open_key(name, scene.account)
+    known = await app.detector.why(name, scene.account)
+    if known is None:
+        raise Unexpected(f"the bot knows nothing of {scene.account}, which sent just now")
+    evidence, verdict = known
     async with app.store.session() as session:
-        habit = await habit_of(session, name, scene.account, now)
-        evidence = await gather(session, name, scene.account, now, habit)
-        verdict = judge(evidence, app.settings.detection)
-        evidence = evidence.model_copy(update={"reasons": verdict.reasons})
         found = await session.exec(select(Incident).where(Incident.open_key == key))
         if found.first() is None:  # none of the bot's own making
             session.add(

@@ -24,6 +24,7 @@ STEPS: tuple[Step, ...] = (
     reading.dashboard,
     reading.search,
     reading.looks,
+    reading.report,
     reading.review,
     managing.managed,
     acting.acknowledge,

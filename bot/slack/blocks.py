@@ -21,11 +21,13 @@ from bot.elements import (
     Code,
     Confirm,
     Field,
+    Figure,
     Form,
     Menu,
     Moment,
     Option,
     Paragraph,
+    Picture,
     Plain,
     Points,
     Pre,
@@ -45,6 +47,7 @@ from bot.elements import (
 Block = dict[str, Any]
 
 MAX_BLOCKS = 50
+MAX_VIEW_BLOCKS = 100
 #: Action ids of everything that holds an intent id start with this.
 PRESS = "press"
 PICK = "pick"
@@ -121,6 +124,14 @@ def panel(card: Card, channel: str) -> dict[str, Any]:
     }
 
 
+def home(cards: Sequence[Card]) -> dict[str, Any]:
+    """Return cards, one below the other, as a Home; none of them has anything to press."""
+    blocks: list[Block] = []
+    for card in cards:
+        blocks += message(card)
+    return {"type": "home", "blocks": blocks[:MAX_VIEW_BLOCKS]}
+
+
 def form(shown: Form, channel: str) -> dict[str, Any]:
     """Return a form as a view that can be submitted."""
     blocks = [_section(section, n) for n, section in enumerate(shown.sections)]
@@ -168,6 +179,12 @@ def _section(section: Section, number: int) -> Block:
             )
         case Small(text):
             return {"type": "context", "elements": [_plain(plain(text), 2000)]}
+        case Picture(handle, words):
+            # A file of the bot's own, which its channel's members see with the message alone.
+            shown = cut(words, 2000) or " "
+            return {"type": "image", "slack_file": {"id": handle}, "alt_text": shown}
+        case Figure(_, words):
+            return {"type": "context", "elements": [_plain(words, 2000)]}
         case Row(text, button):
             return {
                 "type": "section",

@@ -1,15 +1,16 @@
 """A Slack channel, as the publisher and access control use it."""
 
+import contextlib
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chat import ChatDown, ChatGone, ChatRefused
+from bot.chat import ChatDown, ChatGone, ChatRefused, Drawing, NoPictures, PictureRefused
 from bot.elements import Card
 from bot.slack.blocks import fallback, message
 from services.people import Place
@@ -27,6 +28,20 @@ _NEVER = {
     "invalid_arguments",
     "cant_update_message",
     "edit_window_closed",
+}
+# Answers that mean that no file will be taken before somebody changes that.
+_NO_FILES = {
+    "missing_scope",
+    "file_uploads_disabled",
+    "file_uploads_except_images_disabled",
+    "access_denied",
+}
+# Answers of pins.add that only a person can mend.
+_NO_PIN = {
+    "missing_scope": "the app lacks the scope pins:write; reinstall it with manifest/slack.yaml",
+    "not_pinnable": "it cannot be pinned",
+    "permission_denied": "the workspace does not let the app pin messages",
+    "restricted_action": "a preference of the workspace keeps the app from pinning messages",
 }
 _MENDABLE = {
     "channel_not_found": "the channel in slack.channel is not known to Slack",
@@ -87,6 +102,27 @@ class SlackChat:
             )
         )
 
+    async def pin(self, message_id: str) -> None:
+        """Pin a message. Where the app may not, that is ChatRefused: it needs a person."""
+        try:
+            await self._client.pins_add(channel=self._place.channel, timestamp=message_id)
+        except SlackApiError as error:
+            code = str(error.response.get("error") or "")
+            if code == "already_pinned":
+                return
+            if code in _NO_PIN:
+                raise ChatRefused(f"Slack refused to pin it: {_NO_PIN[code]}.") from error
+            raise _ours(error) from error
+        except (TimeoutError, aiohttp.ClientError, ConnectionRefusedError) as error:
+            raise ChatDown("Slack did not answer.") from error
+
+    async def remove(self, message_id: str) -> None:
+        """Delete a message, and its pin with it."""
+        with contextlib.suppress(ChatGone):
+            await _called(
+                self._client.chat_delete(channel=self._place.channel, ts=message_id),
+            )
+
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Look through what the channel (or thread) got since then for the reference."""
         cursor: str | None = None
@@ -109,6 +145,28 @@ class SlackChat:
             if not cursor:
                 return None
 
+    async def take(self, drawing: Drawing) -> str:
+        """Upload a picture. It is shared nowhere: who sees the card sees it, and nobody else.
+
+        Slack looks at it for a moment before it lets a card show it: files are processed
+        asynchronously ("files.completeUploadExternal").
+        """
+        try:
+            answer = await _called(
+                self._client.files_upload_v2(
+                    filename="sending.png", title="What was sent", content=drawing.png
+                )
+            )
+        except ChatDown as error:
+            if isinstance(error.__cause__, SlackApiError) and _code(error.__cause__) in _NO_FILES:
+                raise NoPictures(error.sentence) from error
+            raise
+        return str(answer["files"][0]["id"])
+
+    async def drop(self, handle: str) -> None:
+        """Delete a picture."""
+        await _called(self._client.files_delete(file=handle))
+
     async def members(self, group_id: str) -> frozenset[str]:
         """Return the members of a user group."""
         answer = await _called(self._client.usergroups_users_list(usergroup=group_id))
@@ -121,21 +179,28 @@ async def _called(call: Awaitable[Any]) -> Any:
         return await call
     except SlackApiError as error:
         raise _ours(error) from error
+    except SlackRequestError as error:
+        raise ChatDown("Slack did not take the picture.") from error
     except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
         raise ChatDown("Slack cannot be reached.") from error
     except (TimeoutError, aiohttp.ClientError) as error:
         raise ChatDown("Slack did not answer.", unsure=True) from error
 
 
+def _code(error: SlackApiError) -> str:
+    return str(error.response.get("error") or "") if hasattr(error.response, "get") else ""
+
+
 def _ours(error: SlackApiError) -> ChatDown | ChatRefused:
-    answer = error.response
-    code = str(answer.get("error") or "") if hasattr(answer, "get") else ""
+    answer, code = error.response, _code(error)
     status = getattr(answer, "status_code", 0)
     if status == 429 or code == "ratelimited":
         wait = float(answer.headers.get("Retry-After", 30))
         return ChatDown(f"Slack asks to wait {wait:.0f} s.", retry_after=wait)
     if code == "message_not_found":
         return ChatGone("The message is no longer in the channel.")
+    if code == "invalid_blocks" and "slack_file" in str(answer.get("errors")):
+        return PictureRefused("Slack does not show the picture.")
     if code in _NEVER:
         return ChatRefused(f"Slack refused the message: {code}.")
     if code in _MENDABLE:

@@ -34,9 +34,11 @@ _REFUSED = (401, 403)
 
 
 class SlackConnection:
-    """Brings commands, clicks and forms to the dispatch, from start() to stop()."""
+    """Brings commands, clicks and forms to the dispatch, from start() to stop().
 
-    shared = True  # "Using Socket Mode": each envelope goes to one of up to ten connections
+    Of several instances one gets each of them ("Using Socket Mode": an envelope goes to one of up
+    to ten connections).
+    """
 
     def __init__(self, settings: SlackSettings, dispatch: Dispatch) -> None:
         secret = settings.signing_secret
@@ -88,6 +90,7 @@ class SlackConnection:
             for site in list(self._runner.sites):
                 await site.stop()
         cut = await self._listeners.under_way.over(seconds)
+        await self._listeners.homes.stop()
         if self._socket is not None:
             await self._socket.close_async()  # type: ignore[no-untyped-call]
         return cut

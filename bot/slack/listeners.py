@@ -9,7 +9,7 @@ longer than _PATIENCE gets a modal that says so and is filled in when it comes.
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,20 +23,28 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import cards
 from bot.commands import COMMAND
 from bot.dispatch import Answer, Dispatch
-from bot.elements import Card, Form
+from bot.elements import Card, Form, Picture, Sheet, figure_of, illustrated
 from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, panel, values
 from bot.slack.chat import SLACK
+from bot.slack.files import Files, refuses_picture
+from bot.slack.home import Homes
 from bot.underway import UnderWay
 from services.people import Actor, Place
 
 _log = logging.getLogger(__name__)
 #: Seconds to wait for an answer before a "working" modal is shown in its stead.
 _PATIENCE = 1.5
+#: Seconds before each try to show an answer with a picture.
+_LOOKS = (0.4, 1.0, 2.0)
 
 #: What says that something was not shown, or that nobody knows.
 _NOT_SHOWN = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
 
 Body = dict[str, Any]
+
+
+class _NotShown(Exception):
+    """Slack does not show a card for the picture on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class _Origin:
     trigger_id: str
     channel: str
     user: str
+    files: Files
     view_id: str | None = None
     ephemeral: bool = False
 
@@ -56,15 +65,46 @@ class _Origin:
         reply = answer.reply
         if isinstance(reply, Form):
             await self._open(form(reply, self.channel))
+        elif isinstance(reply, Sheet):
+            await self._say(await self._sent(reply), replace=False)
         elif isinstance(reply, Card):
-            if self.view_id and not answer.layer:
-                await self.client.views_update(
-                    view_id=self.view_id, view=panel(reply, self.channel)
-                )
-            elif self.view_id or (answer.layer and not answer.failed):
-                await self._open(panel(reply, self.channel))
-            else:
-                await self._say(reply, replace=self.ephemeral and not answer.failed)
+            await self._illustrated(reply, lambda card: self._card(card, answer))
+
+    async def _card(self, card: Card, answer: Answer) -> None:
+        if self.view_id and not answer.layer:
+            view = panel(card, self.channel)
+            await self.client.views_update(view_id=self.view_id, view=view)
+        elif self.view_id or (answer.layer and not answer.failed):
+            await self._open(panel(card, self.channel))
+        else:
+            await self._say(card, replace=self.ephemeral and not answer.failed)
+
+    async def _illustrated(self, card: Card, show: Callable[[Card], Awaitable[None]]) -> None:
+        """Show a card with its figure; without it where Slack takes no picture."""
+        figure = figure_of(card)
+        handle = await self.files.picture(self.client, figure.png) if figure else None
+        if handle is not None:
+            for wait in _LOOKS:
+                # Slack looks at a picture before it lets it be shown; the answer's address
+                # can be used five times in all.
+                await asyncio.sleep(wait)
+                try:
+                    return await show(illustrated(card, handle))
+                except _NotShown:
+                    continue
+                except SlackApiError as error:
+                    if not refuses_picture(error.response):
+                        raise
+        await show(card)
+        return None
+
+    async def _sent(self, given: Sheet) -> Card:
+        """Send somebody a file in their direct messages; return what tells of it."""
+        if await self.files.send(self.client, self.user, given):
+            return cards.success(f"{given.about} The file is in your messages with Spoolwarden.")
+        return cards.failure(
+            "Slack did not take the file. spoolwarden check says whether a permission is missing."
+        )
 
     async def hold(self) -> str:
         """Open a modal that says that work is under way; return its view id."""
@@ -73,8 +113,16 @@ class _Origin:
     async def fill(self, view_id: str, answer: Answer) -> None:
         """Put a late answer into the modal that hold() opened."""
         shown = answer.reply or cards.success("Done; the channel tells how it went.")
-        view = form(shown, self.channel) if isinstance(shown, Form) else panel(shown, self.channel)
-        await self.client.views_update(view_id=view_id, view=view)
+        if isinstance(shown, Sheet):
+            shown = await self._sent(shown)
+        if isinstance(shown, Form):
+            await self.client.views_update(view_id=view_id, view=form(shown, self.channel))
+            return
+
+        async def update(card: Card) -> None:
+            await self.client.views_update(view_id=view_id, view=panel(card, self.channel))
+
+        await self._illustrated(shown, update)
 
     async def _open(self, view: dict[str, Any]) -> str:
         call = self.client.views_push if self.view_id else self.client.views_open
@@ -87,12 +135,15 @@ class _Origin:
                 channel=self.channel, user=self.user, text=fallback(card), blocks=message(card)
             )
         else:
-            await self.respond(
+            answer = await self.respond(
                 text=fallback(card),
                 blocks=message(card),
                 response_type="ephemeral",
                 replace_original=replace,
             )
+            drawn = any(isinstance(section, Picture) for section in card.sections)
+            if drawn and refuses_picture(answer.body):
+                raise _NotShown
 
 
 class Listeners:
@@ -100,20 +151,32 @@ class Listeners:
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
+        self._files = Files()
         self.under_way = UnderWay()
+        self.homes = Homes(dispatch)
 
     def register(self, app: AsyncApp) -> None:
-        """Listen to the command, to every button and menu, and to every form."""
+        """Listen to the command, to every button, menu and form, and to the Home."""
         app.command(COMMAND)(self._typed)
         app.action(re.compile(rf"^({PRESS}|{PICK}):"))(self._pressed)
         app.view("form")(self._submitted)
+        app.event("app_home_opened")(self._home_opened)
+
+    async def _home_opened(self, event: Body, client: AsyncWebClient) -> None:
+        with self.under_way.answering():
+            await self.homes.opened(event, client)
 
     async def _typed(
         self, ack: AsyncAck, command: Body, client: AsyncWebClient, respond: AsyncRespond
     ) -> None:
         await ack()
         origin = _Origin(
-            client, respond, command["trigger_id"], command["channel_id"], command["user_id"]
+            client,
+            respond,
+            command["trigger_id"],
+            command["channel_id"],
+            command["user_id"],
+            self._files,
         )
         actor = Actor(SLACK, command["user_id"], command.get("user_name", ""))
         place = Place(SLACK, origin.channel)
@@ -131,6 +194,7 @@ class Listeners:
             body["trigger_id"],
             channel,
             body["user"]["id"],
+            self._files,
             view["id"] if view else None,
             bool(body["container"].get("is_ephemeral")),
         )
@@ -158,6 +222,8 @@ class Listeners:
             reply = (await task).reply
             if isinstance(reply, Card) and reply.once:
                 reply = await self._dispatch.not_shown(reply.once)
+            if isinstance(reply, Sheet):
+                reply = cards.failure("The file could not be sent; please ask for it again.")
             if isinstance(reply, Form):
                 reply = cards.failure(
                     "The form could not be opened in time. Nothing was done; please ask again."

@@ -13,12 +13,16 @@ from bot.commands import COMMAND, COMMANDS
 SCOPES = {
     "chat:write": "post the alerts and keep them up to date",
     "commands": "answer /spool",
+    "pins:write": "pin the dashboard that /spool pin puts into the channel",
     "channels:history": "after a lost answer, see whether an alert was posted",
     "groups:history": "the same in a private channel",
     "channels:read": "check that the bot is in its channel",
     "groups:read": "the same for a private channel",
     "usergroups:read": "roles by user group",
+    "files:write": "put a picture on each alert",
 }
+#: The one that only pictures need.
+PICTURES = "files:write"
 
 
 def manifest() -> str:
@@ -32,6 +36,9 @@ display_information:
   description: Finds the compromised mail account and stops it from the channel.
   background_color: "#1f3a5f"
 features:
+  app_home:
+    home_tab_enabled: true
+    messages_tab_enabled: false
   bot_user:
     display_name: Spoolwarden
     always_online: true
@@ -45,6 +52,9 @@ oauth_config:
     bot:
 {scopes}
 settings:
+  event_subscriptions:
+    bot_events:
+      - app_home_opened # show the dashboard on the app's Home
   interactivity:
     is_enabled: true
   org_deploy_enabled: false

@@ -8,6 +8,7 @@ from bot.local.feed import Feed
 from bot.workspace.checks.layout import elements_of
 from bot.workspace.envelopes import Dispatcher, NotAcknowledged
 from bot.workspace.forms import BadValue, FormState, entered, is_stateful
+from bot.workspace.ids import new_id
 from bot.workspace.journal import Journal
 from bot.workspace.modals import Modals, View
 from bot.workspace.payloads import Payloads
@@ -156,6 +157,28 @@ class Interactions:
         action = action_of(block, element, fields, self._stamp())
         trigger = parts.triggers.issue(user, view.id)
         await self._deliver_actions(user, parts.payloads.view_actions(user, view, action, trigger))
+
+    async def open_home(self, user: str) -> None:
+        """Open the app's Home. The app is told of it ("app_home_opened"), and may publish one.
+
+        Raises Refused ``dispatch_failed`` or ``operation_timeout`` when it never answers.
+        """
+        parts = self._parts
+        event: JsonObject = {
+            "type": "app_home_opened",
+            "user": user,
+            "channel": f"D{user[1:]}",  # there is no conversation until somebody writes
+            "tab": "home",
+            "event_ts": self._stamp(),
+        }
+        home = parts.modals.home(user)
+        if home is not None:
+            event["view"] = parts.modals.slack_form(home)
+        payload = parts.payloads.event(event, new_id("Ev"), parts.clock.time())
+        try:
+            await parts.dispatcher.deliver_event(payload)
+        except NotAcknowledged as failure:
+            raise Refused(failure.code) from None
 
     def top_view(self, user: str, view_id: str) -> View:
         """Return the member's top view. Raises Refused ``no_such_view`` when it isn't that."""

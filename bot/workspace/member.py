@@ -37,6 +37,7 @@ class MemberState:
     messages: tuple[ShownMessage, ...]
     ephemerals: tuple[ShownMessage, ...]
     view: ShownView | None
+    home: ShownView | None  # what the app published for this member
     view_errors: Mapping[str, str]
     notices: tuple[str, ...]
     app_connected: bool
@@ -62,6 +63,7 @@ class MemberClient(Client[MemberState]):
         self._messages: dict[tuple[str, str], ShownMessage] = {}
         self._ephemerals: dict[str, ShownMessage] = {}
         self._view: ShownView | None = None
+        self._home: ShownView | None = None
         self._view_errors: Mapping[str, str] = {}
 
     # What the member sees
@@ -76,6 +78,7 @@ class MemberClient(Client[MemberState]):
             messages=tuple(sorted(self._messages.values(), key=lambda m: _order(m.ts))),
             ephemerals=tuple(sorted(self._ephemerals.values(), key=lambda m: _order(m.ts))),
             view=self._view,
+            home=self._home,
             view_errors=self._view_errors,
             notices=tuple(self._notices),
             app_connected=self._connected,
@@ -133,6 +136,10 @@ class MemberClient(Client[MemberState]):
         given = {block_id: dict(by_action) for block_id, by_action in (values or {}).items()}
         return await self._act("submit", {"view_id": view.id, "values": given})
 
+    async def open_home(self) -> Outcome:
+        """Open the app's Home."""
+        return await self._act("home", {})
+
     async def close(self, view: ShownView) -> Outcome:
         """Close a modal."""
         return await self._act("close", {"view_id": view.id})
@@ -148,6 +155,7 @@ class MemberClient(Client[MemberState]):
         self._messages = {(m.channel, m.ts): m for m in shown}
         self._ephemerals = {m["ts"]: ShownMessage.of(m) for m in state["ephemerals"]}
         self._view = ShownView.of(state["view"]) if state["view"] else None
+        self._home = ShownView.of(state["home"]) if state["home"] else None
 
     async def _apply(self, event: JsonObject) -> None:
         kind = event["type"]
@@ -169,6 +177,8 @@ class MemberClient(Client[MemberState]):
         elif kind == "view":
             self._view = ShownView.of(event["view"]) if event["view"] else None
             self._view_errors = {}
+        elif kind == "home":
+            self._home = ShownView.of(event["view"])
         elif kind == "view_errors":
             self._view_errors = event["errors"]
 

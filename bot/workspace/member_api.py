@@ -47,6 +47,7 @@ class MemberApi:
             web.post("/member/press", self._acting(self._press)),
             web.post("/member/submit", self._acting(self._submit)),
             web.post("/member/close", self._acting(self._close)),
+            web.post("/member/home", self._acting(self._home)),
             web.post("/member/say", self._acting(self._say)),
         ]
 
@@ -92,6 +93,7 @@ class MemberApi:
             "messages": [store.member_form(m) for m in messages],
             "ephemerals": [store.member_form(m) for m in store.ephemerals.get(user, ())],
             "view": self._parts.modals.member_form(user),
+            "home": self._parts.modals.home_form(user),
             "app": {
                 "connected": self._connected(),
                 "bot_user": identity.bot_user,
@@ -169,6 +171,9 @@ class MemberApi:
 
     async def _close(self, user: str, body: JsonObject) -> None:
         await self._submissions.close(user, _str(body, "view_id"))
+
+    async def _home(self, user: str, _: JsonObject) -> None:
+        await self._interactions.open_home(user)
 
     async def _say(self, user: str, body: JsonObject) -> None:
         thread_ts = _str(body, "thread_ts") if body.get("thread_ts") is not None else None

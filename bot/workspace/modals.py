@@ -103,7 +103,19 @@ class Modals:
         view = present or self._make(user, content, root_id=None, previous_id=None)
         self._fill(view, content)
         self._homes[user] = view
+        self._feed.tell([user], {"type": "home", "view": self.home_form(user)})
         return view
+
+    def home(self, user: str) -> View | None:
+        """Return what was published as a member's Home, if anything was."""
+        return self._homes.get(user)
+
+    def home_form(self, user: str) -> JsonObject | None:
+        """Return a member's Home as the member API gives it."""
+        view = self.home(user)
+        if view is None:
+            return None
+        return {**copy.deepcopy(view.content), "id": view.id, "hash": view.hash, "depth": 0}
 
     def close(self, view: View, *, whole_stack: bool = False) -> tuple[View, ...]:
         """Close a view, those above it, and with ``whole_stack`` those below; return them."""

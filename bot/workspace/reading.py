@@ -34,6 +34,7 @@ class ShownMessage:
     reply_count: int
     ephemeral: bool
     files: tuple[ShownFile, ...]
+    pinned: bool = False
 
     @classmethod
     def of(cls, form: JsonObject) -> "ShownMessage":
@@ -49,6 +50,7 @@ class ShownMessage:
             edited=form["edited"],
             reply_count=form["reply_count"],
             ephemeral=form["ephemeral"],
+            pinned=form["pinned"],
             files=tuple(
                 ShownFile(f["id"], f["title"], f["url"], f.get("alt_txt")) for f in form["files"]
             ),
@@ -57,7 +59,10 @@ class ShownMessage:
 
 @dataclass(frozen=True, slots=True)
 class ShownView:
-    """The modal a member sees. ``depth`` is its place in the stack, from 1."""
+    """A modal that a member sees, or the app's Home.
+
+    ``depth`` is its place in the stack, from 1; a Home has 0, and no title.
+    """
 
     id: str
     title: str
@@ -72,7 +77,7 @@ class ShownView:
         """Read the member API's VIEW."""
         return cls(
             id=form["id"],
-            title=form["title"]["text"],
+            title=(form.get("title") or {}).get("text", ""),
             submit=(form.get("submit") or {}).get("text"),
             close=(form.get("close") or {}).get("text"),
             blocks=tuple(form["blocks"]),

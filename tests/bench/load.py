@@ -245,6 +245,12 @@ class _Silent:
     async def update(self, message_id: str, card: Card) -> None:
         self.calls += 1
 
+    async def pin(self, message_id: str) -> None:
+        self.calls += 1
+
+    async def remove(self, message_id: str) -> None:
+        self.calls += 1
+
     async def find(self, ref: str, *, thread: str | None, since: Any) -> str | None:
         return None
 
@@ -323,6 +329,7 @@ def _dispatch(bench: Bench) -> Dispatch:
             listings=Listings(bench.store, {}, bench.audit, bench.clock, DnsblSettings()),
             refresh=refresh,
             why=bench.detector.why,
+            changed=lambda: None,
         )
     )
 

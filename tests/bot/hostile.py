@@ -63,8 +63,9 @@ POOL_SIZE = 25
 POOLS = st.lists(TEXTS, min_size=POOL_SIZE, max_size=POOL_SIZE)
 
 # The only kinds of objects that our renderings are made of. No mrkdwn, no markdown, no link,
-# no user, no channel, no broadcast, no image.
+# no user, no channel, no broadcast, no image but our own picture, told by its file's id.
 _TYPES = {
+    "image",
     "modal",
     "header",
     "section",
@@ -92,13 +93,17 @@ _OURS = {
     "action_id": r"(press|pick):(first|second|third|more|undo|before|after|move|delete|"
     r"disable|refuse|password|sessions|why|user|extend|respond|summary|file|done|again|"
     r"back|stop|enable|search|block|5m|1h|24h|users|ips|domains|again|"
+    r"today|week|month|file|view|"
     r"(preview|row|address|account|unblock|extend|step)-\d{1,2})|value",
     "value": rf"{_INTENT}|[a-z0-9_-]{{1,40}}",
     "callback_id": r"form",
     "private_metadata": rf'\["C0OPS", "({_INTENT})?"\]',
+    "id": r"F[A-Z0-9]{8,11}",
     "format": r"\{date_short_pretty\} \{time(_secs)?\}",
     "fallback": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC",
 }
+# Where a text stands that is shown as it is.
+_WRITTEN = {("text", "text"), ("plain_text", "text"), ("image", "alt_text")}
 _LONGEST = 3000
 
 
@@ -134,7 +139,7 @@ def _exposed(value: Any, place: str) -> Iterator[str]:
         where = f"{place}/{name}"
         if name == "type" or not isinstance(one, str):
             yield from _exposed(one, where)
-        elif name == "text" and kind in ("text", "plain_text"):
+        elif (kind, name) in _WRITTEN:
             yield from _unseen(one, where)
         elif not re.fullmatch(_OURS.get(name, "(?!)"), one):
             yield f"{where}: {one!r:.80}"

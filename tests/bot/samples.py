@@ -8,15 +8,15 @@ from itertools import cycle
 
 from pydantic import SecretStr
 
-from bot import acts, block_card, cards, forms, look_cards, user_card
+from bot import acts, block_card, cards, forms, look_cards, report_cards, user_card
 from bot.commands import COMMANDS
 from bot.digest_card import digest
-from bot.elements import Button, Card, Form, Menu, Option, Style
+from bot.elements import Button, Card, Figure, Form, Menu, Option, Picture, Style
 from bot.reads import help_card
+from services import digest as digests
+from services import reports
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
-from services.detection.scoring import judge
-from services.digest import Ends, Failed, Happened, Mover, Report
 from services.mail.port import (
     Block,
     Message,
@@ -31,10 +31,11 @@ from services.mail.port import (
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState, Listing
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
-from services.settings import DetectionSettings
+from services.reports import Tally, View
 from services.tables import Kind, Rank, Table, Window
-from services.targets import Target, Top, describe
+from services.targets import Report, Target, Top, describe
 from services.traffic import Use
+from services.words import short
 
 NOW = datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)
 #: What an intent's id looks like; each sample uses its own numbers.
@@ -88,9 +89,19 @@ def evidence(words: Words = anna, **over: object) -> Evidence:
     )
     seen = seen.model_copy(update=over)
     if "reasons" not in over:
-        reasons = judge(seen, DetectionSettings()).reasons
-        seen = seen.model_copy(update={"reasons": reasons})
+        said = _reasons(seen)
+        seen = seen.model_copy(update={"reasons": said, "points": (60.0, 18.0, 12.0, 8.0)})
     return seen
+
+
+def _reasons(seen: Evidence) -> tuple[str, ...]:
+    """Return what the detector says of this, in its words."""
+    return (
+        f"{seen.messages:,} messages in 5 min; usual at this hour: 3, at most 8",
+        f"from {seen.address_count} addresses in {seen.network_count} networks",
+        f"97% near-identical subjects: “{short(seen.subject, 80)}”",
+        f"to about {seen.recipients:,} recipients",
+    )
 
 
 def incident(
@@ -471,30 +482,67 @@ def blocks_card(words: Words = anna, number: int = block_card.PER_PAGE) -> Card:
     )
 
 
-def digest_of(words: Words = anna, number: int = 10) -> Report:
+def digest_of(words: Words = anna, number: int = 10) -> digests.Report:
     """Return what a summary tells, with so many of each thing."""
     many = range(number)
-    return Report(
+    return digests.Report(
         begin=NOW - timedelta(days=1),
         end=NOW,
         incidents=tuple(
-            Happened(id=n, sender=storable(words()), server="mail", state="open") for n in many
+            digests.Happened(id=n, sender=storable(words()), server="mail", state="open")
+            for n in many
         ),
         more_incidents=number * 3,
         detected=(14.0, 60.0, 600.0)[:number],
         stopped=(100.0,)[:number],
         movers=tuple(
-            Mover(sender=storable(words()), server="mail", messages=900, before=n)
+            digests.Mover(sender=storable(words()), server="mail", messages=900, before=n)
             for n in range(min(5, number))
         ),
-        ends=tuple(Ends(network="192.0.2.1", server="mail", until=NOW) for _ in many),
+        ends=tuple(digests.Ends(network="192.0.2.1", server="mail", until=NOW) for _ in many),
         more_ends=number,
         failed=tuple(
-            Failed(action="stop", by=storable(words()), at=NOW, summary=storable(words()))
+            digests.Failed(action="stop", by=storable(words()), at=NOW, summary=storable(words()))
             for _ in many
         ),
         more_failed=number,
         unknown=(storable(words()),)[:number],
+    )
+
+
+def report_card(words: Words = anna, view: View = View.DOMAINS) -> Card:
+    """Return a full page of a report."""
+    rows = [
+        reports.Row(storable(words()), Tally(1200, 900, 30, 7), 800)
+        for _ in range(report_cards.PER_PAGE)
+    ]
+    day = NOW.date()
+    domain = storable(words()) if view is View.USERS else ""
+    return report_cards.card(
+        report_cards.Facts(
+            server=words(),
+            shown=Report(first=day, last=day, view=view, domain=domain, offset=8),
+            whole=Tally(12_000, 900, 30, 7),
+            before=Tally(8000, 900),
+            rows=rows if view is not View.TREND else [],
+            names=100_000,
+            since=day - timedelta(days=90),
+            taken_at=NOW,
+            only=words(),
+            lacking=(words(),),
+        ),
+        Figure(b"", storable(words())) if view is View.TREND else None,
+        _buttons(
+            *(f"row-{n}" for n in range(report_cards.PER_PAGE)),
+            *("before", "after", "today", "week", "month", "file"),
+        ),
+        (Option("Trend", INTENT.format("trend")), Option("Domains", INTENT.format("domains"))),
+    )
+
+
+def _alert_drawn(words: Words) -> Card:
+    return cards.alert(
+        incident(words=words), {}, cards.Buttons(offers(), {}), Picture("F0PICTURE01", words())
     )
 
 
@@ -550,6 +598,9 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "no blocks", partial(blocks_card, number=0)
     yield "digest", lambda words: digest("daily", digest_of(words))
     yield "digest, quiet", lambda words: digest("weekly", digest_of(words, 0))
+    for view in View:
+        yield f"report {view}", partial(report_card, view=view)
+    yield "alert with a picture", _alert_drawn
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
     yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))

@@ -46,7 +46,7 @@ def labels(asked: Form, name: str) -> list[str]:
 
 
 #: Asked about by their button, or changing nothing.
-AT_ONCE = {"stop", "acknowledge", "respond", "look", "judge", "report"}
+AT_ONCE = {"stop", "acknowledge", "respond", "look", "judge", "reported"}
 
 
 def test_every_remedy_that_is_not_done_at_once_has_its_form() -> None:

@@ -31,9 +31,10 @@ def test_the_file_is_what_the_table_makes() -> None:
 
 def test_it_has_the_parts_that_slack_knows_and_no_others(app: Json) -> None:
     assert set(app) == {"display_information", "features", "oauth_config", "settings"}
-    assert set(app["features"]) == {"bot_user", "slash_commands"}
+    assert set(app["features"]) == {"app_home", "bot_user", "slash_commands"}
     assert set(app["oauth_config"]) == {"scopes"}
     assert set(app["settings"]) == {
+        "event_subscriptions",
         "interactivity",
         "org_deploy_enabled",
         "socket_mode_enabled",
@@ -51,7 +52,7 @@ def test_its_scopes_are_what_the_local_workspace_grants() -> None:
 
 
 def test_what_it_may_not_do_it_does_not_ask_for() -> None:
-    for scope in ("files:write", "users:read", "chat:write.public", "chat:write.customize"):
+    for scope in ("files:read", "users:read", "chat:write.public", "chat:write.customize"):
         assert scope not in SCOPES
     assert not [scope for scope in SCOPES if scope.startswith(("admin", "im:", "mpim:"))]
 
@@ -79,6 +80,12 @@ def test_it_speaks_over_socket_mode_and_is_pressed(app: Json) -> None:
     assert app["settings"]["socket_mode_enabled"] is True
     assert app["settings"]["interactivity"] == {"is_enabled": True}
     assert app["settings"]["token_rotation_enabled"] is False
+
+
+def test_it_hears_of_an_opened_home_and_of_nothing_else(app: Json) -> None:
+    assert app["settings"]["event_subscriptions"] == {"bot_events": ["app_home_opened"]}
+    home = app["features"]["app_home"]
+    assert home == {"home_tab_enabled": True, "messages_tab_enabled": False}
 
 
 def test_what_it_calls_itself_fits(app: Json) -> None:

@@ -35,3 +35,10 @@ async def test_a_bad_file_and_an_unknown_name_are_a_sentence(tmp_path: Path) -> 
     code, _, err = await _run("no-such-scenario")
     assert code == 1
     assert "There is no scenario 'no-such-scenario'" in err
+
+
+async def test_a_kind_of_server_that_is_not_known_is_a_sentence() -> None:
+    code, _, err = await _run("new-employee", "--server", "sendmail")
+    assert code == 1
+    assert "no kind of mail server 'sendmail'" in err
+    assert "smartermail" in err

@@ -136,12 +136,15 @@ def config_file(play: Play, **chat: Any) -> Path:
             "operators": list(settings.access.operators),
             "admins": list(settings.access.admins),
         },
-        "detection": {"poll_seconds": POLL_SECONDS},
+        "detection": {"poll_seconds": POLL_SECONDS, "picture": settings.detection.picture},
     }
     lines = [f"database = {json.dumps(settings.database)}"]
     for name, table in tables.items():
         # A JSON string, number or list of strings is one of TOML too.
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    lines.append("[access.domains]")
+    for who, domains in settings.access.domains.items():
+        lines.append(f"{json.dumps(who)} = {json.dumps(list(domains))}")
     file = play.folder / "spoolwarden.toml"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return file
@@ -175,9 +178,9 @@ async def locked(database: Path) -> AsyncIterator[None]:
         yield
 
 
-async def until(holds: Callable[[], Awaitable[bool] | bool]) -> None:
+async def until(holds: Callable[[], Awaitable[bool] | bool], *, patience: float = PATIENCE) -> None:
     """Return once the condition holds. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while True:
             answer = holds()
             if answer if isinstance(answer, bool) else await answer:
@@ -220,6 +223,10 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
         ):
             for room in set_up.rooms:
                 await room.until_connected()
+                if isinstance(room, GuildRoom):
+                    # A bot that is started again is refused for five seconds otherwise; where
+                    # there are several of them, in instances.py, they are.
+                    room.guild.gateway.identify_seconds = 0.0
             people = [
                 await stack.enter_async_context(set_up.rooms[0].hands(person))
                 for person in (OTTO, VERA, ADA, NOBU)
@@ -264,6 +271,17 @@ def in_workspace(hands: Hands) -> WorkspaceHands:
     """Return somebody's hands with what only the workspace's have."""
     assert isinstance(hands, WorkspaceHands)
     return hands
+
+
+def pins(play: Play) -> list[str]:
+    """Return the ids of what is pinned in the chat."""
+    (room,) = play.stage.rooms
+    if isinstance(room, GuildRoom):
+        kept = [m for c in room.guild.store.channels.values() for m in c.messages.values()]
+        return [message.id for message in kept if message.pinned is not None]
+    assert isinstance(room, WorkspaceRoom)
+    there = room.workspace.store.channels.values()
+    return [m.ts for channel in there for m in channel.messages.values() if m.pinned]
 
 
 def check_room(room: Room) -> None:

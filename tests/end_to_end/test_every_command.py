@@ -1,5 +1,6 @@
 """Every row of the command table, in every chat: asked for, answered, seen on the mail server."""
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -17,9 +18,14 @@ from services.audit import Phase
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
 from services.traffic import sent_since
+from tests.databases import postgres
 
-from .playing import ACCOUNT, Play, kept_or_told, password_in, playing, until
+from .playing import ACCOUNT, Play, kept_or_told, password_in, pins, playing, until
 
+__all__ = ["postgres"]
+
+#: In every chat on SQLite, and on PostgreSQL in the one where several instances claim each click.
+ON = (*(f"{chat}-sqlite" for chat in sorted(ROOMS)), "discord-postgresql")
 Scenario = Callable[[Play], Awaitable[None]]
 ADDRESS = "192.0.2.77"
 NETWORK = ip_network(ADDRESS)
@@ -32,12 +38,17 @@ def row(scenario: Scenario) -> Scenario:
     return scenario
 
 
-@pytest.fixture(params=sorted(ROOMS))
+@pytest.fixture(params=ON)
 async def play(
     request: pytest.FixtureRequest, tmp_path: Path, mailboxes: Path
 ) -> AsyncIterator[Play]:
-    async with playing(tmp_path, mailboxes, chats=(request.param,)) as made:
-        yield made
+    chat, _, kind = request.param.partition("-")
+    with contextlib.ExitStack() as stack:
+        url: str | None = None
+        if kind == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgres").lent())
+        async with playing(tmp_path, mailboxes, chats=(chat,), database=url) as made:
+            yield made
 
 
 def test_every_row_has_its_scenario() -> None:
@@ -184,6 +195,41 @@ async def top(play: Play) -> None:
     assert ACCOUNT in opened.text
     assert "Top IP addresses" in (await play.vera.press_privately(opened, "◀ Back")).text
     assert "1. example.com · 60 messages" in (await play.vera.type("top domains 24h")).text
+
+
+@row
+async def report(play: Play) -> None:
+    sent = await play.spam()
+    await play.otto.alert(ACCOUNT)
+    await until(lambda: _all_read(play))
+    shown = await play.vera.type("report")
+    assert f"Outgoing: {sent}" in shown.text
+    assert "Counted from the log of mail since" in shown.text
+    picture = await play.vera.picture(shown)
+    assert f"Outgoing: {sent}, most at" in picture.words
+    assert picture.data.startswith(b"\x89PNG")
+    listed = await play.vera.pick_privately(shown, "Domains")
+    assert f"1. example.com\n{sent} out · 0 in · 100% of outgoing" in listed.text
+    users = await play.vera.press_privately(listed, "Users")
+    assert f"1. {ACCOUNT}\n{sent} out" in users.text
+    today = play.stage.clock.now().date()
+    said = await play.vera.press_privately(users, "CSV file")
+    assert f"Users of example.com, {today} to {today}." in said.text
+    file = await play.vera.file(f"traffic-mail-users-{today}-{today}.csv")
+    head, line = file.decode().splitlines()
+    assert head == "user,outgoing,incoming,deferred,rejected,outgoing_before"
+    assert line.startswith(f"{ACCOUNT},{sent},0,")
+    trend = await play.vera.pick_privately(users, "Trend")
+    assert f"Outgoing: {sent}" in trend.text
+    users = await play.vera.type("report domain:example.com")
+    account = await play.vera.press_privately(users, "Why")
+    assert f"{ACCOUNT}: active" in account.text
+    back = await play.vera.press_privately(account, "◀ Back")
+    assert f"1. {ACCOUNT}\n{sent} out" in back.text
+    assert "yet to come" in (await play.vera.type("report 2999-01-01..2999-01-02")).text
+    nobody = await play.vera.type("report 7d domain:nobody.example")
+    assert "Nothing was counted for nobody.example" in nobody.text
+    assert "you have no role" in (await play.nobu.type("report")).text
 
 
 @row
@@ -414,7 +460,7 @@ async def judge(play: Play) -> None:
 
 
 @row
-async def report(play: Play) -> None:
+async def reported(play: Play) -> None:
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
     guide = await begun(play, card)
@@ -513,6 +559,18 @@ async def audit(play: Play) -> None:
     assert "The audit log is whole" in shown
     assert "otto" in shown
     assert ACCOUNT in shown
+
+
+@row
+async def pin(play: Play) -> None:
+    assert "needs the role operator" in (await play.vera.type("pin")).text
+    assert "comes into the alerts' channel" in (await play.otto.type("pin")).text
+    shown = await play.otto.message("Spool of mail")
+    assert "No open incidents." in shown.text
+    await until(lambda: pins(play) == [shown.id])
+    assert "is taken out" in (await play.otto.type("pin remove")).text
+    await until(lambda: pins(play) == [])
+    assert [entry.actor_name for entry in await play.audited("dashboard pinned")] == ["otto"]
 
 
 @row

@@ -296,7 +296,7 @@ DELETE_ACCOUNT = Act(
 RESPONDING = Act("respond", "respond", Target(account=ANN))
 LOOKING = Act("look", "look", Target(account=ANN))
 JUDGING = Act("judge", "judge", Target(account=ANN))
-REPORTING = Act("report", "report", Target(account=ANN))
+REPORTING = Act("reported", "reported", Target(account=ANN))
 BLOCK_WIDE = Act("block widely", "block", Target(networks=(WIDE,)), on_incident=False)
 
 _ACTS = (

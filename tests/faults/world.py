@@ -57,6 +57,12 @@ class Paper:
             raise ChatGone("It was never posted.")
         self.shown[message_id] = (self.shown[message_id][0], card)
 
+    async def pin(self, message_id: str) -> None:
+        raise NotImplementedError("no dashboard stands on paper")
+
+    async def remove(self, message_id: str) -> None:
+        raise NotImplementedError("no dashboard stands on paper")
+
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         return next((id_ for id_, (name, _) in self.shown.items() if name == ref), None)
 

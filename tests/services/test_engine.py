@@ -1,5 +1,6 @@
 """The engine by itself: what alarms, what does not, what is learnt, and bad input."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 from random import Random
@@ -425,3 +426,30 @@ def test_any_subject_has_a_sketch(subject: str) -> None:
 )
 def test_a_network_is_a_24_or_a_48(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+@given(st.lists(st.tuples(st.integers(0, 3 * 86_400), st.booleans()), min_size=1, max_size=60))
+def test_what_is_counted_step_by_step_is_what_adding_up_gives(sent: list[tuple[int, bool]]) -> None:
+    engine = Engine()
+    for after, straggler in sorted(sent):
+        at = MONDAY + after - (5 * 3600 if straggler else 0)
+        engine.take([Event(at, ANN, HOME, 1)], at)
+    sender = Sender.unpack(engine.changed()[ANN])
+    pairs = list(zip(sender.hour_stamps, sender.hour_counts, strict=True))
+    assert sender.before == sum(n for at, n in pairs if sender.hour - 24 < at < sender.hour)
+    assert sender.in_hour == sum(n for at, n in pairs if at == sender.hour)
+
+
+@given(
+    counts=st.lists(st.integers(0, 500), min_size=168, max_size=168),
+    hour=st.integers(0, 10**6),
+    weeks=st.floats(1, 5),
+)
+def test_an_hours_expectation_is_the_same_with_and_without_the_whole_week(
+    counts: list[int], hour: int, weeks: float
+) -> None:
+    sender = Sender(ANN)
+    sender.habit, sender.weeks = array("f", counts), weeks
+    alone = sender.expected(hour)
+    assert sender.expected_in(1, hour) == pytest.approx(alone)
+    assert sender.expected(hour) == pytest.approx(alone)

@@ -59,5 +59,5 @@ async def test_what_changes_nothing_on_the_server_needs_no_look(bench: Bench) ->
         "respond",
         "look",
         "judge",
-        "report",
+        "reported",
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.workspace.api import chat, conversations, files, people, views
+from bot.workspace.api import chat, conversations, files, people, pins, views
 from bot.workspace.api.method import Arguments, Context, Method
 from bot.workspace.faults import Faults
 from bot.workspace.journal import Journal
@@ -17,7 +17,7 @@ from bot.workspace.values import ApiError, Credentials, JsonObject
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for family in (chat, conversations, files, people, views)
+    for family in (chat, conversations, files, people, pins, views)
     for method in family.METHODS
 }
 

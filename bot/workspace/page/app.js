@@ -5,6 +5,7 @@ import { Composer } from "./composer.js";
 import { el, icon } from "./dom.js";
 import { errorText } from "./elements.js";
 import { Frame } from "./frame.js";
+import { Home } from "./home.js";
 import { Log } from "./log.js";
 import { Modals } from "./modal.js";
 import { Store } from "./store.js";
@@ -15,6 +16,7 @@ const store = new Store();
 const token = address.searchParams.get("token") ?? "";
 const api = new Api(token, address.searchParams.get("as"), "workspace");
 const modals = new Modals({ store, api });
+const home = new Home({ store, api });
 let channel = null;
 let thread = null; // {channel, ts} of the open thread
 let waiting = null; // events that came while the state was being loaded
@@ -63,6 +65,7 @@ const frame = new Frame({
     render();
   },
   onHint: (text) => composer.fill(text),
+  onHome: () => home.open(),
 });
 
 async function send(text, inThread) {
@@ -166,6 +169,7 @@ function onEvent(event) {
     modals.viewErrors(event.view_id, event.errors);
   } else if (store.apply(event)) {
     if (event.type === "view") modals.show(store.view);
+    else if (event.type === "home") home.show(store.home);
     else render();
     if (event.type === "ephemeral") tellHidden(event.message);
   } else {
@@ -224,6 +228,7 @@ async function become(id) {
   api.stop();
   remember(id);
   modals.closeAll();
+  home.leave();
   closeThread(false);
   log.reset();
   if (await reload()) connect();

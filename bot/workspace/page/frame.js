@@ -12,7 +12,7 @@ const HINTS_KEY = "workspace.hints-dismissed";
 const hash = (id) => el("span", { class: "hash" }, id.startsWith("D") ? "@" : "#");
 
 export class Frame {
-  /** `options`: `onMember(id)`, `onChannel(id)`, `onHint(text)`. */
+  /** `options`: `onMember(id)`, `onChannel(id)`, `onHint(text)`, `onHome()`. */
   constructor(options) {
     this.options = options;
     this.shown = {};
@@ -74,7 +74,13 @@ export class Frame {
     const dot = () =>
       el("span", { class: `dot ${app.connected ? "on" : "off"}`, "aria-hidden": "true" });
     const name = safeText(app.name);
-    $("rail-app").replaceChildren(avatar(null, app.name, true), name, dot());
+    const click = () => {
+      this.closeRail();
+      this.options.onHome();
+    };
+    const attrs = { type: "button", class: "rail-item", title: "Home", on: { click } };
+    const button = el("button", attrs, avatar(null, app.name, true), name, dot());
+    $("rail-app").replaceChildren(button);
     const words = el("span", { class: "link-words" }, safeText(app.name), ` is ${state}`);
     $("app-state").replaceChildren(dot(), words);
     $("app-state").title = `${safeString(app.name)} is ${state}`;

@@ -16,6 +16,7 @@ export class Store {
     this.commands = [];
     this.hints = [];
     this.view = null;
+    this.home = null;
     this.app = { connected: false, name: "App", bot_user: null };
   }
 
@@ -30,6 +31,7 @@ export class Store {
     this.messages = new Map(state.messages.map((message) => [place(message), message]));
     this.ephemerals = new Map(state.ephemerals.map((message) => [place(message), message]));
     this.view = state.view ?? null;
+    this.home = state.home ?? null;
     this.app = state.app;
   }
 
@@ -52,6 +54,9 @@ export class Store {
         return true;
       case "view":
         this.view = event.view;
+        return true;
+      case "home":
+        this.home = event.view;
         return true;
       case "app":
         this.app = { ...this.app, connected: event.connected };

@@ -86,7 +86,8 @@ class Engine:
             if sender is None:
                 sender = self._newcomer(name)
             dirty.add(name)
-            hour = int(at) // 3600
+            second = int(at)
+            hour = second // 3600
             if hour != sender.hour:
                 if sender.last > latest + HOUR:
                     self._clock_went_back(sender, now)
@@ -103,7 +104,7 @@ class Engine:
             elif at <= sender.cleared:
                 continue
             # -- the windows
-            minute = int(at) // 60
+            minute = second // 60
             place = minute % 60
             stamps = sender.minute_stamps
             if stamps[place] == minute:

@@ -8,6 +8,7 @@ one on which the sender alarmed: an attack must not become a habit.
 from array import array
 from base64 import b64decode, b64encode
 from collections import Counter, deque
+from itertools import islice
 from math import log
 from typing import Any
 
@@ -68,6 +69,8 @@ class Population:
 def _record(kept: Record, number: int, day: int) -> Record:
     """Return a record with a day's number in it, if it is one, and without those too old."""
     if len(kept) >= tuning.RECORDS and number <= kept[-1][0]:
+        return kept
+    if not number:
         return kept
     young = [one for one in kept if day - one[1] < tuning.RECORD_DAYS]
     return tuple(sorted([*young, (number, day)], reverse=True)[: tuning.RECORDS])
@@ -154,16 +157,17 @@ class Sender:
 
     def turn_hour(self, hour: int, everybody: Population) -> None:
         """Go on to another hour, and learn of the hour and the day that ended with it."""
-        if self.hour >= 0:
+        last = self.hour
+        if last >= 0:
             sent = self.in_hour
             if sent and self.hot_hour < tuning.OPENS_AT:
-                self.hours_today += ((self.hour, sent),)
+                self.hours_today += ((last, sent),)
                 if sent > 2 or self.cusum:
-                    self._sum_up(sent, self.expected(self.hour))
+                    self._sum_up(sent, self.expected(last))
             if sent > self.today_hour:
                 self.today_hour = sent
             if self.cusum:
-                empty = hour - self.hour - 1
+                empty = hour - last - 1
                 self.cusum = max(0.0, self.cusum - empty * tuning.CUSUM_STEP)
         day = hour // 24
         if day != self.day:
@@ -171,18 +175,21 @@ class Sender:
                 self._learn_day(everybody)
             self.day = day
         self.hour, self.hot_hour = hour, 0.0
-        oldest = hour - 24
         stamps, counts = self.hour_stamps, self.hour_counts
+        before = self.before + self.in_hour
+        if before:
+            if hour - last >= 24:
+                before = 0
+            else:
+                for gone in range(last - 23, hour - 23):
+                    place = gone % 24
+                    if stamps[place] == gone:
+                        before -= counts[place]
+        self.before = before if before > 0 else 0
         place = hour % 24
         if stamps[place] != hour:
             stamps[place], counts[place] = hour, 0
         self.in_hour = counts[place]
-        self.before = 0
-        # Adding up is not worth it for the many who sent next to nothing in two days.
-        if self.sent_today + self.sent_yesterday > 8:
-            self.before = sum(
-                [n for stamp, n in zip(stamps, counts, strict=True) if oldest < stamp < hour]
-            )
 
     def _learn_hours(self) -> None:
         week = (self.day * 24 + _MONDAY) // _WEEK
@@ -245,14 +252,17 @@ class Sender:
         if self.sent_today <= tuning.ALIKE_FROM + 2:
             return False
         begin = self.day * DAY
-        letters = [letter for letter in self.letters if letter[0] >= begin]
+        newest = islice(reversed(self.letters), self.sent_today)
+        letters = [letter for letter in newest if letter[0] >= begin]
         if len(letters) <= tuning.ALIKE_FROM + 2:
             return False
         # Most days have none, as the first words and the sizes show at once.
+        least = tuning.ALIKE_FROM + 3
         heads = Counter([one[3][:4] or one[4] for one in letters])
-        tails = Counter([one[3][-4:] or one[4] for one in letters])
-        if max(*heads.values(), *tails.values()) <= tuning.ALIKE_FROM + 2:
-            return False
+        if max(heads.values()) < least:
+            tails = Counter([one[3][-4:] or one[4] for one in letters])
+            if max(tails.values()) < least:
+                return False
         sketches = [sketch_of(one[3]) if one[3] else size_sketch(one[4]) for one in letters]
         number, _ = largest_group([letter[5] for letter in letters], sketches)
         return number > tuning.ALIKE_FROM + 2
@@ -282,7 +292,19 @@ class Sender:
         """
         if not self.weeks:
             return 0.0
-        return (self.curve or self._smoothed())[_WEEK + (hour + _MONDAY) % _WEEK]
+        place = (hour + _MONDAY) % _WEEK
+        if self.curve is not None:
+            return self.curve[place]
+        # Most days ask for an hour or two, for which the whole week need not be smoothed.
+        habit = self.habit
+        of_day = place % 24
+        alike, days = (
+            (range(of_day, 120, 24), 5) if place < 120 else (range(120 + of_day, 168, 24), 2)
+        )
+        beside = sum([habit[at - 1] + 2 * habit[at] + habit[(at + 1) % _WEEK] for at in alike])
+        own = habit[place - 1] + 2 * habit[place] + habit[(place + 1) % _WEEK]
+        prior = tuning.HOUR_PRIOR_WEEKS
+        return (own + beside * prior / self.weeks / days) / 4 / (self.weeks + prior)
 
     def expected_in(self, hours: int, until: int) -> float:
         """Return how many letters are usual in so many hours, the last of them ``until``."""
@@ -348,7 +370,8 @@ class Sender:
                 self.hour_counts[place] += 1
         place = self.hour % 24
         self.in_hour = self.hour_counts[place] if self.hour_stamps[place] == self.hour else 0
-        self.before = sum(self.hour_counts) - self.in_hour
+        pairs = zip(self.hour_stamps, self.hour_counts, strict=True)
+        self.before = sum([n for stamp, n in pairs if self.hour - 24 < stamp < self.hour])
         self.in_block = len([1 for letter in later if letter[0] // 300 == self.block])
         self.young_letters = len([1 for letter in later if letter[2]])
         self.cusum = 0.0

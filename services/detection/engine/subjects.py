@@ -58,5 +58,6 @@ def largest_group(keys: Sequence[tuple[int, ...]], sketches: Sequence[Sketch]) -
     known = {pair for pair in zip(keys, sketches, strict=True) if pair[0]}
     counted = [sketch for _, sketch in known]
     counted += [sketch for key, sketch in zip(keys, sketches, strict=True) if not key]
-    tops = [Counter(place).most_common(1)[0] for place in zip(*counted, strict=True)]
-    return sorted(number for _, number in tops)[-2], tops[0][0]
+    places = [Counter(place) for place in zip(*counted, strict=True)]
+    number = sorted([max(place.values()) for place in places])[-2]
+    return number, max(places[0], key=places[0].__getitem__)

@@ -137,6 +137,11 @@ class PostfixServer:
         await self._runner.close()
 
     @property
+    def notes(self) -> Path:
+        """The folder on this machine with what only the bot reads."""
+        return self._config.notes
+
+    @property
     def account(self) -> str | None:
         """The account that runs commands on another machine, None if it is this one."""
         target = self._config.target

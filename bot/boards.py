@@ -1,0 +1,130 @@
+"""The dashboards that stand in a chat's channel: put there by /spool pin, and kept new.
+
+The publisher shows them after everything else, so that no alert waits for one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlmodel import col, delete, select
+
+from bot import cards
+from bot.arguments import Arguments
+from bot.dashboards import dashboard
+from bot.desk import Desk, Reply, Request
+from bot.elements import Card, Moment, Paragraph, Small, named, say
+from services.audit import Line, Phase
+from services.clock import Clock
+from services.errors import ServerDown
+from services.mail.port import MailServer
+from services.models import Announcement, Board, Posted
+from services.people import Role
+from services.scope import everyone
+from services.store import Store
+
+#: Seconds between two looks of a dashboard that stands in a channel.
+EVERY = 20.0
+#: What Posted calls such a message.
+BOARD = "board"
+
+
+class Boards:
+    """One chat's dashboards, as its publisher shows them."""
+
+    def __init__(
+        self, chat: str, store: Store, servers: Mapping[str, MailServer], clock: Clock
+    ) -> None:
+        self._chat = chat
+        self._store = store
+        self._servers = servers
+        self._clock = clock
+
+    @property
+    def turn(self) -> int:
+        """The number of the stretch of EVERY seconds that it is now."""
+        return int(self._clock.now().timestamp() // EVERY)
+
+    async def all(self) -> Sequence[Board]:
+        """Return them, those to be taken away, too."""
+        async with self._store.reading() as session:
+            query = select(Board).where(Board.chat == self._chat).order_by(col(Board.id))
+            return (await session.exec(query)).all()
+
+    async def card(self, board_id: int) -> Card | None:
+        """Return a dashboard as it is now: of everybody's mail, as the channel's alerts are."""
+        async with self._store.reading() as session:
+            board = await session.get(Board, board_id)
+        if board is None:
+            return None
+        server, now = self._servers.get(board.server), self._clock.now()
+        if server is None:
+            return _blank(board.server, "It is no longer among the configured mail servers.", now)
+        try:
+            return cards.dashboard(await dashboard(server, self._store, now, everyone(Role.VIEWER)))
+        except ServerDown as error:
+            return _blank(board.server, error.sentence, now)
+
+    async def pinned(self, board: Board, trouble: str = "") -> None:
+        """Write down that it was pinned, or tell the channel, once, why it could not be."""
+        async with self._store.session() as session:
+            kept = await session.get(Board, board.id)
+            if kept is None:
+                return
+            kept.pinned, kept.trouble = not trouble, trouble
+            session.add(kept)
+            if trouble:
+                said = (
+                    f"The dashboard of {board.server} stands in the channel, but is not pinned: "
+                    f"{trouble} Pin it by hand, or mend that and type /spool pin again."
+                )
+                session.add(Announcement(at=self._clock.now(), text=said))
+
+    async def forget(self, board: Board) -> None:
+        """Let go of it: its message is no longer there."""
+        async with self._store.session() as session:
+            await session.exec(
+                delete(Posted).where(
+                    col(Posted.chat) == self._chat,
+                    col(Posted.kind) == BOARD,
+                    col(Posted.ref) == board.id,
+                )
+            )
+            await session.exec(delete(Board).where(col(Board.id) == board.id))
+
+
+async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Have a dashboard stand in the alerts' channel of this chat, or no longer."""
+    server = desk.pipeline.server(request.server).name
+    chat, scope = request.place.chat, request.scope
+    if not scope.everything:
+        refusal = scope.refusal("pin a dashboard", "", "it tells of every sender, and ")
+        await desk.refuse(request.actor, "pin", server, refusal)
+    async with desk.store.session() as session:
+        found = await session.exec(
+            select(Board).where(Board.chat == chat, Board.server == server).with_for_update()
+        )
+        board = found.first()
+        if asked.remove and board is None:
+            return cards.note(f"No dashboard of {server} stands in the alerts' channel.")
+        if board is None:
+            board = Board(
+                chat=chat, server=server, asked_by=request.actor.key, asked_at=desk.clock.now()
+            )
+        # What could not be pinned is tried again.
+        board.wanted, board.trouble = not asked.remove, ""
+        session.add(board)
+        what = "dashboard removed" if asked.remove else "dashboard pinned"
+        await desk.audit.append(session, Line(Phase.NOTE, what, request.actor, server))
+    desk.changed()
+    if asked.remove:
+        return cards.success(f"The dashboard of {server} is taken out of the alerts' channel.")
+    return cards.success(
+        f"The dashboard of {server} comes into the alerts' channel, pinned, and is brought up to "
+        f"date every {EVERY:.0f} s. /spool pin remove takes it away."
+    )
+
+
+def _blank(server: str, sentence: str, now: datetime) -> Card:
+    title = f"Spool of {named(server)}"
+    sections = (Paragraph(say("⚠️ ", sentence)), Small(say("as of ", Moment(now, seconds=True))))
+    return Card(title, sections, fallback=title)

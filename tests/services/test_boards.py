@@ -1,0 +1,177 @@
+"""Dashboards that stand in a channel: shown, pinned, kept new, and taken away."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from bot.boards import EVERY
+from bot.chat import ChatDown, ChatRefused
+from bot.desk import Desk
+from bot.dispatch import Dispatch
+from bot.publisher import Publisher
+from services.lease import lease_of
+from services.listings import Listings
+from services.models import Announcement, Board
+from services.people import Actor
+from services.settings import DnsblSettings
+from tests.faults.world import Paper
+
+from ..mail.harness import ANN
+from .bench import CHANNEL, OPERATOR, VIEWER, Bench, open_bench
+
+
+class _Channel(Paper):
+    """A channel that keeps pins, or says why it will not."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.pins: list[str] = []
+        self.refusal: ChatRefused | ChatDown | None = None
+
+    async def pin(self, message_id: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        self.pins.append(message_id)
+
+    async def remove(self, message_id: str) -> None:
+        self.shown.pop(message_id, None)
+
+    @property
+    def boards(self) -> list[str]:
+        return [card.title for name, card in self.shown.values() if name.startswith("board:")]
+
+
+class _Play:
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.channel = _Channel()
+        servers = {"mail": bench.server}
+        self.publisher = Publisher(
+            self.channel,
+            bench.store,
+            bench.intents,
+            servers,
+            bench.clock,
+            lease_of(bench.store),
+        )
+
+        async def refresh(_: str, __: int) -> None:
+            """Leave the cards as they are."""
+
+        self.dispatch = Dispatch(
+            Desk(
+                pipeline=bench.pipeline,
+                intents=bench.intents,
+                store=bench.store,
+                access=bench.access,
+                audit=bench.audit,
+                rules=bench.rules,
+                clock=bench.clock,
+                servers=("mail",),
+                kept=bench.clock.now() - bench.clock.now(),
+                listings=Listings(bench.store, {}, bench.audit, bench.clock, DnsblSettings()),
+                refresh=refresh,
+                why=bench.detector.why,
+                changed=lambda: None,
+            )
+        )
+
+    async def typed(self, text: str, actor: Actor = OPERATOR) -> str:
+        return (await self.dispatch.typed(actor, CHANNEL, text)).sentence
+
+    async def rows(self) -> list[Board]:
+        async with self.bench.store.reading() as session:
+            return list((await session.exec(select(Board))).all())
+
+    async def lines(self) -> list[str]:
+        async with self.bench.store.reading() as session:
+            return [line.text for line in (await session.exec(select(Announcement))).all()]
+
+
+@pytest.fixture
+async def play(tmp_path: Path) -> AsyncIterator[_Play]:
+    async with open_bench(tmp_path) as bench:
+        yield _Play(bench)
+
+
+async def test_a_dashboard_is_posted_once_pinned_and_drawn_anew_each_turn(play: _Play) -> None:
+    assert "comes into the alerts' channel" in await play.typed("pin")
+    assert "comes into the alerts' channel" in await play.typed("pin")
+    await play.publisher.catch_up()
+    assert play.channel.boards == ["Spool of mail"]
+    assert play.channel.pins == ["1"]
+    _, first = play.channel.shown["1"]
+    await play.publisher.catch_up()
+    assert play.channel.shown["1"][1] is first  # its turn has not come
+    await play.bench.burst(3, user=ANN)
+    await play.bench.poll()
+    play.bench.pass_time(seconds=EVERY)
+    await play.publisher.catch_up()
+    assert play.channel.boards == ["Spool of mail"]
+    assert play.channel.pins == ["1"]
+    bars = [str(section) for section in play.channel.shown["1"][1].sections]
+    assert any(ANN in bar for bar in bars)
+
+
+async def test_it_is_taken_away_on_request_and_whoever_deletes_it_is_heard(play: _Play) -> None:
+    assert "No dashboard of mail stands" in await play.typed("pin remove")
+    await play.typed("pin")
+    await play.publisher.catch_up()
+    assert "is taken out" in await play.typed("pin remove")
+    await play.publisher.catch_up()
+    assert play.channel.boards == []
+    assert await play.rows() == []
+    await play.typed("pin")
+    await play.publisher.catch_up()
+    play.channel.shown.clear()
+    play.bench.pass_time(seconds=EVERY)
+    await play.publisher.catch_up()
+    assert play.channel.boards == []
+    assert await play.rows() == []
+    await play.typed("pin")
+    await play.publisher.catch_up()
+    assert play.channel.boards == ["Spool of mail"]
+
+
+async def test_what_cannot_be_pinned_is_told_once_and_tried_again_when_asked(play: _Play) -> None:
+    play.channel.refusal = ChatRefused("Slack refused to pin it: no scope.")
+    await play.typed("pin")
+    for _ in range(3):
+        await play.publisher.catch_up()
+        play.bench.pass_time(seconds=EVERY)
+    (told,) = await play.lines()
+    assert "stands in the channel, but is not pinned: Slack refused to pin it" in told
+    play.channel.refusal = None
+    await play.publisher.catch_up()
+    assert play.channel.pins == []
+    await play.typed("pin")
+    await play.publisher.catch_up()
+    assert len(play.channel.pins) == 1
+
+
+async def test_a_chat_that_is_away_is_asked_again(play: _Play) -> None:
+    play.channel.refusal = ChatDown("Slack did not answer.")
+    await play.typed("pin")
+    with pytest.raises(ChatDown):
+        await play.publisher.catch_up()
+    play.channel.refusal = None
+    await play.publisher.catch_up()
+    assert len(play.channel.pins) == 1
+    assert await play.lines() == []
+
+
+async def test_a_mail_server_that_is_away_is_told_on_the_dashboard(play: _Play) -> None:
+    await play.typed("pin")
+    await play.bench.mail.stop()
+    await play.publisher.catch_up()
+    (shown,) = (card for name, card in play.channel.shown.values() if name.startswith("board:"))
+    assert "⚠️" in str(shown.sections)
+    await play.bench.mail.start()
+
+
+async def test_only_who_acts_on_everybodys_mail_may(play: _Play) -> None:
+    assert "needs the role operator" in await play.typed("pin", VIEWER)
+    assert await play.rows() == []
+    assert "it is show or remove" in await play.typed("pin nonsense")
