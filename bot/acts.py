@@ -4,7 +4,7 @@ from collections import Counter
 
 from bot import campaign_cards, cards, forms
 from bot.desk import Desk, Reply, Request
-from bot.elements import Form, Paragraph, Values, say
+from bot.elements import Card, Form, Paragraph, Values, say
 from services.detection.evidence import Evidence
 from services.errors import BadArgument
 from services.incidents import campaign_of, group_of
@@ -91,9 +91,7 @@ async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
 
 async def approve_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     """Approve what somebody else asked for; the channel tells how it went."""
-    outcome = await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
-    await _refresh(desk, intent.server, outcome)
-    return None if outcome.ok else cards.failure(outcome.sentence)
+    return await _approved(desk, request, intent)
 
 
 async def decline_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
@@ -125,8 +123,8 @@ async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -> Reply:
     """Do what a confirmed form says."""
     if intent.action == APPROVE:
-        await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
-        return cards.success("Approved; the channel tells how it went.")
+        shown = await _approved(desk, request, intent)
+        return shown or cards.success("Approved; the channel tells how it went.")
     outcome = await desk.pipeline.execute(
         request.actor,
         request.place,
@@ -134,9 +132,20 @@ async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -
         lambda target: forms.amend(intent.action, target, values),
     )
     await _refresh(desk, intent.server, outcome)
-    if not outcome.ok:
-        return cards.failure(outcome.sentence)
-    return cards.success(outcome.sentence)
+    return _secret(outcome) or (cards.success if outcome.ok else cards.failure)(outcome.sentence)
+
+
+async def _approved(desk: Desk, request: Request, intent: Intent) -> Card | None:
+    """Approve it; return what only the approver may see, or what failed."""
+    outcome = await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
+    await _refresh(desk, intent.server, outcome)
+    return _secret(outcome) or (None if outcome.ok else cards.failure(outcome.sentence))
+
+
+def _secret(outcome: Outcome) -> Card | None:
+    if outcome.secret is None:
+        return None
+    return cards.new_password(outcome.sentence, outcome.secret, outcome.intent_id)
 
 
 async def _refresh(desk: Desk, server: str, outcome: Outcome) -> None:

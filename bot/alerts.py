@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from bot import campaign_cards, cards
 from bot.commands import CARD_ACTIONS
 from bot.elements import Card, Picture
+from services.aims import aim
 from services.incidents import campaign_of, group_of
 from services.intents import Intents
-from services.mail.port import MailServer, SpoolQuery
+from services.mail.port import MailServer
 from services.models import LIVE, Incident, IncidentState, Intent
 from services.people import Place
 from services.remedies import lacking
+from services.responding import RESPOND
 from services.store import Store
 from services.targets import Target
 
@@ -59,9 +61,9 @@ class AlertCards:
             return await self._campaign(incident, group, done, undos, picture)
         server = self._servers.get(incident.server)
         targets = {
-            action: _aim(action, incident.sender, server)
+            action: aim(action, incident.sender, server)
             for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
-            if action not in undos
+            if action not in undos and not (action == RESPOND and action in done)
         }
         offers, lacks, holds = await self._offers(incident, targets)
         buttons = cards.Buttons(offers, undos, lacks, holds)
@@ -129,15 +131,6 @@ class AlertCards:
             offers, undos, stops, looks, accounts, sum(queued), lacks, holds
         )
         return campaign_cards.campaign(lead, group, done, buttons, picture)
-
-
-def _aim(action: str, sender: str, server: MailServer | None) -> Target:
-    query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
-    # Where nothing can be kept in a folder, deleting is for good, and an admin's.
-    permanent = (
-        action == "delete" and server is not None and not server.capabilities.quarantine.able
-    )
-    return Target(account=sender, query=query, permanent=permanent)
 
 
 def _lacking(action: str, name: str, server: MailServer | None, target: Target) -> str | None:

@@ -20,11 +20,14 @@ from services.claims import Claims
 from services.clock import Clock, SystemClock
 from services.containment import Containment
 from services.detection.detector import Detector
+from services.digest import Digests
 from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
 from services.lease import lease_of
+from services.listings import Listings
 from services.mail.build import HostedServer, build
+from services.passwords import Passwords
 from services.people import BOT, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
@@ -82,6 +85,7 @@ class App:
             safety=settings.safety,
             approval=settings.approval,
             changed=self._changed,
+            passwords=Passwords(settings.passwords.command, settings.passwords.timeout),
         )
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(
@@ -113,6 +117,7 @@ class App:
             settings=settings.containment,
             place=next((m.chat.place for m in chats.made), Place(BOT.chat, "")),
         )
+        self.listings = Listings(self.store, by_name, self.audit, self.clock, settings.dnsbl)
         self.jobs = Jobs(
             containment=self.containment,
             servers=self.servers,
@@ -126,6 +131,8 @@ class App:
             claims=claims,
             changed=self._changed,
             polled=self.metrics.polled,
+            listings=self.listings,
+            digests=Digests(self.store, by_name, self.clock, settings.digest),
         )
         self.dispatch = Dispatch(
             Desk(
@@ -138,6 +145,7 @@ class App:
                 clock=self.clock,
                 servers=tuple(server.name for server in self.servers),
                 kept=timedelta(days=settings.safety.deleted_kept_days),
+                listings=self.listings,
                 refresh=self._refresh,
                 why=self.detector.why,
                 changed=self._changed,

@@ -67,7 +67,7 @@ class Arguments:
     domain: str | None = None
     server: str | None = None
     about: str | None = None
-    number: int = 0
+    incident: int = 0
     remove: bool = False
 
 
@@ -270,9 +270,10 @@ def read_page(value: str) -> int:
 
 def read_number(value: str) -> int:
     """Read an incident's number."""
-    if not value.isdecimal() or len(value) > 9 or int(value) < 1:
-        raise ValueError("an incident has a number from 1")
-    return int(value)
+    number = value.removeprefix("#")
+    if not number.isdecimal() or len(number) > 9 or int(number) < 1:
+        raise ValueError("an incident has a number, such as 7")
+    return int(number)
 
 
 def read_pin(value: str) -> bool:

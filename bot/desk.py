@@ -13,6 +13,7 @@ from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
 from services.errors import Refused
 from services.intents import Intents
+from services.listings import Listings
 from services.people import Actor, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
@@ -36,6 +37,7 @@ class Desk:
     clock: Clock
     servers: tuple[str, ...]
     kept: timedelta  # how long deleted messages can be brought back
+    listings: Listings  # what block lists say of the servers' own addresses
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
     # a sender's evidence now, by server and name; None for one that never sent anything
     why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]

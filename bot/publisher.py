@@ -16,8 +16,11 @@ from bot import cards
 from bot.alerts import AlertCards
 from bot.boards import BOARD, Boards
 from bot.chat import Chat, ChatDown, ChatGone, ChatRefused, PictureRefused
+from bot.digest_card import digest
 from bot.elements import Card, Picture
+from bot.guide import guide
 from services.clock import Clock
+from services.digest import Report
 from services.errors import SpoolwardenError, StoreError
 from services.incidents import group_of
 from services.intents import APPROVE, DECLINE, UNDO, Intents
@@ -27,11 +30,13 @@ from services.models import (
     LIVE,
     Announcement,
     Board,
+    Digest,
     Incident,
     Intent,
     IntentState,
     Posted,
 )
+from services.responding import RESPOND
 from services.store import Store
 
 _log = logging.getLogger(__name__)
@@ -57,6 +62,7 @@ class Publisher:
         self._chat = chat
         self._store = store
         self._intents = intents
+        self._servers = servers
         self._alerts = AlertCards(chat.place, store, intents, servers)
         self._clock = clock
         self._lease = lease
@@ -368,7 +374,11 @@ class Publisher:
             if line is None:
                 return None
             if line.intent_id is None:
-                return cards.note(line.text)
+                told = await session.exec(select(Digest).where(Digest.announcement_id == line_id))
+                summary = told.first() if not line.text else None
+                if summary is None:
+                    return cards.note(line.text)
+                return digest(summary.kind, Report.model_validate_json(summary.report))
             intent = await session.get(Intent, line.intent_id)
             if intent is None:
                 return None
@@ -382,6 +392,8 @@ class Publisher:
                 await self._intents.offer_decision(place, APPROVE, intent),
                 await self._intents.offer_decision(place, DECLINE, intent),
             )
+        if acted.action == RESPOND and intent.state is IntentState.DONE:
+            return await guide(self._store, self._intents, self._servers, place, intent)
         if acted.action == UNDO:
             return cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)

@@ -242,7 +242,7 @@ class AuditEntry(SQLModel, table=True):
     server: str
     incident_id: int | None = None
     intent_id: str | None = Field(default=None, index=True)
-    subject: str  # the account, network or query acted on
+    subject: str = Field(index=True)  # the account, network or query acted on
     detail: str = _text()  # JSON
     prev_hash: str
     hash: str
@@ -338,6 +338,27 @@ class EngineState(SQLModel, table=True):
     server: str = Field(primary_key=True)
     place: int = Field(sa_type=BigInteger)
     common: bytes = Field(sa_type=LargeBinary)
+
+
+class Listing(SQLModel, table=True):
+    """What a DNS block list last answered about an address of a mail server."""
+
+    server: str = Field(primary_key=True)
+    address: str = Field(primary_key=True)
+    zone: str = Field(primary_key=True)
+    since: datetime | None = _when(default=None)  # when it was first seen there; None: it is not
+    said: str = _text(default="")  # the list's codes and reason
+    checked_at: datetime = _when()
+    error: str = _text(default="")  # why the last look gave no answer; "" where it did
+
+
+class Digest(SQLModel, table=True):
+    """A summary: one row for each kind and day, whoever makes it."""
+
+    kind: str = Field(primary_key=True)  # "daily" or "weekly"
+    day: str = Field(primary_key=True)  # in the summaries' time zone, as ISO 8601 has it
+    announcement_id: int = Field(unique=True)  # the line that tells it
+    report: str = _text()  # digest.Report as JSON
 
 
 class LessonKind(StrEnum):

@@ -210,13 +210,19 @@ class Listeners:
         elif isinstance(reply, Sheet):
             file = discord.File(BytesIO(reply.data), reply.name)
             await self._say(interaction, sheet(reply), late=late, files=[file])
-        elif not late and private and (instead or not (answer.layer or answer.failed)):
-            card, files = _illustrated(interaction, reply)
-            # A picture of before goes with the card that it was on.
-            await _sent(response.edit_message(view=message(card), attachments=files))
         else:
+            sure = bool(reply.once)  # a secret must surely be seen
             card, files = _illustrated(interaction, reply)
-            await self._say(interaction, message(card), late=late, files=files)
+            if not late and private and (instead or not (answer.layer or answer.failed)):
+                # A picture of before goes with the card that it was on.
+                edited = response.edit_message(view=message(card), attachments=files)
+                seen = await _sent(edited, sure=sure)
+            else:
+                view = message(card)
+                seen = await self._say(interaction, view, late=late, files=files, sure=sure)
+            if reply.once and not seen:
+                sorry = await self._dispatch.not_shown(reply.once)
+                await _sent(interaction.followup.send(view=message(sorry), ephemeral=True))
 
     async def _say(
         self,
@@ -225,13 +231,15 @@ class Listeners:
         *,
         late: bool,
         files: Sequence[discord.File] = (),
-    ) -> None:
+        sure: bool = False,
+    ) -> bool:
         """Say something privately, in place of "working on it" where that was said."""
         if late:
-            await _sent(interaction.edit_original_response(view=view, attachments=files))
-        else:
-            response = interaction.response
-            await _sent(response.send_message(view=view, ephemeral=True, files=files))
+            edited = interaction.edit_original_response(view=view, attachments=files)
+            return await _sent(edited, sure=sure)
+        response = interaction.response
+        sent = response.send_message(view=view, ephemeral=True, files=files)
+        return await _sent(sent, sure=sure)
 
     async def _or_again(
         self, work: Coroutine[Any, Any, Answer], user: int, intent_id: str
@@ -275,8 +283,8 @@ def _illustrated(interaction: Interaction, card: Card) -> tuple[Card, list[disco
     return illustrated(card, name), [discord.File(BytesIO(figure.png), name, description=words)]
 
 
-async def _sent(call: Coroutine[Any, Any, Any]) -> bool:
-    """Await an answer to an interaction; return whether it arrived, or may have.
+async def _sent(call: Coroutine[Any, Any, Any], *, sure: bool = False) -> bool:
+    """Await an answer to an interaction; return whether it arrived, or may have unless ``sure``.
 
     One that is lost takes nothing else with it: what was done is in the audit log and in
     the channel's lines all the same.
@@ -288,4 +296,5 @@ async def _sent(call: Coroutine[Any, Any, Any]) -> bool:
         return False
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         _log.warning("whether an answer was shown is not known: %r", error)
+        return not sure
     return True

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
@@ -35,6 +36,9 @@ _log = logging.getLogger(__name__)
 _PATIENCE = 1.5
 #: Seconds before each try to show an answer with a picture.
 _LOOKS = (0.4, 1.0, 2.0)
+
+#: What says that something was not shown, or that nobody knows.
+_NOT_SHOWN = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
 
 Body = dict[str, Any]
 
@@ -212,10 +216,12 @@ class Listeners:
             else:
                 view_id = await origin.hold()
                 await origin.fill(view_id, await task)
-        except SlackApiError as error:
+        except _NOT_SHOWN as error:
             # The act itself is safe in the audit log and the channel's lines.
             _log.warning("an answer could not be shown: %s", _first(error))
             reply = (await task).reply
+            if isinstance(reply, Card) and reply.once:
+                reply = await self._dispatch.not_shown(reply.once)
             if isinstance(reply, Sheet):
                 reply = cards.failure("The file could not be sent; please ask for it again.")
             if isinstance(reply, Form):
@@ -223,16 +229,7 @@ class Listeners:
                     "The form could not be opened in time. Nothing was done; please ask again."
                 )
             if reply is not None:
-                try:
-                    await origin.client.chat_postEphemeral(
-                        channel=origin.channel,
-                        user=origin.user,
-                        text=fallback(reply),
-                        blocks=message(reply),
-                    )
-                except SlackApiError as again:
-                    # In a rush Slack may take no more; what was said is in the log.
-                    _log.warning("nor could it be said in another way: %s", _first(again))
+                await _whisper(origin.client, origin.channel, origin.user, reply)
 
     async def _submitted(
         self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient
@@ -251,10 +248,10 @@ class Listeners:
             )
         )
         await asyncio.wait({task}, timeout=_PATIENCE)
-        if not task.done():
+        # Whether an acknowledgement arrives nobody tells; a secret must surely be seen.
+        if not task.done() or _is_secret(task.result()):
             await ack(response_action="update", view=panel(_working(), carried.channel))
-            shown = _shown(await task)
-            await client.views_update(view_id=view["id"], view=panel(shown, carried.channel))
+            await self._fill(client, carried.channel, body["user"]["id"], view["id"], await task)
             return
         answer = task.result()
         field = next((b["block_id"] for b in view["blocks"] if b["type"] == "input"), None)
@@ -264,10 +261,40 @@ class Listeners:
         else:
             await ack(response_action="update", view=panel(_shown(answer), carried.channel))
 
+    async def _fill(
+        self, client: AsyncWebClient, channel: str, user: str, view_id: str, answer: Answer
+    ) -> None:
+        """Put a late answer to a form in its place."""
+        shown = _shown(answer)
+        try:
+            await client.views_update(view_id=view_id, view=panel(shown, channel))
+        except _NOT_SHOWN as error:
+            _log.warning("an answer could not be shown: %s", _first(error))
+            if shown.once:
+                shown = await self._dispatch.not_shown(shown.once)
+            await _whisper(client, channel, user, shown)
 
-def _first(error: SlackApiError) -> str:
-    """Return what Slack answered, in a line."""
-    return str(error.response.get("error") or error).partition("\n")[0]
+
+async def _whisper(client: AsyncWebClient, channel: str, user: str, card: Card) -> None:
+    """Say something to one person where no window can be shown."""
+    try:
+        await client.chat_postEphemeral(
+            channel=channel, user=user, text=fallback(card), blocks=message(card)
+        )
+    except _NOT_SHOWN as error:
+        # In a rush Slack may take no more; what was said is in the log.
+        _log.warning("nor could it be said in another way: %s", _first(error))
+
+
+def _first(error: Exception) -> str:
+    """Return what Slack answered, in a line; else what kept it from answering."""
+    if isinstance(error, SlackApiError):
+        return str(error.response.get("error") or error).partition("\n")[0]
+    return type(error).__name__
+
+
+def _is_secret(answer: Answer) -> bool:
+    return isinstance(answer.reply, Card) and bool(answer.reply.once)
 
 
 def _actor(body: Body) -> Actor:

@@ -94,9 +94,10 @@ _OURS = {
     "block_id": r"buttons-\d{1,9}|row-\d{1,2}|[a-z]{1,20}",
     "action_id": r"(press|pick):(first|second|third|fourth|more|undo|before|after|move|delete|"
     r"(stop|why|forget)-\d{1,9}|"
+    r"disable|refuse|password|sessions|why|user|extend|respond|summary|file|done|again|"
     r"back|stop|enable|search|block|5m|1h|24h|users|ips|domains|again|"
     r"today|week|month|file|view|"
-    r"(preview|row|address|account|unblock)-\d{1,2})|value",
+    r"(preview|row|address|account|unblock|extend|step)-\d{1,2})|value",
     "value": rf"{_INTENT}|[a-z0-9_-]{{1,40}}",
     "callback_id": r"form",
     "private_metadata": rf'\["C0OPS", "({_INTENT})?"\]',

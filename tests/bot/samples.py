@@ -7,10 +7,24 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import cycle
 
-from bot import acts, campaign_cards, cards, forms, look_cards, report_cards, tuning
+from pydantic import SecretStr
+
+from bot import (
+    acts,
+    block_card,
+    campaign_cards,
+    cards,
+    forms,
+    look_cards,
+    report_cards,
+    tuning,
+    user_card,
+)
 from bot.commands import COMMANDS
-from bot.elements import Button, Card, Figure, Form, Option, Picture, Style
+from bot.digest_card import digest
+from bot.elements import Button, Card, Figure, Form, Menu, Option, Picture, Style
 from bot.reads import help_card
+from services import digest as digests
 from services import reports
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
@@ -34,6 +48,7 @@ from services.models import (
     IntentState,
     Lesson,
     LessonKind,
+    Listing,
 )
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
@@ -174,7 +189,7 @@ def undos(*actions: str) -> dict[str, str]:
 #: The actions that a form confirms.
 ASKED = tuple(row.name for row in COMMANDS.values() if row.pressed is acts.ask_pressed)
 TYPED = tuple(row for row in COMMANDS.values() if row.slash)
-ALL_ACTIONS = ("stop", "search", "acknowledge", *(action for action, _, _ in cards.MORE))
+ALL_ACTIONS = ("stop", "search", "acknowledge", "respond", *(action for action, _, _ in cards.MORE))
 
 
 def message(words: Words = anna, queue: Queue = Queue.DEFERRED) -> Message:
@@ -362,6 +377,47 @@ def why_card(
     )
 
 
+def user_card_(words: Words = anna, state: UserState | None = UserState.ACTIVE) -> Card:
+    """Return the card that manages an account."""
+    entries = [
+        AuditEntry(
+            seq=number,
+            at=NOW,
+            phase="result",
+            action=words(),
+            actor="slack:U0OTTO",
+            actor_name=words(),
+            server="mail",
+            subject=words(),
+            detail=detail,
+            prev_hash="",
+            hash="",
+        )
+        for number, detail in enumerate(('{"ok": true}', '{"ok": false}', "[]", "broken", "{}"))
+    ]
+    slots = ("disable", "refuse", "enable", "password", "sessions", "delete", "why", "search")
+    return user_card.user(
+        user_card.Account(
+            address=words(),
+            also=words(),
+            server=words(),
+            user=User(words(), state, 3) if state else None,
+            waiting=1234,
+            held=5,
+            addresses=_uses(words, 5),
+            more=26,
+            failed_logins=12,
+            lately=1840,
+            days=[(NOW.date() - timedelta(days=n), 100 * n) for n in range(6, -1, -1)],
+            incidents=[incident(each, words) for each in tuple(IncidentState)[:3]],
+            acts=entries,
+            taken_at=NOW,
+            lacking=(words(), words()),
+            buttons=_buttons(*(f"address-{n}" for n in range(5)), *slots, "again"),
+        )
+    )
+
+
 def top_card(
     words: Words = anna,
     kind: Kind = Kind.USERS,
@@ -407,6 +463,72 @@ def ip_card(words: Words = anna, uses: int = look_cards.PER_PAGE, blocks: int = 
                 *("back", "block", "search"),
             ),
         )
+    )
+
+
+def blocks_card(words: Words = anna, number: int = block_card.PER_PAGE) -> Card:
+    """Return a page of the block list."""
+    until = cycle([NOW + timedelta(hours=1), None])
+    page = [
+        block_card.Blocked(
+            Block(ip_network(f"203.0.113.{n}"), "", NOW, next(until)), words(), n or None
+        )
+        for n in range(number)
+    ]
+    rows = [
+        Listing(
+            server="mail",
+            address="192.0.2.1",
+            zone=words(),
+            since=NOW if n % 2 else None,
+            said=words(),
+            checked_at=NOW,
+            error="" if n % 2 else words(),
+        )
+        for n in range(4 if number else 0)
+    ]
+    options = tuple(Option(words(), INTENT.format(f"e{n}")) for n in range(number))
+    return block_card.blocks(
+        block_card.Blocks(
+            server=words(),
+            page=page,
+            offset=0,
+            total=number * 3,
+            listings=rows,
+            zones=2,
+            taken_at=NOW,
+            lacking=(words(),),
+            buttons=_buttons(*(f"unblock-{n}" for n in range(number)), "before", "after", "again"),
+            extend=Menu("extend", "Extend…", options) if options else None,
+        )
+    )
+
+
+def digest_of(words: Words = anna, number: int = 10) -> digests.Report:
+    """Return what a summary tells, with so many of each thing."""
+    many = range(number)
+    return digests.Report(
+        begin=NOW - timedelta(days=1),
+        end=NOW,
+        incidents=tuple(
+            digests.Happened(id=n, sender=storable(words()), server="mail", state="open")
+            for n in many
+        ),
+        more_incidents=number * 3,
+        detected=(14.0, 60.0, 600.0)[:number],
+        stopped=(100.0,)[:number],
+        movers=tuple(
+            digests.Mover(sender=storable(words()), server="mail", messages=900, before=n)
+            for n in range(min(5, number))
+        ),
+        ends=tuple(digests.Ends(network="192.0.2.1", server="mail", until=NOW) for _ in many),
+        more_ends=number,
+        failed=tuple(
+            digests.Failed(action="stop", by=storable(words()), at=NOW, summary=storable(words()))
+            for _ in many
+        ),
+        more_failed=number,
+        unknown=(storable(words()),)[:number],
     )
 
 
@@ -541,6 +663,12 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "why", why_card
     yield "why, nothing unusual", partial(why_card, points=(0.0, -3.0), incidents=())
     yield "why, no mailbox", partial(why_card, points=(), state=None)
+    yield "user", user_card_
+    yield "user, no mailbox", partial(user_card_, state=None)
+    yield (
+        "new password",
+        lambda words: cards.new_password(words(), SecretStr("aB3de-fgh9K"), INTENT.format(1)),
+    )
     for kind in Kind:
         yield f"top {kind}", partial(top_card, kind=kind)
     yield "top, nothing sent", partial(top_card, ranks=())
@@ -561,6 +689,10 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "tuning, nothing", lambda words: tuning.card(words(), [], 0, words(), {}, words())
     yield "ip", ip_card
     yield "ip, never used", partial(ip_card, uses=0, blocks=0)
+    yield "blocks", blocks_card
+    yield "no blocks", partial(blocks_card, number=0)
+    yield "digest", lambda words: digest("daily", digest_of(words))
+    yield "digest, quiet", lambda words: digest("weekly", digest_of(words, 0))
     for view in View:
         yield f"report {view}", partial(report_card, view=view)
     yield "alert with a picture", _alert_drawn

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -242,6 +243,28 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
     assert not errors.lines, "\n".join(errors.lines)
     for room in set_up.rooms:
         check_room(room)
+
+
+def password_in(said: str) -> str:
+    """Return the new password in what somebody was shown privately."""
+    found = re.search(r"(?:[A-Za-z2-9]{5}-){3}[A-Za-z2-9]{5}", said)
+    assert found is not None, said
+    return found[0]
+
+
+async def kept_or_told(play: Play) -> str:
+    """Return all that stands in the stage's files, and all that the channels were told."""
+    told: list[object] = []
+    for room in play.stage.rooms:
+        if isinstance(room, GuildRoom):
+            told += [c for c in room.guild.journal if c.path.startswith("/channels/")]
+        else:
+            assert isinstance(room, WorkspaceRoom)
+            told += [c for c in room.workspace.journal if c.method.startswith("chat.")]
+    files = await asyncio.to_thread(
+        lambda: [f.read_bytes().decode("latin-1") for f in play.folder.rglob("*") if f.is_file()]
+    )
+    return " ".join([*map(repr, told), *files])
 
 
 def in_guild(hands: Hands) -> GuildHands:

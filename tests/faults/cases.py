@@ -283,15 +283,34 @@ UNBLOCK = Act("unblock", "unblock", Target(networks=(BLOCKED, FOR_A_TIME)), on_i
 ACKNOWLEDGE = Act("acknowledge", "acknowledge", Target(account=ANN))
 SNOOZE = Act("snooze", "snooze", Target(account=ANN, lasting=timedelta(minutes=20)))
 FALSE_ALARM = Act("false alarm", "false_alarm", Target(account=ANN))
+PASSWORD = Act("new password", "password", Target(account=ANN))
+END_SESSIONS = Act("end sessions", "end_sessions", Target(account=ANN))
+DELETE_ACCOUNT = Act(
+    "delete account",
+    "delete_account",
+    Target(account=BOB),
+    ADMIN,
+    on_incident=False,
+    deletes=True,
+)
+RESPONDING = Act("respond", "respond", Target(account=ANN))
+LOOKING = Act("look", "look", Target(account=ANN))
+JUDGING = Act("judge", "judge", Target(account=ANN))
+REPORTING = Act("reported", "reported", Target(account=ANN))
 BLOCK_WIDE = Act("block widely", "block", Target(networks=(WIDE,)), on_incident=False)
 
 _ACTS = (
     STOP, DISABLE, REFUSE, FOR_AN_HOUR, ENABLE, MOVE, RESTORE, DELETE, FOR_GOOD, BLOCK, UNBLOCK,
-    ACKNOWLEDGE, SNOOZE, FALSE_ALARM,
+    ACKNOWLEDGE, SNOOZE, FALSE_ALARM, PASSWORD, END_SESSIONS, DELETE_ACCOUNT,
+    RESPONDING, LOOKING, JUDGING, REPORTING,
+)  # fmt: skip
+_FOR_GOOD = (
+    FOR_GOOD, FALSE_ALARM, PASSWORD, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING,
+    REPORTING,
 )  # fmt: skip
 CASES: Sequence[Case] = (
     *_ACTS,
-    *(Undone(act) for act in _ACTS if act not in (FOR_GOOD, FALSE_ALARM)),
+    *(Undone(act) for act in _ACTS if act not in _FOR_GOOD),
     Asked(BLOCK_WIDE),
     Approved("approve", BLOCK_WIDE),
     Ended(FOR_AN_HOUR),
