@@ -190,8 +190,8 @@ class Card:
 
     With another ``turn`` a chat forgets what was picked in the card's menus before. ``tone``
     is how bad what it tells of is, a word of Severity, for a chat whose cards have a colour.
-    ``once`` is the intent whose secret the card shows: where it cannot be shown, Dispatch.not_shown()
-    must hear of it, and it must be shown in no other way.
+    ``once`` is the intent whose secret the card shows: where it cannot be shown,
+    Dispatch.not_shown() must hear of it, and it must be shown in no other way.
     """
 
     title: str
