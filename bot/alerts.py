@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from bot import campaign_cards, cards
 from bot.commands import CARD_ACTIONS
 from bot.elements import Card, Picture
-from services.aims import aim
+from services.aims import aim, fits
 from services.incidents import campaign_of, group_of
 from services.intents import Intents
 from services.mail.port import MailServer
@@ -63,7 +63,9 @@ class AlertCards:
         targets = {
             action: aim(action, incident.sender, server)
             for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
-            if action not in undos and not (action == RESPOND and action in done)
+            if action not in undos
+            and fits(action, incident.sender)
+            and not (action == RESPOND and action in done)
         }
         offers, lacks, holds = await self._offers(incident, targets)
         buttons = cards.Buttons(offers, undos, lacks, holds)

@@ -89,7 +89,12 @@ class App:
         )
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(
-            self.store, self.audit, self.clock, settings.detection, rules=rules
+            self.store,
+            self.audit,
+            self.clock,
+            settings.detection,
+            rules=rules,
+            trusted=settings.safety.trusted_networks,
         )
         self.publishers = tuple(
             Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)

@@ -17,6 +17,7 @@ from services.detection.confidence import confidence, shown
 from services.detection.detector import Detector
 from services.detection.evidence import Evidence
 from services.errors import Refused, SpoolwardenError
+from services.hosts import host_of
 from services.incidents import redraw
 from services.intents import Intents
 from services.mail.port import MailServer, UserState
@@ -99,6 +100,8 @@ class Containment:
     async def _look_at(self, server: MailServer, incident: Incident) -> bool:
         if confidence(incident.score) < self._settings.confidence:
             return False
+        if host_of(incident.sender) is not None:
+            return False  # many people's mail may come from there
         evidence = Evidence.model_validate_json(incident.evidence)
         acts = await self._acts(incident)
         before = next((act for act in acts if act.state is IntentState.DONE), None)

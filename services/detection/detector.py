@@ -20,6 +20,7 @@ from services.detection.ingest import Ingest, habit_of
 from services.detection.life import Member, step
 from services.detection.memory import Memory, dealt_with
 from services.detection.merging import Merging, since_of
+from services.hosts import host_of, spool_of
 from services.incidents import campaign_of, group_of, open_key, redraw
 from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
@@ -131,7 +132,7 @@ class Detector:
         senders = {incident.sender for incident in live}
         names = list(dict.fromkeys([*senders, *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
-        spool = await server.spool_of(names)
+        spool = await spool_of(server, names)
         own = tuple(await server.own_networks()) if len(names) > 1 else ()
         opened, changed, begun = 0, False, perf_counter()
         verdicts, at = {}, {}
@@ -176,11 +177,16 @@ class Detector:
         now: datetime,
     ) -> list[Tie]:
         """Return whose incidents, those about to be opened too, are one campaign."""
-        known = {row.sender: (campaign_of(row), since_of(row)) for row in live}
+        # What our own hosts send has all kinds of authors, and nothing of theirs can be stopped.
+        known = {
+            row.sender: (campaign_of(row), since_of(row))
+            for row in live
+            if host_of(row.sender) is None
+        }
         alarming = {
             name: evidence.first_at
             for name, evidence in evidences.items()
-            if name not in known and verdicts[name].alarming
+            if name not in known and host_of(name) is None and verdicts[name].alarming
         }
         async with self._store.reading() as session:
             return await self._merging(server).look(
@@ -243,7 +249,7 @@ class Detector:
         if not any(row.state in LIVE for row in group):
             return
         counts = await server.counts()
-        spool = await server.spool_of([row.sender for row in group])
+        spool = await spool_of(server, [row.sender for row in group])
         async with self._store.session() as session:
             for row in await group_of(session, campaign_of(incident)):
                 if row.sender in spool:

@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.detection.evidence import Habit
 from services.detection.memory import facts_of, newest_row
+from services.hosts import sender_of
 from services.mail.port import MailServer, Network, News, Record, Submission, submitted
 from services.models import Incident, IncidentState, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
@@ -135,11 +136,11 @@ class Ingest:
         if isinstance(item, News):
             if item.account:
                 return item
-            host = f"[{item.client_ip}]"
+            host = sender_of(item.client_ip or "")
             return replace(item, account=host) if self._ours(item.client_ip) else None
         if item.authenticated:
             return item
-        host = f"[{item.client_ip}]"
+        host = sender_of(item.client_ip or "")
         return replace(item, sender=host) if self._ours(item.client_ip) else None
 
     async def _worth_keeping(
