@@ -169,7 +169,7 @@ async def _offered(
         if shown.view is View.DOMAINS:
             add(f"row-{number}", "Users", view=View.USERS, domain=row.name)
         else:
-            add(f"row-{number}", "Why", "why", row.name)
+            add(f"row-{number}", "Account", "user", row.name)
     if shown.offset:
         add("before", "◀ Previous", offset=shown.offset - PER_PAGE)
     if shown.offset + PER_PAGE < names:

@@ -39,15 +39,17 @@ _ACTIONS = (
 
 async def user(desk: Desk, request: Request, asked: Arguments) -> Reply:
     """Answer with an account."""
-    return await _user(desk, request, asked.account or "")
+    return await _user(desk, request, Target(account=asked.account))
 
 
 async def user_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     """Answer a button that opens an account."""
-    return await _user(desk, request, Target.model_validate_json(intent.target).account or "")
+    return await _user(desk, request, Target.model_validate_json(intent.target))
 
 
-async def _user(desk: Desk, request: Request, account: str) -> Reply:
+async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
+    """Answer with an account; ``opened`` has the report to go back to, if any."""
+    account = opened.account or ""
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
         refusal = request.scope.refusal("look into an account", account)
@@ -84,7 +86,10 @@ async def _user(desk: Desk, request: Request, account: str) -> Reply:
         _offer(desk, server, known, account, made, lacks)
     made.add("why", "Evidence", "why", Target(account=account))
     made.add("search", "Search its messages", "search", Target(query=SpoolQuery(sender=account)))
-    made.add("again", "Refresh", "user", Target(account=account))
+    here = Target(account=account, report=opened.report)
+    made.add("again", "Refresh", "user", here)
+    if opened.report is not None:
+        made.add("back", "◀ Back", "report", Target(report=opened.report))
     named_uses = [use for use in uses if use.name]
     for number, use in enumerate(named_uses[:_ADDRESSES]):
         if networks := networks_of([use.name]):

@@ -224,7 +224,7 @@ async def report(play: Play) -> None:
     trend = await play.vera.pick_privately(users, "Trend")
     assert f"Outgoing: {sent}" in trend.text
     users = await play.vera.type("report domain:example.com")
-    account = await play.vera.press_privately(users, "Why")
+    account = await play.vera.press_privately(users, "Account")
     assert f"{ACCOUNT}: active" in account.text
     back = await play.vera.press_privately(account, "◀ Back")
     assert f"1. {ACCOUNT}\n{sent} out" in back.text
