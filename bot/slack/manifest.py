@@ -38,7 +38,8 @@ display_information:
 features:
   app_home:
     home_tab_enabled: true
-    messages_tab_enabled: false
+    messages_tab_enabled: true # files come as direct messages
+    messages_tab_read_only_enabled: true
   bot_user:
     display_name: Spoolwarden
     always_online: true

@@ -85,7 +85,12 @@ def test_it_speaks_over_socket_mode_and_is_pressed(app: Json) -> None:
 def test_it_hears_of_an_opened_home_and_of_nothing_else(app: Json) -> None:
     assert app["settings"]["event_subscriptions"] == {"bot_events": ["app_home_opened"]}
     home = app["features"]["app_home"]
-    assert home == {"home_tab_enabled": True, "messages_tab_enabled": False}
+    # Without the tab for messages Slack lets the app send none (messages_tab_disabled).
+    assert home == {
+        "home_tab_enabled": True,
+        "messages_tab_enabled": True,
+        "messages_tab_read_only_enabled": True,
+    }
 
 
 def test_what_it_calls_itself_fits(app: Json) -> None:
