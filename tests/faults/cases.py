@@ -283,15 +283,21 @@ UNBLOCK = Act("unblock", "unblock", Target(networks=(BLOCKED, FOR_A_TIME)), on_i
 ACKNOWLEDGE = Act("acknowledge", "acknowledge", Target(account=ANN))
 SNOOZE = Act("snooze", "snooze", Target(account=ANN, lasting=timedelta(minutes=20)))
 FALSE_ALARM = Act("false alarm", "false_alarm", Target(account=ANN))
+FORGET = Act("forget", "forget", Target(account=ANN, lesson=1))
+CONTAIN = Act("contain", "contain", Target(account=ANN))
+CONTAIN_OFF = Act(
+    "contain, disabling", "contain", Target(account=ANN, user_state=UserState.NO_SENDING)
+)
+STOP_ALL = Act("stop a campaign", "stop", Target(accounts=(ANN, BOB)))
 BLOCK_WIDE = Act("block widely", "block", Target(networks=(WIDE,)), on_incident=False)
 
 _ACTS = (
     STOP, DISABLE, REFUSE, FOR_AN_HOUR, ENABLE, MOVE, RESTORE, DELETE, FOR_GOOD, BLOCK, UNBLOCK,
-    ACKNOWLEDGE, SNOOZE, FALSE_ALARM,
+    ACKNOWLEDGE, SNOOZE, FALSE_ALARM, FORGET, CONTAIN, CONTAIN_OFF, STOP_ALL,
 )  # fmt: skip
 CASES: Sequence[Case] = (
     *_ACTS,
-    *(Undone(act) for act in _ACTS if act not in (FOR_GOOD, FALSE_ALARM)),
+    *(Undone(act) for act in _ACTS if act is not FOR_GOOD),
     Asked(BLOCK_WIDE),
     Approved("approve", BLOCK_WIDE),
     Ended(FOR_AN_HOUR),
