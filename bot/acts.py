@@ -4,9 +4,9 @@ from collections import Counter
 
 from bot import campaign_cards, cards, forms
 from bot.desk import Desk, Reply, Request
-from bot.elements import Form, Paragraph, Values, say
+from bot.elements import Card, Form, Paragraph, Values, say
 from services.detection.evidence import Evidence
-from services.errors import BadArgument, Expired
+from services.errors import BadArgument
 from services.incidents import campaign_of, group_of
 from services.intents import APPROVE
 from services.mail.port import DELIVERING, SpoolQuery
@@ -91,9 +91,7 @@ async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
 
 async def approve_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     """Approve what somebody else asked for; the channel tells how it went."""
-    outcome = await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
-    await _refresh(desk, intent.server, outcome)
-    return None if outcome.ok else cards.failure(outcome.sentence)
+    return await _approved(desk, request, intent)
 
 
 async def decline_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
@@ -104,7 +102,7 @@ async def decline_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
 
 async def approve_question(desk: Desk, request: Request, intent: Intent) -> Form:
     """Ask whether it is to be approved, saying what would be done."""
-    asked = await desk.pipeline.asked_by(intent)
+    asked = await desk.pipeline.asked_by(request.actor, intent)
     text = cards.asked_text(asked)
     return Form(cards.APPROVE_ASKS, (Paragraph(say(text)),), (), cards.APPROVE_YES, intent.id)
 
@@ -114,7 +112,9 @@ async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     async with desk.store.reading() as session:
         original = await session.get(Intent, intent.undo_of)
     if original is None or original.undone:
-        raise Expired("This was taken back already; nothing was done twice.")
+        action = f"undo {original.action}" if original else intent.action
+        why = "This was taken back already; nothing was done twice."
+        await desk.pipeline.over(request.actor, intent, action, why)
     if original.action in _PLAIN_UNDO:
         return await act_pressed(desk, request, intent)
     return forms.ask_undo(original, intent.id)
@@ -123,8 +123,8 @@ async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -> Reply:
     """Do what a confirmed form says."""
     if intent.action == APPROVE:
-        await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
-        return cards.success("Approved; the channel tells how it went.")
+        shown = await _approved(desk, request, intent)
+        return shown or cards.success("Approved; the channel tells how it went.")
     outcome = await desk.pipeline.execute(
         request.actor,
         request.place,
@@ -132,9 +132,20 @@ async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -
         lambda target: forms.amend(intent.action, target, values),
     )
     await _refresh(desk, intent.server, outcome)
-    if not outcome.ok:
-        return cards.failure(outcome.sentence)
-    return cards.success(outcome.sentence)
+    return _secret(outcome) or (cards.success if outcome.ok else cards.failure)(outcome.sentence)
+
+
+async def _approved(desk: Desk, request: Request, intent: Intent) -> Card | None:
+    """Approve it; return what only the approver may see, or what failed."""
+    outcome = await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
+    await _refresh(desk, intent.server, outcome)
+    return _secret(outcome) or (None if outcome.ok else cards.failure(outcome.sentence))
+
+
+def _secret(outcome: Outcome) -> Card | None:
+    if outcome.secret is None:
+        return None
+    return cards.new_password(outcome.sentence, outcome.secret, outcome.intent_id)
 
 
 async def _refresh(desk: Desk, server: str, outcome: Outcome) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -12,18 +11,23 @@ from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.jobs import Jobs
 from bot.metrics import CountedAudit, Metrics
+from bot.pictures import Pictures
 from bot.publisher import Publisher
 from services.access import Access
 from services.audit import keyring
 from services.audit.keeper import AuditKeeper
+from services.claims import Claims
 from services.clock import Clock, SystemClock
 from services.containment import Containment
 from services.detection.detector import Detector
+from services.digest import Digests
 from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
 from services.lease import lease_of
+from services.listings import Listings
 from services.mail.build import HostedServer, build
+from services.passwords import Passwords
 from services.people import BOT, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
@@ -63,10 +67,11 @@ class App:
         self.store = Store(settings.database)
         self.lease = lease_of(self.store)
         self.metrics = Metrics(server.name for server in self.servers)
-        self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit, os.environ))
+        self.audit = CountedAudit(self.store, self.clock, keyring(settings.audit))
         self.audit.metrics = self.metrics
         chats = Chats(settings)
         groups = {m.chat.place.chat: m.groups for m in chats.made if m.groups is not None}
+        claims = Claims(self.store, self.clock)
         self.intents = Intents(self.store, self.clock)
         by_name = {server.name: server for server in self.servers}
         self.pipeline = Pipeline(
@@ -80,6 +85,7 @@ class App:
             safety=settings.safety,
             approval=settings.approval,
             changed=self._changed,
+            passwords=Passwords(settings.passwords.command, settings.passwords.timeout),
         )
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(
@@ -88,6 +94,11 @@ class App:
         self.publishers = tuple(
             Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)
             for made in chats.made
+        )
+        self.pictures = tuple(
+            Pictures(made.chat, self.store, publisher, self.clock)
+            for made, publisher in zip(chats.made, self.publishers, strict=True)
+            if settings.detection.picture
         )
         self.watch = Watch(
             self.store,
@@ -106,6 +117,7 @@ class App:
             settings=settings.containment,
             place=next((m.chat.place for m in chats.made), Place(BOT.chat, "")),
         )
+        self.listings = Listings(self.store, by_name, self.audit, self.clock, settings.dnsbl)
         self.jobs = Jobs(
             containment=self.containment,
             servers=self.servers,
@@ -116,8 +128,11 @@ class App:
             keeper=AuditKeeper(self.store, self.audit, self.clock, settings.audit, self._changed),
             ready=self._ready,
             poll_seconds=settings.detection.poll_seconds,
+            claims=claims,
             changed=self._changed,
             polled=self.metrics.polled,
+            listings=self.listings,
+            digests=Digests(self.store, by_name, self.clock, settings.digest),
         )
         self.dispatch = Dispatch(
             Desk(
@@ -130,12 +145,13 @@ class App:
                 clock=self.clock,
                 servers=tuple(server.name for server in self.servers),
                 kept=timedelta(days=settings.safety.deleted_kept_days),
+                listings=self.listings,
                 refresh=self._refresh,
                 why=self.detector.why,
                 changed=self._changed,
             )
         )
-        self.connections = chats.connections(self.dispatch)
+        self.connections = chats.connections(self.dispatch, claims)
         #: How each chat is heard, and how it is told, by its name.
         self.chats: dict[str, tuple[Connection, Publisher]] = {
             made.chat.place.chat: (connection, publisher)
@@ -171,8 +187,7 @@ class App:
             await self._open(server)
         await self._mend()
         for connection in self.connections:
-            if connection.shared:
-                await connection.start()
+            await connection.start()
         await self._take_turn(self.lease.leads)
         self._keeping = asyncio.create_task(
             self.lease.keep(self._take_turn, self._changed, self._mend)
@@ -216,16 +231,10 @@ class App:
         await self.jobs.stop()
         publishing, self._publishing = self._publishing, []
         await end(publishing)
-        own = [connection for connection in self.connections if not connection.shared]
         if leads:
             self.detector.begin()
             self._publishing = [asyncio.create_task(p.run()) for p in self.publishers]
-            for connection in own:
-                await connection.start()
-        else:
-            await asyncio.gather(*(c.drain(self.settings.operations.stop_seconds) for c in own))
-            for connection in own:
-                await connection.stop()
+            self._publishing += [asyncio.create_task(p.run()) for p in self.pictures]
         self.jobs.start(leading=leads)
 
     async def _mend(self) -> None:

@@ -12,12 +12,13 @@ Quotes (straight or typographic) hold words together.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from ipaddress import ip_network
 from typing import Any
 
 from services.errors import BadArgument
+from services.mail.domains import as_domain
 from services.mail.port import MAX_ADDRESS, Network, Queue
 from services.tables import Kind, Window
 
@@ -27,9 +28,21 @@ _LINK = re.compile(r"<(?:mailto:|https?://)([^|>]*)(?:\|[^>]*)?>")
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "\u00a0": " "})
 _LENGTH = re.compile(r"(\d{1,6})\s*(s|sec|m|min|h|hours?|d|days?)")
 _FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_DAYS = re.compile(r"(\d{1,6})\s*(?:d|days?)")
+#: Traffic is kept for so long.
+MOST_DAYS = 366
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3650)
 PIN_WORDS = ("show", "remove")
+
+
+@dataclass(frozen=True, slots=True)
+class During:
+    """Whole days: the last so many, or from one to another; None is today."""
+
+    days: int = 1
+    first: date | None = None
+    last: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +63,11 @@ class Arguments:
     page: int = 1
     window: Window = Window.HOUR
     kind: Kind = Kind.USERS
+    during: During | None = None
+    domain: str | None = None
     server: str | None = None
     about: str | None = None
-    number: int = 0
+    incident: int = 0
     remove: bool = False
 
 
@@ -206,6 +221,32 @@ def read_kind(value: str) -> Kind:
         raise ValueError(f"a table is of {', '.join(Kind)}") from None
 
 
+def read_during(value: str) -> During:
+    """Read a report's period: today, 7d, or 2026-11-01..2026-11-07."""
+    if value.lower() == "today":
+        return During()
+    if match := _DAYS.fullmatch(value.lower()):
+        days = int(match[1])
+        if not 1 <= days <= MOST_DAYS:
+            raise ValueError(f"a report is of 1 to {MOST_DAYS} days")
+        return During(days)
+    first, dots, last = value.partition("..")
+    try:
+        begin, end = date.fromisoformat(first), date.fromisoformat(last if dots else first)
+    except ValueError:
+        raise ValueError("it is today, 7d, or days such as 2026-11-01..2026-11-07") from None
+    if end < begin:
+        raise ValueError("it ends before it begins")
+    if (end - begin).days >= MOST_DAYS:
+        raise ValueError(f"a report is of 1 to {MOST_DAYS} days")
+    return During((end - begin).days + 1, begin, end)
+
+
+def read_domain(value: str) -> str:
+    """Read a domain, as it is read or as xn--…; it is given back as xn--…."""
+    return as_domain(value.removeprefix("@"))
+
+
 def read_folder(value: str) -> str:
     """Read a quarantine folder's name."""
     if not _FOLDER.fullmatch(value.lower()):
@@ -229,9 +270,10 @@ def read_page(value: str) -> int:
 
 def read_number(value: str) -> int:
     """Read an incident's number."""
-    if not value.isdecimal() or len(value) > 9 or int(value) < 1:
-        raise ValueError("an incident has a number from 1")
-    return int(value)
+    number = value.removeprefix("#")
+    if not number.isdecimal() or len(number) > 9 or int(number) < 1:
+        raise ValueError("an incident has a number, such as 7")
+    return int(number)
 
 
 def read_pin(value: str) -> bool:

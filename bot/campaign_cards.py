@@ -15,6 +15,7 @@ from bot.elements import (
     Menu,
     Option,
     Paragraph,
+    Picture,
     Row,
     Section,
     Small,
@@ -69,7 +70,11 @@ def ordered(group: Sequence[Incident]) -> list[Incident]:
 
 
 def campaign(
-    lead: Incident, group: Sequence[Incident], done: Mapping[str, Intent], buttons: Buttons
+    lead: Incident,
+    group: Sequence[Incident],
+    done: Mapping[str, Intent],
+    buttons: Buttons,
+    picture: Picture | None = None,
 ) -> Card:
     """Return a campaign's card, as it stands now. ``done`` is as on an account's card."""
     rows = ordered(group)
@@ -86,6 +91,8 @@ def campaign(
     )
     first = min(evidences.values(), key=lambda one: one.first_at)
     sections.append(cards.so_far(first.first_at, list(evidences.values())))
+    if picture is not None:
+        sections.append(picture)
     for row in rows[:ON_CARD]:
         text = _line(row, evidences[row.sender])
         stop, look = buttons.stops.get(row.sender), buttons.looks.get(row.sender)

@@ -16,9 +16,9 @@ _UNKNOWN = "There is no incident {} of yours. /spool incidents lists them."
 async def campaign(desk: Desk, request: Request, asked: Arguments) -> Reply:
     """Answer with the accounts of an incident's campaign."""
     async with desk.store.reading() as session:
-        incident = await session.get(Incident, asked.number)
+        incident = await session.get(Incident, asked.incident)
     if incident is None:
-        raise BadArgument(_UNKNOWN.format(asked.number))
+        raise BadArgument(_UNKNOWN.format(asked.incident))
     return await _page(desk, request, campaign_of(incident), (asked.page - 1) * PER_PAGE)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import SecretStr
+
 from bot.elements import (
     Bar,
     Bars,
@@ -17,6 +19,7 @@ from bot.elements import (
     Moment,
     Option,
     Paragraph,
+    Picture,
     Points,
     Pre,
     Row,
@@ -39,6 +42,7 @@ from services.targets import Target
 from services.words import count, short, size
 
 _TOP = 5
+_REMEDIED = {"stop": "Stopped", "disable": "Disabled", "delete_account": "Deleted"}
 STOP_ASKS, STOP_YES = "Stop sending?", "Stop sending"
 APPROVE_ASKS, APPROVE_YES = "Approve this?", "Approve"
 
@@ -74,7 +78,12 @@ class Buttons:
     holds: bool = True
 
 
-def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> Card:
+def alert(
+    incident: Incident,
+    done: Mapping[str, Intent],
+    buttons: Buttons,
+    picture: Picture | None = None,
+) -> Card:
     """Return an incident's card, as it stands now."""
     evidence = Evidence.model_validate_json(incident.evidence)
     who = named(incident.sender)
@@ -85,6 +94,8 @@ def alert(incident: Incident, done: Mapping[str, Intent], buttons: Buttons) -> C
         sections.append(severity(incident, evidence.messages))
     sections.append(Points(reasons(evidence)))
     sections.append(so_far(evidence.first_at, [evidence]))
+    if picture is not None:
+        sections.append(picture)
     sections += told(incident)
     if evidence.top_senders:
         sections.append(_bars("Top senders, last 5 min", evidence.top_senders, evidence))
@@ -203,8 +214,8 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
             until = say(" until ", Moment(incident.snoozed_until)) if incident.snoozed_until else ()
             return (*say("💤 ", Bold("Snoozed"), " by "), *by, *until, *say("."))
         case IncidentState.REMEDIED:
-            act = done.get("stop") or done.get("disable")
-            word = "Stopped" if act is None or act.action == "stop" else "Disabled"
+            act = done.get("delete_account") or done.get("stop") or done.get("disable")
+            word = _REMEDIED.get(act.action if act else "stop", "Stopped")
             said = f". {act.summary}" if act else "."
             return (*say("🟢 ", Bold(word), " by "), *by, *say(said))
         case IncidentState.FALSE_ALARM:
@@ -251,6 +262,8 @@ def _alert_buttons(
         shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
     elif waits and "acknowledge" in offers:
         shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
+    if live and "respond" in offers:
+        shown.append(Button("respond", "Respond", offers["respond"]))
     options = []
     for action, label, undo_label in MORE:
         # A snooze that ran out has nothing left to end.
@@ -371,6 +384,20 @@ def success(sentence: str, undo: Button | None = None) -> Card:
         (Paragraph(say("✔️ ", sentence)),),
         (undo,) if undo else (),
         fallback=f"✔️ {visible(sentence)}",
+    )
+
+
+def new_password(sentence: str, secret: SecretStr, intent_id: str) -> Card:
+    """Return a new password, for who had it made; it must be shown to nobody else."""
+    return Card(
+        "New password",
+        (
+            Paragraph(say("✔️ ", sentence)),
+            Paragraph(say("The new password: ", Code(secret.get_secret_value()))),
+            Small(say("It is shown this once and kept nowhere. Pass it on, then close this.")),
+        ),
+        fallback="A new password was set.",
+        once=intent_id,
     )
 
 

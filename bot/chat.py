@@ -1,5 +1,6 @@
 """What the bot needs of a chat to tell a channel something. One implementation a chat."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +30,22 @@ class ChatGone(ChatRefused):
     """The message to be changed is no longer there: deleted, or in another channel."""
 
 
+class PictureRefused(ChatRefused):
+    """The chat does not show a card for its picture: it has it no more, or not yet."""
+
+
+class NoPictures(SpoolwardenError):
+    """The chat takes no picture from the bot, until somebody allows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture to be shown: PNG, and the same in words."""
+
+    png: bytes
+    words: str
+
+
 class Chat(Protocol):
     """A channel of a chat that is told of incidents."""
 
@@ -46,7 +63,10 @@ class Chat(Protocol):
         ...
 
     async def update(self, message_id: str, card: Card) -> None:
-        """Show another card in place of a message. Raises ChatDown, ChatGone, ChatRefused."""
+        """Show another card in place of a message. Raises ChatDown, ChatGone, ChatRefused.
+
+        Of the latter, PictureRefused where that is for the picture on it alone.
+        """
         ...
 
     async def pin(self, message_id: str) -> None:
@@ -66,4 +86,19 @@ class Chat(Protocol):
 
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
         """Return the id of the message posted with ``ref``, None if it never arrived."""
+        ...
+
+
+class PictureChat(Chat, Protocol):
+    """A chat that takes pictures, too."""
+
+    async def take(self, drawing: Drawing) -> str:
+        """Give the chat a picture to be shown by a card; return the handle that it knows it by.
+
+        Raises ChatDown, ChatRefused, NoPictures.
+        """
+        ...
+
+    async def drop(self, handle: str) -> None:
+        """Take back a picture that no card shows any more. Raises ChatDown, ChatRefused."""
         ...

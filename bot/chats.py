@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.chat import Chat
+from bot.chat import PictureChat
 from bot.discord.chat import DiscordChat
 from bot.discord.check import discord_findings
 from bot.discord.client import make_client as discord_client
@@ -19,6 +19,7 @@ from bot.slack.chat import make_client as slack_client
 from bot.slack.check import slack_findings
 from bot.slack.connection import SlackConnection
 from services.access import GroupLookup
+from services.claims import Claims
 from services.settings import Settings
 
 
@@ -27,7 +28,6 @@ class Connection(Protocol):
 
     trouble: str | None
     refused: int  # requests that were not the chat's
-    shared: bool  # whether several instances can be connected, and each click reaches one
 
     @property
     def connected(self) -> bool:
@@ -54,7 +54,7 @@ class Connection(Protocol):
 class Made:
     """One chat: its channel, and who is in which group, where it must be asked for that."""
 
-    chat: Chat
+    chat: PictureChat
     groups: GroupLookup | None
 
 
@@ -72,18 +72,19 @@ class Chats:
             self._client = discord_client(settings.discord)
             self.made.append(Made(DiscordChat(self._client, settings.discord.channel), None))
 
-    def connections(self, dispatch: Dispatch) -> tuple[Connection, ...]:
+    def connections(self, dispatch: Dispatch, claims: Claims) -> tuple[Connection, ...]:
         """Return a connection for each chat, not started yet."""
         found: list[Connection] = []
         if self._settings.slack is not None:
             found.append(SlackConnection(self._settings.slack, dispatch))
         if self._settings.discord is not None:
-            found.append(DiscordConnection(self._settings.discord, self._client, dispatch))
+            found.append(DiscordConnection(self._settings.discord, self._client, dispatch, claims))
         return tuple(found)
 
 
 async def findings(settings: Settings) -> AsyncIterator[Finding]:
     """Look at each chat that the settings name."""
+    picture = settings.detection.picture
     if settings.slack is None and settings.discord is None:
         yield Finding(
             False,
@@ -91,8 +92,8 @@ async def findings(settings: Settings) -> AsyncIterator[Finding]:
             "There is neither a [slack] nor a [discord] table: see the README's sections on them.",
         )
     if settings.slack is not None:
-        async for finding in slack_findings(settings.slack, settings.access):
+        async for finding in slack_findings(settings.slack, settings.access, picture=picture):
             yield finding
     if settings.discord is not None:
-        async for finding in discord_findings(settings.discord, settings.access):
+        async for finding in discord_findings(settings.discord, settings.access, picture=picture):
             yield finding

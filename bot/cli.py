@@ -341,7 +341,7 @@ def verify(
     from services.audit.keys import key_in
 
     anchors = [noted for text in anchor or () for noted in Anchor.in_text(text)]
-    keys = keyring(_settings(config).audit, os.environ).adding(map(key_in, key_file or ()))
+    keys = keyring(_settings(config).audit).adding(map(key_in, key_file or ()))
     archives = [*(archive or ()), *(files or ())]
     verdict = asyncio.run(_read_log(config, lambda log: log.verify(anchors, archives), keys))
     typer.echo(verdict.sentence)

@@ -7,13 +7,26 @@ through a form of forms.py and act through the pipeline; the rest only read.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from bot import acts, boards, campaigns, looks, reads, tuning
+from bot import (
+    acts,
+    block_look,
+    boards,
+    campaigns,
+    looks,
+    reads,
+    report,
+    respond,
+    tuning,
+    user_look,
+)
 from bot.arguments import (
     PIN_WORDS,
     Argument,
     Arguments,
     Known,
     read_address,
+    read_domain,
+    read_during,
     read_folder,
     read_kind,
     read_length,
@@ -35,6 +48,7 @@ from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
 from services.remedies import REMEDIES
+from services.responding import JUDGE, LOOK, REPORT, RESPOND
 from services.tables import Kind, Window
 from services.targets import Target
 
@@ -105,6 +119,15 @@ _ACCOUNT = Argument(
     known=Known.ACCOUNT,
 )
 _ADDRESS = Argument("ip", "ip", read_network, "an address or network", required=True, first=True)
+_INCIDENT = Argument(
+    "incident",
+    "incident",
+    read_number,
+    "the incident's number",
+    required=True,
+    first=True,
+    number=True,
+)
 _WINDOW = Argument(
     "last",
     "window",
@@ -121,9 +144,14 @@ _KIND = Argument(
     first=True,
     choices=tuple(kind.value for kind in Kind),
 )
-_NUMBER = Argument(
-    "incident", "number", read_number, "its number", required=True, first=True, number=True
+_DURING = Argument(
+    "during",
+    "during",
+    read_during,
+    "today, 7d, 30d, or days such as 2026-11-01..2026-11-07",
+    first=True,
 )
+_DOMAIN = Argument("domain", "domain", read_domain, "whose users, such as example.com")
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
 
@@ -218,6 +246,13 @@ def _remedy(
     )
 
 
+def _step(
+    name: str, summary: str, pressed: Callable[[Desk, Request, Intent], Awaitable[Reply]]
+) -> Command:
+    """Return a row of a remedy that changes nothing, and answers with something to read."""
+    return Command(name, summary, REMEDIES[name].role, pressed=pressed)
+
+
 COMMANDS = {
     row.name: row
     for row in (
@@ -248,6 +283,15 @@ COMMANDS = {
             looks.why_pressed,
         ),
         Command(
+            "user",
+            "an account: its state, logins and history, and everything to manage it",
+            Role.VIEWER,
+            (_ACCOUNT, _ON),
+            f"{COMMAND} user anna@example.com",
+            user_look.user,
+            user_look.user_pressed,
+        ),
+        Command(
             "top",
             "who sends most: users, IP addresses or domains",
             Role.VIEWER,
@@ -268,10 +312,30 @@ COMMANDS = {
             narrows=True,
         ),
         Command(
+            "blocks",
+            "which addresses are blocked: why, by whom, until when",
+            Role.VIEWER,
+            (_PAGE, _ON),
+            f"{COMMAND} blocks",
+            block_look.blocks,
+            block_look.blocks_pressed,
+            narrows=True,
+        ),
+        Command(
+            "report",
+            "how much mail there was: trend, domains and their users",
+            Role.VIEWER,
+            (_DURING, _DOMAIN, _PAGE, _ON),
+            f"{COMMAND} report 7d",
+            report.report,
+            report.report_pressed,
+            narrows=True,
+        ),
+        Command(
             "campaign",
             "the accounts that are one campaign with an incident",
             Role.VIEWER,
-            (_NUMBER, _PAGE),
+            (_INCIDENT, _PAGE),
             f"{COMMAND} campaign 7",
             campaigns.campaign,
             campaigns.campaign_pressed,
@@ -375,7 +439,29 @@ COMMANDS = {
             f"{COMMAND} unblock 203.0.113.9",
             _addresses,
         ),
+        _remedy("password", "set a new password, shown once to who sets it"),
+        _remedy("end_sessions", "end what is open as an account"),
+        _remedy("delete_account", "delete an account with its mail; takes two persons"),
         _remedy("acknowledge", "say that somebody is on it", direct=True),
+        _remedy(RESPOND, "walk through an incident's steps in its thread", direct=True),
+        _step(LOOK, "look at an incident's evidence", respond.look_pressed),
+        Command(
+            "samples",
+            "some of an account's messages, below each other",
+            Role.VIEWER,
+            pressed=respond.samples_pressed,
+        ),
+        _remedy(JUDGE, "say that an incident's messages are spam", direct=True),
+        _step(REPORT, "report an incident", respond.report_pressed),
+        Command(
+            "summary",
+            "an incident's summary, to paste elsewhere",
+            Role.VIEWER,
+            (_INCIDENT, _PAGE),
+            f"{COMMAND} summary 7",
+            respond.summary_typed,
+            respond.summary_pressed,
+        ),
         _remedy("snooze", "be quiet about an incident for a while"),
         _remedy("false_alarm", "close an incident and learn that this is ordinary"),
         _remedy("forget", "forget what an incident taught of a sender"),
@@ -441,4 +527,4 @@ COMMANDS = {
 }
 
 #: The actions an incident's card offers, in the order of their making.
-CARD_ACTIONS = ("stop", "search", "acknowledge", *(action for action, _, _ in MORE))
+CARD_ACTIONS = ("stop", "search", "acknowledge", RESPOND, *(action for action, _, _ in MORE))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
-from bot.elements import Card, Form
+from bot.elements import Card, Form, Sheet
 from services.access import Access
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
@@ -13,6 +13,7 @@ from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
 from services.errors import Refused
 from services.intents import Intents
+from services.listings import Listings
 from services.people import Actor, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
@@ -20,7 +21,7 @@ from services.scope import Scope
 from services.store import Store
 
 #: What the person who asked is shown privately; None where the channel tells it all.
-Reply = Card | Form | None
+Reply = Card | Form | Sheet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Desk:
     clock: Clock
     servers: tuple[str, ...]
     kept: timedelta  # how long deleted messages can be brought back
+    listings: Listings  # what block lists say of the servers' own addresses
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
     # a sender's evidence now, by server and name; None for one that never sent anything
     why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]

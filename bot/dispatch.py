@@ -113,6 +113,16 @@ class Dispatch:
         """Answer a form."""
         return await _answered(self._submitted(actor, place, intent_id, values))
 
+    async def not_shown(self, intent_id: str) -> Card:
+        """Hear that a secret could not be shown; return what the person is told instead."""
+        try:
+            await self._desk.pipeline.not_shown(intent_id)
+        except SpoolwardenError as error:
+            _log.warning("that a new password was not shown is not told: %s", error.sentence)
+        return cards.failure(
+            "The new password was set, but it could not be shown to you. Set it again."
+        )
+
     async def _typed(self, actor: Actor, place: Place, text: str) -> Answer:
         return await self._asked(actor, place, *understand(text))
 

@@ -6,7 +6,7 @@ become a mention, a link or formatting.
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -159,7 +159,29 @@ class Row:
     button: Button
 
 
-Section = Paragraph | Points | Bars | Pre | Small | Row
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture. The chat was given it before (Chat.take), and knows it by ``handle``.
+
+    ``words`` say what it shows, for who cannot see it.
+    """
+
+    handle: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture that the chat was not given yet: PNG, and the same in words.
+
+    A private answer may have one. Where the chat takes no picture, its words are shown.
+    """
+
+    png: bytes
+    words: str
+
+
+Section = Paragraph | Points | Bars | Pre | Small | Row | Picture | Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +190,8 @@ class Card:
 
     With another ``turn`` a chat forgets what was picked in the card's menus before. ``tone``
     is how bad what it tells of is, a word of Severity, for a chat whose cards have a colour.
+    ``once`` is the intent whose secret the card shows: where it cannot be shown,
+    Dispatch.not_shown() must hear of it, and it must be shown in no other way.
     """
 
     title: str
@@ -176,6 +200,16 @@ class Card:
     fallback: str = ""
     turn: int = 0
     tone: str = ""
+    once: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file for the person who asked, and what is said of it."""
+
+    name: str
+    data: bytes
+    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +259,22 @@ class Form:
 
 #: What was filled in: the field's name, and its value or values.
 Values = dict[str, tuple[str, ...]]
+
+
+def figure_of(card: Card) -> Figure | None:
+    """Return the figure on a card, if it has one."""
+    return next((section for section in card.sections if isinstance(section, Figure)), None)
+
+
+def illustrated(card: Card, handle: str) -> Card:
+    """Return a card with its figure as the picture that a chat was given for it."""
+    return replace(
+        card,
+        sections=tuple(
+            Picture(handle, section.words) if isinstance(section, Figure) else section
+            for section in card.sections
+        ),
+    )
 
 
 # Letters, marks and symbols that show nothing: joiners, fillers, vowels that are not written,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 
+from bot import account_forms
 from bot.arguments import read_folder
 from bot.elements import (
     Bold,
@@ -413,6 +414,9 @@ _FORMS: Mapping[str, Callable[[Proposal, datetime, timedelta, Sequence[str]], Fo
     "snooze": _snooze,
     "false_alarm": _false_alarm,
     "forget": _forget,
+    "password": account_forms.password,
+    "end_sessions": account_forms.end_sessions,
+    "delete_account": account_forms.delete_account,
 }
 _AMENDS: Mapping[str, Callable[[Target, Values], Target]] = {
     "move": _amend_move,
@@ -420,4 +424,5 @@ _AMENDS: Mapping[str, Callable[[Target, Values], Target]] = {
     "disable": _amend_disable,
     "block": _amend_block,
     "snooze": _amend_snooze,
+    "delete_account": account_forms.amend_delete_account,
 }

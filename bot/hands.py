@@ -36,6 +36,15 @@ class Shown:
     raw: Any = field(compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture as somebody sees it: its bytes, or, for who cannot see, its words."""
+
+    id: str
+    data: bytes
+    words: str
+
+
 class Unexpected(AssertionError):
     """What came back is not what a person would expect; the text says what it was."""
 
@@ -65,6 +74,14 @@ class Hands(Protocol):
 
     async def offering(self, card: Shown, label: str) -> Shown:
         """Return a card as it is once it offers a button or option with this label."""
+        ...
+
+    async def picture(self, card: Shown, *, besides: str = "") -> Image:
+        """Return a card's picture once it has one, other than the one of that id."""
+        ...
+
+    async def file(self, name: str) -> bytes:
+        """Return a file that the person was sent privately, once it is there, by its name."""
         ...
 
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
@@ -121,6 +138,10 @@ class Hands(Protocol):
 
     async def pick_for_form(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that asks back; return what asks."""
+        ...
+
+    async def pick_privately(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that answers privately; return that."""
         ...
 
     async def choose(self, form: Shown, **labels: str) -> str:

@@ -11,10 +11,13 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.boards import EVERY as BOARD_SECONDS
 from services.audit.keeper import AuditKeeper
+from services.claims import Claims
 from services.containment import Containment
 from services.detection.detector import Detector, Poll
+from services.digest import Digests
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
+from services.listings import Listings
 from services.mail.build import HostedServer
 from services.tasks import end
 from services.upkeep import Upkeep
@@ -22,6 +25,8 @@ from services.watch import Watch
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
+_LISTINGS_SECONDS = 60
+_DIGEST_SECONDS = 15  # a summary is no later than this
 _EXPIRE_SECONDS = 15  # what was asked for, or done for a time, ends no later than this after it
 #: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
 _PATIENCE = 60.0
@@ -49,11 +54,14 @@ class Jobs:
         expiry: Expiry,
         watch: Watch,
         keeper: AuditKeeper,
+        claims: Claims,
         containment: Containment,
         ready: Callable[[HostedServer], Awaitable[None]],
         poll_seconds: float,
         changed: Callable[[], None],
         polled: Polled,
+        listings: Listings,
+        digests: Digests,
     ) -> None:
         self._servers = servers
         self._detector = detector
@@ -61,10 +69,13 @@ class Jobs:
         self._expiry = expiry
         self._watch = watch
         self._keeper = keeper
+        self._claims = claims
         self._containment = containment
         self._ready = ready
         self._changed = changed
         self._polled = polled
+        self._listings = listings
+        self._digests = digests
         self._poll_seconds = poll_seconds
         self._looking: asyncio.Task[None] | None = None
         self._look_seconds = min(_LOOK_SECONDS, poll_seconds)
@@ -97,6 +108,17 @@ class Jobs:
         if leading:
             expire = IntervalTrigger(seconds=_EXPIRE_SECONDS)
             self._scheduler.add_job(self.expire, expire, id="expire")
+            if self._listings.used:
+                listings = IntervalTrigger(seconds=_LISTINGS_SECONDS)
+                soon = datetime.now(UTC)
+                self._scheduler.add_job(self.listings, listings, id="listings", next_run_time=soon)
+            if self._digests.used:
+                self._scheduler.add_job(
+                    self.digests,
+                    IntervalTrigger(seconds=_DIGEST_SECONDS),
+                    id="digests",
+                    next_run_time=datetime.now(UTC),
+                )
             # What stands in a channel is drawn anew, whether or not anything else is new.
             boards = IntervalTrigger(seconds=BOARD_SECONDS)
             self._scheduler.add_job(self._renew, boards, id="boards")
@@ -148,6 +170,16 @@ class Jobs:
         await _try(self._upkeep.expire)
         await _try(self._expiry.run)
 
+    async def listings(self) -> None:
+        """Ask block lists about the servers' own addresses, where that is due."""
+        if await _try(self._listings.look):
+            self._changed()
+
+    async def digests(self) -> None:
+        """Make the summaries whose time has come."""
+        if await _try(self._digests.look):
+            self._changed()
+
     async def _renew(self) -> None:
         self._changed()
 
@@ -165,6 +197,7 @@ class Jobs:
         """Purge what was deleted long ago, forget what is too old, and keep the audit log."""
         await _try(self._upkeep.purge)
         await _try(self._detector.prune)
+        await _try(self._claims.prune)
         await _try(self._keeper.anchor)
         await _try(self._keeper.archive)
 

@@ -82,7 +82,7 @@ def why(shown: Why) -> Card:
         ),
     ]
     for number, use in enumerate(shown.addresses):
-        sections.append(_use(use, shown.buttons.get(f"address-{number}")))
+        sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
     if shown.more:
         sections.append(
             Small(say(f"And {count(shown.more, 'more address', 'more addresses')} in 24 h."))
@@ -91,11 +91,11 @@ def why(shown: Why) -> Card:
         sections.append(Points(tuple(incident_line(row) for row in shown.incidents)))
     else:
         sections.append(Small(say("It never had an incident.")))
-    sections += _foot(shown.server, shown.taken_at, shown.lacking)
+    sections += foot(shown.server, shown.taken_at, shown.lacking)
     return Card(
         f"{named(shown.account)}: the evidence now",
         tuple(sections),
-        _below(shown.buttons),
+        below(shown.buttons),
         fallback=f"{named(shown.account)}: score {shown.verdict.score:.0f}",
     )
 
@@ -194,11 +194,11 @@ def top(
     if table.ranks and not table.known:
         sections.append(Small(say(f"The bot has not seen the {window} before to compare with.")))
     sections += only(sentence)
-    sections += _foot(server, taken_at, ())
+    sections += foot(server, taken_at, ())
     return Card(
         title,
         tuple(sections),
-        _below(buttons),
+        below(buttons),
         fallback=f"{title}: {count(table.messages, 'message')}",
     )
 
@@ -256,18 +256,18 @@ def address(shown: Address) -> Card:
     else:
         sections.append(Paragraph(say(f"No account sent from it in the last {kept}.")))
     for number, use in enumerate(shown.uses):
-        sections.append(_use(use, shown.buttons.get(f"account-{number}")))
+        sections.append(use_row(use, shown.buttons.get(f"account-{number}")))
     if more := shown.accounts - len(shown.uses):
         sections.append(Small(say(f"And {count(more, 'more account')}.")))
     if shown.failed_logins:
         failed = count(shown.failed_logins, "login")
         sections.append(Small(say(f"{failed} failed just before these were sent.")))
-    sections += _foot(shown.server, shown.taken_at, shown.lacking)
+    sections += foot(shown.server, shown.taken_at, shown.lacking)
     blocked = "blocked" if shown.blocks else "not blocked"
     return Card(
         f"Who used {name}",
         tuple(sections),
-        _below(shown.buttons),
+        below(shown.buttons),
         fallback=f"{name}: {count(shown.accounts, 'account')}, {blocked}",
     )
 
@@ -279,7 +279,8 @@ def _block(block: Block, by: str) -> Text:
     return say(Bold(f"{name} is blocked"), " since ", Moment(block.since), *until, why_)
 
 
-def _use(use: Use, button: Button | None) -> Section:
+def use_row(use: Use, button: Button | None) -> Section:
+    """Return a row on the use of an address, or on an account that used one."""
     same = use.first_at == use.last_at
     later = () if same else say(", last ", Moment(use.last_at))
     when = say("at " if same else "first ", Moment(use.first_at), *later)
@@ -293,13 +294,14 @@ def _row(name: str, about: Text, button: Button | None) -> Section:
     return Row(say(Bold(name), "\n", *about), button)
 
 
-def _foot(server: str, at: datetime, lacking: tuple[str, ...]) -> list[Section]:
+def foot(server: str, at: datetime, lacking: tuple[str, ...]) -> list[Section]:
+    """Return what stands last: what cannot be done here, the server, and the moment."""
     return [
         *(Small(say(sentence)) for sentence in lacking),
         Small(say(f"{named(server)} · as of ", Moment(at, seconds=True))),
     ]
 
 
-def _below(buttons: Mapping[str, Button]) -> tuple[Button, ...]:
+def below(buttons: Mapping[str, Button]) -> tuple[Button, ...]:
     """Return the buttons that stand below the card: those of no row."""
     return tuple(b for slot, b in buttons.items() if not slot.startswith(_IN_ROWS))

@@ -9,14 +9,16 @@ from sqlmodel import col, select
 
 from bot import look_cards
 from bot.arguments import Arguments
+from bot.block_look import EVERY_DOMAIN, by
+from bot.buttons import Buttons
 from bot.cards import STOP_ASKS, STOP_YES, note, stop_text
 from bot.desk import Desk, Reply, Request
-from bot.elements import Button, Confirm, Style
+from bot.elements import Confirm, Style
 from bot.forms import networks_of
 from bot.look_cards import PER_PAGE
 from services.errors import Refused
 from services.mail.port import DELIVERING, Block, MailServer, Network, Queue, SpoolQuery, UserState
-from services.models import LIVE, AuditEntry, Incident, Intent
+from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
 from services.rules import plain
 from services.tables import Kind, Window, table
@@ -27,62 +29,24 @@ _ADDRESSES = 5
 _INCIDENTS = 3
 _BLOCKS = 3
 _LATELY = timedelta(hours=24)
-_EVERY_DOMAIN = (
-    "Blocking it, or lifting a block, would concern senders of every domain: somebody whose role "
-    "is not limited to domains can do that."
-)
-
-#: An action, what it is aimed at, and the incident that it belongs to.
-_Wanted = tuple[str, Target, int | None]
-
-
-class _Buttons:
-    """Collects the buttons of a card, whose intents are then made all at once."""
-
-    def __init__(self) -> None:
-        self._wanted: list[_Wanted] = []
-        self._made: list[tuple[str, str, Style, Confirm | None]] = []
-
-    def add(
-        self,
-        slot: str,
-        label: str,
-        action: str,
-        target: Target,
-        *,
-        style: Style = Style.PLAIN,
-        confirm: Confirm | None = None,
-        incident_id: int | None = None,
-    ) -> None:
-        self._wanted.append((action, target, incident_id))
-        self._made.append((slot, label, style, confirm))
-
-    async def offered(self, desk: Desk, request: Request) -> dict[str, Button]:
-        """Return them by their slots, in the order they were added."""
-        ids = await desk.intents.offer_to(
-            request.actor, request.place, request.server, self._wanted
-        )
-        return {
-            slot: Button(slot, label, intent_id, style, confirm)
-            for (slot, label, style, confirm), intent_id in zip(self._made, ids, strict=True)
-        }
-
 
 # -- why ----------------------------------------------------------------------------------
 
 
 async def why(desk: Desk, request: Request, asked: Arguments) -> Reply:
     """Answer with an account's evidence now, incident or not."""
-    return await _why(desk, request, asked.account or "", None)
+    return await _why(desk, request, asked.account or "", Target())
 
 
 async def why_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
-    """Answer a row of a table, or an account of an address."""
+    """Answer a row of a table or a report, or an account of an address."""
     target = Target.model_validate_json(intent.target)
-    return await _why(desk, request, target.account or "", target.top)
+    return await _why(desk, request, target.account or "", target)
 
 
-async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> Reply:
+async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Reply:
+    """Answer with an account's evidence; ``opened`` has the table or report to go back to."""
+    top = opened.top
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
         refusal = request.scope.refusal("look into an account", account)
@@ -104,9 +68,11 @@ async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> R
             .limit(_INCIDENTS)
         )
         incidents = rows.all()
-    made, lacks = _Buttons(), list[str]()
+    made, lacks = Buttons(), list[str]()
     if top is not None:
         made.add("back", "◀ Back", "top", Target(top=top))
+    elif opened.report is not None:
+        made.add("back", "◀ Back", "report", Target(report=opened.report))
     if user is not None and user.state is UserState.ACTIVE:
         stop = Target(account=account)
         if (cannot := _cannot_stop(desk, server, stop)) is not None:
@@ -130,6 +96,7 @@ async def _why(desk: Desk, request: Request, account: str, top: Top | None) -> R
             Target(account=account, user_state=UserState.ACTIVE),
         )
     made.add("search", "Search its messages", "search", Target(query=SpoolQuery(sender=account)))
+    made.add("user", "Manage", "user", Target(account=account))
     addresses = [use for use in uses if use.name]
     for number, use in enumerate(addresses[:_ADDRESSES]):
         if networks := networks_of([use.name]):
@@ -200,7 +167,7 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
         # Asked for a page past the end, or fewer send meanwhile.
         found = await page(last)
     here = shown.model_copy(update={"offset": found.offset})
-    made = _Buttons()
+    made = Buttons()
     for number, rank in enumerate(found.table.ranks):
         if shown.kind is Kind.USERS:
             made.add(f"row-{number}", "Why", "why", Target(account=rank.name, top=here))
@@ -248,13 +215,13 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
         asked_of = (session, server.name, network, now - KEPT)
         uses = await users_of(*asked_of, domains=scope.domains)
         failed = await failed_logins(*asked_of, domains=scope.domains)
-    made, lacks = _Buttons(), list[str]()
+    made, lacks = Buttons(), list[str]()
     if top is not None:
         made.add("back", "◀ Back", "top", Target(top=top))
     if scope.everything:
         lacks += await _offer_blocking(desk, server, network, blocks, made)
     else:
-        lacks += [_EVERY_DOMAIN, scope.note]
+        lacks += [EVERY_DOMAIN, scope.note]
     query = SpoolQuery(client_ip=network)
     made.add("search", "Search its messages", "search", Target(query=query))
     for number, use in enumerate(uses[:PER_PAGE]):
@@ -267,7 +234,7 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
             accounts=len(uses),
             messages=sum(use.messages for use in uses),
             failed_logins=failed,
-            blocks=[(block, await _by(desk, block)) for block in blocks[:_BLOCKS]],
+            blocks=[(block, await by(desk, block)) for block in blocks[:_BLOCKS]],
             more_blocks=len(blocks[_BLOCKS:]),
             taken_at=now,
             lacking=tuple(lacks),
@@ -277,7 +244,7 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
 
 
 async def _offer_blocking(
-    desk: Desk, server: MailServer, network: Network, blocks: list[Block], made: _Buttons
+    desk: Desk, server: MailServer, network: Network, blocks: list[Block], made: Buttons
 ) -> list[str]:
     """Add what blocks a network or lifts its blocks; return why something cannot be done."""
     target, lacks = Target(networks=(network,)), list[str]()
@@ -290,6 +257,8 @@ async def _offer_blocking(
         for number, block in enumerate(blocks[:_BLOCKS]):
             label = "Unblock…" if len(blocks) == 1 else f"Unblock {show_network(block.network)}…"
             made.add(f"unblock-{number}", label, "unblock", Target(networks=(block.network,)))
+        if len(blocks) == 1 and lacking("block", server.capabilities, target) is None:
+            made.add("extend", "Extend…", "block", Target(networks=(blocks[0].network,)))
     elif blocks:
         lacks.append(cannot)
     return lacks
@@ -312,19 +281,3 @@ async def _cannot_block(desk: Desk, server: MailServer, target: Target) -> str |
     except Refused as refusal:
         return f"It cannot be blocked: {refusal.sentence}"
     return lacking("block", server.capabilities, target)
-
-
-async def _by(desk: Desk, block: Block) -> str:
-    """Return a block's reason, with the name of who blocked it where that was done here."""
-    key = block.reason.removesuffix(" through Spoolwarden")
-    if key == block.reason:
-        return block.reason
-    async with desk.store.reading() as session:
-        rows = await session.exec(
-            select(AuditEntry.actor_name)
-            .where(AuditEntry.actor == key)
-            .order_by(col(AuditEntry.seq).desc())
-            .limit(1)
-        )
-        name = rows.first()
-    return f"by {name} through Spoolwarden" if name else block.reason

@@ -85,8 +85,7 @@ class Operations:
         except StoreError as error:
             lines.append(f"database: {error.sentence}")
         for chat, (connection, publisher) in app.chats.items():
-            # An instance that does not lead leaves some chats to the one that does.
-            if not connection.connected and (connection.shared or app.lease.leads):
+            if not connection.connected:
                 lines.append(f"chat {chat}: {connection.trouble or 'It is not connected.'}")
             elif publisher.trouble:
                 lines.append(f"chat {chat}: {publisher.trouble}")

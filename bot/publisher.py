@@ -13,11 +13,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from sqlmodel import col, select
 
 from bot import cards
+from bot.alerts import AlertCards
 from bot.boards import BOARD, Boards
-from bot.chat import Chat, ChatDown, ChatGone, ChatRefused
-from bot.drawing import Drawing
-from bot.elements import Card
+from bot.chat import Chat, ChatDown, ChatGone, ChatRefused, PictureRefused
+from bot.digest_card import digest
+from bot.elements import Card, Picture
+from bot.guide import guide
 from services.clock import Clock
+from services.digest import Report
 from services.errors import SpoolwardenError, StoreError
 from services.incidents import group_of
 from services.intents import APPROVE, DECLINE, UNDO, Intents
@@ -27,11 +30,13 @@ from services.models import (
     LIVE,
     Announcement,
     Board,
+    Digest,
     Incident,
     Intent,
     IntentState,
     Posted,
 )
+from services.responding import RESPOND
 from services.store import Store
 
 _log = logging.getLogger(__name__)
@@ -57,12 +62,15 @@ class Publisher:
         self._chat = chat
         self._store = store
         self._intents = intents
-        self._drawing = Drawing(chat.place, store, intents, servers)
+        self._servers = servers
+        self._alerts = AlertCards(chat.place, store, intents, servers)
         self._clock = clock
         self._lease = lease
         self._boards = Boards(chat.place.chat, store, servers, clock)
         self._wake = asyncio.Event()
         self._showing = asyncio.Lock()
+        #: Called when all is told, as there may be something to draw then.
+        self.told: Callable[[], None] = lambda: None
         self.trouble: str | None = None  # why the channel is behind, if it is
 
     def wake(self) -> None:
@@ -77,6 +85,7 @@ class Publisher:
             try:
                 await self.catch_up()
                 self.trouble = None
+                self.told()
             except (ChatDown, StoreError) as error:
                 if self.trouble != error.sentence:
                     _log.warning("the channel is behind: %s", error.sentence)
@@ -96,6 +105,45 @@ class Publisher:
         """Show everything that is new; return how many messages. Raises ChatDown, StoreError."""
         async with self._showing:
             return await self._catch_up()
+
+    async def show_picture(self, incident_id: int, handle: str, words: str) -> str | None:
+        """Show a picture on an incident's alert, in place of the one that it has.
+
+        Returns the handle of what is shown no more, which may be the new one's: the alert
+        may be gone. Raises ChatDown, ChatRefused, StoreError; then the alert is as before.
+        """
+        async with self._showing:
+            posted = await self._posted(INCIDENT, incident_id)
+            async with self._store.reading() as session:
+                incident = await session.get(Incident, incident_id)
+            if incident is None or posted is None or not posted.message_id or posted.error:
+                return handle
+            before, posted.picture, posted.picture_words = posted.picture, handle, words
+            card = await self._alert(incident_id, posted)
+            if card is None:
+                return handle
+            await self._chat.update(posted.message_id, card)
+            posted.version = max(posted.version, incident.version)
+            posted.picture_version, posted.picture_at = incident.version, self._clock.now()
+            await self._save(posted)
+            return before
+
+    async def has_picture(self, incident_id: int, words: str, version: int) -> bool:
+        """Return whether an alert's picture says this already, and note it as looked at if so."""
+        async with self._showing:
+            posted = await self._posted(INCIDENT, incident_id)
+            if posted is None or not posted.picture or posted.picture_words != words:
+                return False
+            posted.picture_version = version
+            await self._save(posted)
+            return True
+
+    async def no_picture(self, incident_id: int, version: int) -> None:
+        """Note that an alert as it was in this version is not drawn."""
+        async with self._showing:
+            if posted := await self._posted(INCIDENT, incident_id):
+                posted.picture_version, posted.picture_at = version, self._clock.now()
+                await self._save(posted)
 
     async def finish(self, seconds: float) -> bool:
         """Show what is left, for so long at most; return whether that was all there was."""
@@ -137,7 +185,7 @@ class Publisher:
                 continue
             if posted is None or posted.version < self._boards.turn:
                 turn = self._boards.turn
-                await self._show(BOARD, board.id or 0, turn, None, self._boards.card)
+                await self._show(BOARD, board.id or 0, turn, None, self._board)
                 posted = await self._posted(BOARD, board.id or 0)
             if posted is None or posted.message_id is None:
                 continue
@@ -230,19 +278,26 @@ class Publisher:
         ref: int,
         version: int,
         thread: str | None,
-        draw: Callable[[int], Awaitable[Card | None]],
+        draw: Callable[[int, Posted], Awaitable[Card | None]],
     ) -> None:
         """Post or update one message, and write down what is shown."""
         name = f"{kind}:{ref}"
         posted = await self._posted(kind, ref) or Posted(
             chat=self._chat.place.chat, kind=kind, ref=ref, channel=self._chat.place.channel
         )
-        card = await draw(ref)
+        card = await draw(ref, posted)
         try:
             if card is None:
                 posted.error = NOTHING
             elif posted.message_id is not None:
-                await self._chat.update(posted.message_id, card)
+                try:
+                    await self._chat.update(posted.message_id, card)
+                except PictureRefused:
+                    # Somebody deleted it, perhaps. Another one is drawn.
+                    _forget_picture(posted)
+                    card = await draw(ref, posted)
+                    if card is not None:
+                        await self._chat.update(posted.message_id, card)
             else:
                 if posted.tried_at is not None:
                     # A post whose answer never came may have arrived all the same.
@@ -265,6 +320,7 @@ class Publisher:
             # An alert that was deleted comes back while it matters; a line does not.
             if kind == INCIDENT and await self._is_live(ref):
                 posted.message_id, posted.channel = None, self._chat.place.channel
+                _forget_picture(posted)
                 await self._save(posted)
                 return
             posted.error = GONE
@@ -298,12 +354,10 @@ class Publisher:
                 await self._lease.check(session)
             return saved
 
-    async def _alert(self, incident_id: int) -> Card | None:
-        posted = await self._posted(INCIDENT, incident_id)
-        shown = posted is not None and (
-            posted.message_id is not None or posted.tried_at is not None
-        )
-        return await self._drawing.card(incident_id, shown=shown, link=self._link)
+    async def _alert(self, incident_id: int, posted: Posted) -> Card | None:
+        shown = posted.message_id is not None or posted.tried_at is not None
+        picture = Picture(posted.picture, posted.picture_words) if posted.picture else None
+        return await self._alerts.card(incident_id, shown=shown, link=self._link, picture=picture)
 
     async def _link(self, incident_id: int) -> str | None:
         posted = await self._posted(INCIDENT, incident_id)
@@ -311,13 +365,20 @@ class Publisher:
             return None
         return await self._chat.link(posted.message_id)
 
-    async def _line(self, line_id: int) -> Card | None:
+    async def _board(self, board_id: int, _: Posted) -> Card | None:
+        return await self._boards.card(board_id)
+
+    async def _line(self, line_id: int, _: Posted) -> Card | None:
         async with self._store.reading() as session:
             line = await session.get(Announcement, line_id)
             if line is None:
                 return None
             if line.intent_id is None:
-                return cards.note(line.text)
+                told = await session.exec(select(Digest).where(Digest.announcement_id == line_id))
+                summary = told.first() if not line.text else None
+                if summary is None:
+                    return cards.note(line.text)
+                return digest(summary.kind, Report.model_validate_json(summary.report))
             intent = await session.get(Intent, line.intent_id)
             if intent is None:
                 return None
@@ -331,10 +392,17 @@ class Publisher:
                 await self._intents.offer_decision(place, APPROVE, intent),
                 await self._intents.offer_decision(place, DECLINE, intent),
             )
+        if acted.action == RESPOND and intent.state is IntentState.DONE:
+            return await guide(self._store, self._intents, self._servers, place, intent)
         if acted.action == UNDO:
             return cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return cards.act_line(intent, acted.action, undo_id)
+
+
+def _forget_picture(posted: Posted) -> None:
+    posted.picture, posted.picture_words = None, ""
+    posted.picture_version, posted.picture_at = 0, None
 
 
 async def given_up(store: Store, limit: int = 20) -> Sequence[Posted]:

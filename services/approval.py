@@ -26,6 +26,8 @@ class Approval:
         rules = self._settings
         if remedy in rules.remedies:
             return f"“{remedy.replace('_', ' ')}” always takes two (setting approval.remedies)"
+        if remedy == "delete_account" and rules.delete_account:
+            return "deleting an account takes two (setting approval.delete_account)"
         if target.permanent and len(target.queue_ids) > rules.permanent_above:
             return (
                 f"deleting more than {count(rules.permanent_above, 'message')} for good takes two "

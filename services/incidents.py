@@ -11,7 +11,7 @@ from services.detection.evidence import Evidence
 from services.detection.life import note_sent
 from services.models import LIVE, Incident, IncidentState, Intent, IntentState
 from services.people import Actor
-from services.remedies import Result
+from services.remedy import Result
 from services.targets import Target
 
 #: The acts that set an incident's state, so that taking one back does too.
@@ -132,9 +132,9 @@ async def state_without(session: AsyncSession, incident: Incident, undone_id: st
     for intent in rows.all():
         if not _is_about(intent, incident):
             continue
-        if intent.action in ("stop", "disable", "enable"):
+        if intent.action in ("stop", "disable", "enable", "delete_account"):
             stopped = intent.action != "enable"
-        elif intent.action == "acknowledge":
+        elif intent.action in ("acknowledge", "respond"):
             state = IncidentState.ACKNOWLEDGED
         elif intent.action == "snooze" and incident.snoozed_until:
             state = IncidentState.SNOOZED

@@ -9,9 +9,10 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.clock import Clock
-from services.models import Announcement, Incident, IncidentState, Intent, IntentState
+from services.models import LIVE, Announcement, Incident, IncidentState, Intent, IntentState
 from services.people import Actor, Place
 from services.remedies import REMEDIES
+from services.responding import RESPOND
 from services.store import Store
 from services.targets import Target, Undo
 
@@ -265,6 +266,28 @@ async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
 
 def _of(intent: Intent) -> Target:
     return Target.model_validate_json(intent.target)
+
+
+async def touch_responses(
+    session: AsyncSession, server: str, incident_id: int | None, action: str
+) -> None:
+    """Have the checklists told anew that an act may tick, or untick."""
+    which = select(Intent.id).where(
+        Intent.action == RESPOND, Intent.server == server, Intent.state == IntentState.DONE
+    )
+    if incident_id is not None:
+        which = which.where(Intent.incident_id == incident_id)
+    elif action in ("block", "unblock"):
+        # Typed, it belongs to no incident, and may yet be about the addresses of several.
+        live = select(Incident.id).where(Incident.server == server, col(Incident.state).in_(LIVE))
+        which = which.where(col(Intent.incident_id).in_(live))
+    else:
+        return
+    await session.exec(
+        update(Announcement)
+        .where(col(Announcement.intent_id).in_(which))
+        .values(version=Announcement.version + 1)
+    )
 
 
 async def touch(session: AsyncSession, intent: Intent | str) -> None:

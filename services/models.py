@@ -205,6 +205,10 @@ class Posted(SQLModel, table=True):
     version: int = 0
     tried_at: datetime | None = _when(default=None)
     error: str | None = _text(default=None)  # why it can never be shown; set means given up
+    picture: str | None = None  # what the chat knows the alert's picture by
+    picture_words: str = _text(default="")  # what that one shows, in words
+    picture_version: int = 0  # of the incident that was looked at for it
+    picture_at: datetime | None = _when(default=None)  # when that was
 
 
 class Board(SQLModel, table=True):
@@ -238,12 +242,21 @@ class AuditEntry(SQLModel, table=True):
     server: str
     incident_id: int | None = None
     intent_id: str | None = Field(default=None, index=True)
-    subject: str  # the account, network or query acted on
+    subject: str = Field(index=True)  # the account, network or query acted on
     detail: str = _text()  # JSON
     prev_hash: str
     hash: str
     key_id: str | None = None  # the key that the entry is sealed with
     mac: str | None = None  # the seal
+
+
+class Claim(SQLModel, table=True):
+    """Something that reached several instances, and that one of them has taken on itself."""
+
+    __table_args__ = (Index("ix_claim_at", "at"),)
+
+    what: str = Field(sa_type=Text, primary_key=True)
+    at: datetime = _when()
 
 
 class PollCursor(SQLModel, table=True):
@@ -288,6 +301,28 @@ class SenderHabit(SQLModel, table=True):
     recipients: int
 
 
+class TrafficKind(StrEnum):
+    """What a row of the traffic is of, and how long a time it counts."""
+
+    HOUR = "hour"  # a domain's hour
+    DAY = "day"  # a domain's day
+    ACCOUNT = "account"  # an account's day
+
+
+class Traffic(SQLModel, table=True):
+    """How many messages there were, of a domain or an account; of everybody where name is ""."""
+
+    server: str = Field(primary_key=True)
+    kind: TrafficKind = Field(sa_column=Column(Named(TrafficKind), primary_key=True))
+    start: datetime = _when(primary_key=True)  # of the hour or day, UTC
+    name: str = Field(primary_key=True)  # as domain_of() gives it; an account in lower case
+    domain: str  # of the account
+    outgoing: int  # taken from who had logged in, or from our own hosts
+    incoming: int  # taken from elsewhere
+    deferred: int  # of those that went out: put off by the other side at least once
+    rejected: int  # and refused
+
+
 class SenderState(SQLModel, table=True):
     """What the detector knows of one sender: engine.sender.Sender, packed."""
 
@@ -303,6 +338,27 @@ class EngineState(SQLModel, table=True):
     server: str = Field(primary_key=True)
     place: int = Field(sa_type=BigInteger)
     common: bytes = Field(sa_type=LargeBinary)
+
+
+class Listing(SQLModel, table=True):
+    """What a DNS block list last answered about an address of a mail server."""
+
+    server: str = Field(primary_key=True)
+    address: str = Field(primary_key=True)
+    zone: str = Field(primary_key=True)
+    since: datetime | None = _when(default=None)  # when it was first seen there; None: it is not
+    said: str = _text(default="")  # the list's codes and reason
+    checked_at: datetime = _when()
+    error: str = _text(default="")  # why the last look gave no answer; "" where it did
+
+
+class Digest(SQLModel, table=True):
+    """A summary: one row for each kind and day, whoever makes it."""
+
+    kind: str = Field(primary_key=True)  # "daily" or "weekly"
+    day: str = Field(primary_key=True)  # in the summaries' time zone, as ISO 8601 has it
+    announcement_id: int = Field(unique=True)  # the line that tells it
+    report: str = _text()  # digest.Report as JSON
 
 
 class LessonKind(StrEnum):

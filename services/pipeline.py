@@ -14,7 +14,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
+from pydantic import SecretStr
 from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -34,19 +36,23 @@ from services.errors import (
 from services.incidents import redraw, settle
 from services.intents import (
     APPROVE,
+    DECLINE,
     UNDO,
     Intents,
     cut_off_before,
     hand_on,
     overtaken,
     touch,
+    touch_responses,
     undo_of,
 )
 from services.mail.port import MailServer, Network, SpoolQuery, UserState
 from services.models import Announcement, Incident, Intent, IntentState
-from services.people import Actor, Place, Role
+from services.passwords import Passwords
+from services.people import BOT, Actor, Place, Role
 from services.progress_keeper import ProgressKeeper
-from services.remedies import MAX_MESSAGES, REMEDIES, Aim, Remedy, Result, lacking
+from services.remedies import MAX_MESSAGES, REMEDIES, lacking
+from services.remedy import Aim, Remedy, Result
 from services.rules import Rules, plain
 from services.scope import Scope, of_domains
 from services.settings import ApprovalSettings, SafetySettings
@@ -58,8 +64,11 @@ _log = logging.getLogger(__name__)
 
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)
+_DECIDED = "This was decided already; nothing was done now."
 
 Amend = Callable[[Target], Target]
+
+_NOT_SHOWN = "It could not be shown, so nobody knows it: set it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Proposal:
     server: str
     target: Target
     left_out: tuple[str, ...] = ()  # sentences: what the rules kept out of it
+    note: str = ""  # a sentence on what else must be known before it is confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class Outcome:
     sentence: str
     undo_id: str | None = None
     incident_id: int | None = None
+    secret: SecretStr | None = None  # for who had it made, to be shown once and nowhere else
 
 
 class Pipeline:
@@ -101,6 +112,7 @@ class Pipeline:
         safety: SafetySettings,
         approval: ApprovalSettings,
         changed: Callable[[], None],
+        passwords: Passwords | None = None,
     ) -> None:
         """Take ``changed``, which is called when the chats have something new to show."""
         self._store = store
@@ -115,6 +127,7 @@ class Pipeline:
         self._approval = Approval(approval)
         self._approval_minutes = approval.minutes
         self._changed = changed
+        self._passwords = passwords or Passwords()
         self.progress = ProgressKeeper(store, changed)
 
     # -- proposing --------------------------------------------------------------
@@ -162,7 +175,19 @@ class Pipeline:
         intent.bound_to, intent.incident_id = actor.key, incident_id
         async with self._store.session() as session:
             session.add(intent)
-        return Proposal(intent.id, remedy, server, target, tuple(left_out))
+        note = self._note_on(action, mail)
+        return Proposal(intent.id, remedy, server, target, tuple(left_out), note)
+
+    def _note_on(self, action: str, mail: MailServer) -> str:
+        """Return what else must be known before an act on an account is confirmed."""
+        if action == "password":
+            return self._passwords.note
+        if action != "delete_account":
+            return ""
+        able = mail.capabilities.copy_mail
+        if able.able and self._safety.copies_folder is not None:
+            return f"Its mail is copied to {self._safety.copies_folder} first."
+        return able.why or "No copy of its mail is made (setting safety.copies_folder)."
 
     async def allow(self, actor: Actor, action: str, *, server: str, target: Target) -> None:
         """Raise what propose() would for this person and target, before anything is looked up."""
@@ -231,6 +256,8 @@ class Pipeline:
             await self._check_networks(actor, intent, target)
         why = None if original else self._approval.why(remedy.name, target)
         if why is not None:
+            if remedy.name == "password" and not self._passwords.command:
+                why += "; the new password will be shown to who approves it"
             return await self._ask(actor, intent, remedy, target, why)
         intent = await self._claim(actor, intent, remedy, target, follows=follows)
         return await self._act(actor, place, intent, original, remedy, target, follows)
@@ -240,7 +267,7 @@ class Pipeline:
 
         Raises Expired (decided, or too old), Refused (role, rules, the asker itself).
         """
-        asked = await self.asked_by(await self.look(actor, place, intent_id))
+        asked = await self.asked_by(actor, await self.look(actor, place, intent_id))
         remedy, target = REMEDIES[asked.action], Target.model_validate_json(asked.target)
         target = await self._authorise(actor, remedy, asked.server, target, asked.incident_id)
         if not approve:
@@ -253,13 +280,31 @@ class Pipeline:
         asked = await self._claim(actor, asked, remedy, target, approved=True)
         return await self._act(actor, place, asked, None, remedy, target)
 
-    async def asked_by(self, button: Intent) -> Intent:
+    async def asked_by(self, actor: Actor, button: Intent) -> Intent:
         """Return what a button approves or declines. Raises Expired where that is over."""
         async with self._store.reading() as session:
             asked = await session.get(Intent, button.decides) if button.decides else None
         if asked is None or asked.state is not IntentState.WAITING:
-            raise Expired("This was decided already; nothing was done now.")
+            await self.over(actor, button, button.action, _DECIDED)
+        assert asked is not None  # noqa: S101 - over() raises
         return asked
+
+    async def over(self, actor: Actor, button: Intent, action: str, why: str) -> NoReturn:
+        """Write down that a button was pressed again whose act is over. Raises Expired: ``why``."""
+        target = Target.model_validate_json(button.target)
+        await self._audit.write(
+            Line(
+                Phase.REPEATED,
+                action,
+                actor,
+                button.server,
+                target.subject,
+                button.incident_id,
+                button.id,
+                _audited(target),
+            )
+        )
+        raise Expired(why)
 
     async def _act(
         self,
@@ -277,6 +322,8 @@ class Pipeline:
             self._clock.now(),
             self._kept,
             reason=f"{actor.key} through Spoolwarden",
+            passwords=self._passwords,
+            copies=self._safety.copies_folder,
         )
         earlier: Undo | None = None
         before: Undo | None = None
@@ -317,7 +364,33 @@ class Pipeline:
                 "Look at the mail server for what is true now.",
                 None,
                 intent.incident_id,
+                result.secret,
             )
+
+    async def not_shown(self, intent_id: str) -> None:
+        """Say that a new password was set and reached nobody, in its line and in the log."""
+        async with self._store.session() as session:
+            row = await session.get(Intent, intent_id)
+            if row is None:
+                return
+            row.summary = f"{row.summary} {_NOT_SHOWN}"
+            session.add(row)
+            await touch(session, row)
+            target = Target.model_validate_json(row.target)
+            await self._audit.append(
+                session,
+                Line(
+                    Phase.NOTE,
+                    row.action,
+                    BOT,
+                    row.server,
+                    target.subject,
+                    row.incident_id,
+                    row.id,
+                    {"why": _NOT_SHOWN},
+                ),
+            )
+        self._changed()
 
     async def used_menu(self, incident_id: int) -> None:
         """Have an incident's card drawn with its menu unpicked."""
@@ -498,9 +571,11 @@ class Pipeline:
         summary = f"Declined by {storable(actor.name)}. Nothing was done."
         async with self._store.session() as session:
             row = await session.get(Intent, asked.id)
-            if row is None or row.state is not IntentState.WAITING:
-                raise Expired("This was decided already; nothing was done now.")
-            await give_up(session, self._audit, row, actor, now, summary)
+            waits = row is not None and row.state is IntentState.WAITING
+            if row is not None and waits:
+                await give_up(session, self._audit, row, actor, now, summary)
+        if not waits:
+            await self.over(actor, asked, DECLINE, _DECIDED)
         self._changed()
         return Outcome(asked.id, asked.action, True, summary, None, asked.incident_id)
 
@@ -666,6 +741,7 @@ class Pipeline:
                     await touch(session, undone)
             session.add(row)
             await touch(session, row)
+            await touch_responses(session, row.server, row.incident_id, (original or row).action)
             await self._audit.append(
                 session,
                 Line(
@@ -683,7 +759,9 @@ class Pipeline:
             )
         self._changed()
         undo_id = await self._intents.offer_undo(place, row.id) if undo is not None else None
-        return Outcome(row.id, row.action, result.ok, result.summary, undo_id, row.incident_id)
+        return Outcome(
+            row.id, row.action, result.ok, result.summary, undo_id, row.incident_id, result.secret
+        )
 
     async def _joined(self, session: AsyncSession, follows: str, result: Result) -> Result:
         """Return a result with what undoes the act before it, too; that one's undo is used up."""

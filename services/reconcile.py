@@ -81,6 +81,11 @@ async def _blocked(server: MailServer, target: Target) -> str:
     return f"Now {number:,} of {count(len(target.networks), 'network')} {plural} blocked."
 
 
+async def _password(_: MailServer, target: Target) -> str:
+    # No server tells whether a password was changed.
+    return f"Whether {target.account} has a new password is not known, and nobody saw it."
+
+
 _LOOKS: Mapping[str, Callable[[MailServer, Target], Awaitable[str]]] = {
     "stop": _stopped,
     "contain": _stopped,
@@ -91,4 +96,7 @@ _LOOKS: Mapping[str, Callable[[MailServer, Target], Awaitable[str]]] = {
     "delete": _deleted,
     "block": _blocked,
     "unblock": _blocked,
+    "password": _password,
+    "end_sessions": _account,
+    "delete_account": _account,
 }

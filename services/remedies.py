@@ -5,18 +5,17 @@ telling are the pipeline's (pipeline.py). Every ``act`` may be called again with
 the same target: what is already so stays so.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
+from services.account_remedies import ACCOUNT_REMEDIES, account_of
 from services.errors import BadArgument, SpoolwardenError
 from services.mail.port import (
     DELIVERING,
     Block,
     Capabilities,
-    Capability,
     Fate,
-    MailServer,
     MessageResult,
     Network,
     Queue,
@@ -25,7 +24,8 @@ from services.mail.port import (
 )
 from services.models import IncidentState
 from services.people import Role
-from services.progress import Progress
+from services.remedy import Aim, Remedy, Result
+from services.responding import JUDGE, LOOK, REPORT, RESPOND
 from services.targets import Target, Undo, show_network
 from services.words import count, listed, short, span
 
@@ -38,65 +38,8 @@ REVIEW = "review"
 _SAID = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What an act came to. ``summary`` is one or two sentences without a name in front."""
-
-    summary: str
-    messages: tuple[MessageResult, ...] = ()
-    undo: Undo | None = None
-    ok: bool = True
-    incident_state: IncidentState | None = None
-    snoozed: timedelta | None = None
-    teach: bool = False
-    #: Of several accounts, those that it was done to; None where it is all or nothing.
-    reached: frozenset[str] | None = None
-
-    def tally(self) -> dict[str, int]:
-        """Return how many messages met which fate."""
-        return {fate.value: sum(m.fate is fate for m in self.messages) for fate in Fate}
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """A target on its server, at a moment."""
-
-    server: MailServer
-    target: Target
-    now: datetime
-    kept: timedelta  # how long deleted messages are kept
-    reason: str = ""
-    before: Undo | None = None  # what look() found
-    progress: Progress = field(default_factory=Progress)
-
-
-Act = Callable[[Aim], Awaitable[Result]]
-UndoAct = Callable[[Aim, Undo], Awaitable[Result]]
-Look = Callable[[Aim], Awaitable[Undo | None]]
-
-
-def _always(_: Capabilities, __: Target) -> Sequence[Capability]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """One remedy: what it is called, who may, what it needs, how it acts and is undone."""
-
-    name: str
-    doing: str  # "{who} is …" while it is under way
-    role: Role
-    act: Act
-    undo: UndoAct | None = None
-    #: How it is before: written down first, so that an act that is cut off can be taken back.
-    look: Look | None = None
-    needs: Callable[[Capabilities, Target], Sequence[Capability]] = field(default=_always)
-    changes_account: bool = False  # the protected list applies
-    once: bool = False  # offered on a card: a second one on the same incident is a repeat
-
-
 async def _look_account(aim: Aim) -> Undo:
-    account = _account(aim)
+    account = account_of(aim)
     user = await aim.server.user(account)
     return Undo(account=account, user_state=None if user is None else user.state)
 
@@ -162,7 +105,7 @@ async def _stop_all(aim: Aim) -> Result:
 async def _stop(aim: Aim) -> Result:
     if aim.target.accounts:
         return await _stop_all(aim)
-    account, server = _account(aim), aim.server
+    account, server = account_of(aim), aim.server
     before = aim.before or await _look_stop(aim)
     undo = before.model_copy(update={"held": ()})
     match before.user_state:
@@ -353,7 +296,7 @@ async def _delete(aim: Aim) -> Result:
 
 
 async def _disable(aim: Aim) -> Result:
-    account = _account(aim)
+    account = account_of(aim)
     state = aim.target.user_state or UserState.NO_SENDING
     before = await aim.server.set_user_state(account, state)
     what = {
@@ -510,7 +453,7 @@ async def _contain(aim: Aim) -> Result:
     """Hold what an account has waiting; disable it only where the target says so."""
     if aim.target.user_state is not None:
         return replace(await _stop(aim), incident_state=None)
-    query = SpoolQuery(sender=_account(aim), queues=DELIVERING)
+    query = SpoolQuery(sender=account_of(aim), queues=DELIVERING)
     ids = await aim.server.matching_ids(query, limit=MAX_MESSAGES)
     results = await _hold(aim, ids) if ids else []
     return Result(
@@ -519,6 +462,25 @@ async def _contain(aim: Aim) -> Result:
         Undo(account=aim.target.account, held=_ids(results, Fate.DONE)),
         ok=_ok(results),
     )
+
+
+async def _respond(_: Aim) -> Result:
+    return Result(
+        "Responding: the steps are below, each with its button.",
+        incident_state=IncidentState.ACKNOWLEDGED,
+    )
+
+
+async def _looked(_: Aim) -> Result:
+    return Result("Looked at who sends and what is unusual about it.")
+
+
+async def _judged(_: Aim) -> Result:
+    return Result("Judged the messages: they are spam.")
+
+
+async def _reported(_: Aim) -> Result:
+    return Result("Took the summary, to report it.")
 
 
 async def _undo_state(_: Aim, __: Undo) -> Result:
@@ -542,13 +504,6 @@ async def _put_block_back(aim: Aim, block: Block) -> None:
 def _over(aim: Aim, block: Block) -> bool:
     """Tell whether an entry would have run out by now."""
     return block.until is not None and block.until <= aim.now
-
-
-def _account(aim: Aim) -> str:
-    # The null sender of bounces can be an incident's; it is nobody's account.
-    if not aim.target.account:
-        raise BadArgument("No account was named. Nothing was done.")
-    return aim.target.account
 
 
 def _named(aim: Aim) -> Sequence[Network]:
@@ -681,6 +636,12 @@ REMEDIES = {
             needs=lambda c, t: (c.hold, c.no_sending) if t.user_state else (c.hold,),
             changes_account=True,
         ),
+        Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
+        Remedy(RESPOND, "beginning the response", Role.OPERATOR, _respond, once=True),
+        Remedy(LOOK, "looking at who sends", Role.OPERATOR, _looked, once=True),
+        Remedy(JUDGE, "judging the messages", Role.OPERATOR, _judged, once=True),
+        Remedy(REPORT, "reporting it", Role.OPERATOR, _reported, once=True),
+        *ACCOUNT_REMEDIES,
     )
 }
 

@@ -25,6 +25,8 @@ from pydantic.fields import FieldInfo
 
 #: What systemd puts before each name where a whole folder is loaded as "spoolwarden".
 FOLDER = "spoolwarden_"
+#: What a credential was called before it was named after its setting.
+_EARLIER = {"audit-key": "audit.key"}
 _LARGEST = 64 * 1024
 #: By what a table of a list is named in a credential's name.
 _NAMES = ("name", "address")
@@ -118,6 +120,7 @@ def with_credentials(
         ) from None
     for file in files:
         called = file.name.removeprefix(FOLDER)
+        called = _EARLIER.get(called, called)
         if called.partition(".")[0] not in settings.model_fields:
             continue
         if called not in places:
@@ -212,6 +215,8 @@ def _places(
         yield f"{place}{name}", table, name
     for name, field in model.model_fields.items():
         value = table.get(name)
+        if value is None and isinstance(field.get_default(call_default_factory=True), BaseModel):
+            value = table.setdefault(name, {})  # left out, it has its defaults all the same
         for part in value if isinstance(value, list) else [value]:
             if not isinstance(part, dict):
                 continue

@@ -10,6 +10,7 @@ import tomllib
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    IPvAnyAddress,
     ModelWrapValidatorHandler,
     SecretStr,
     Tag,
@@ -31,6 +33,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from services.dnsbl import split_server
 from services.errors import ConfigError
 from services.mail.domains import as_domain
 from services.mail.port import Network
@@ -225,6 +228,7 @@ class ApprovalSettings(_Table):
     )
     widest_v4: int = Field(default=24, ge=0, le=32, description="blocking wider networks")
     widest_v6: int = Field(default=64, ge=0, le=128)
+    delete_account: bool = Field(default=True, description="deleting an account")
     minutes: float = Field(default=60, gt=0, description="how long it can be approved")
     same_person: tuple[tuple[str, ...], ...] = Field(
         default=(), description="user ids of one person in several chats"
@@ -246,6 +250,7 @@ class DetectionSettings(_Table):
     )
     habit_days: int = Field(default=28, ge=1)
     quiet_minutes: float = Field(default=30, gt=0, description="close an incident after this")
+    picture: bool = Field(default=True, description="draw a picture on each alert")
     silent_minutes: float = Field(
         default=2, gt=0, description="tell the channel of a server not watched for this long"
     )
@@ -274,13 +279,85 @@ class SafetySettings(_Table):
     blockable_private_networks: tuple[AnyNetwork, ...] = ()
     deleted_kept_days: int = Field(default=7, ge=1)
     form_minutes: float = Field(default=15, gt=0, description="how long a form can be confirmed")
+    copies_folder: Path | None = Field(
+        default=None, description="where a mailbox is copied to before it is deleted"
+    )
+
+
+class PasswordsSettings(_Table):
+    """How a new password reaches its owner: by default it is shown to who had it made."""
+
+    command: tuple[str, ...] = Field(
+        default=(), description="gets the account and its new password, a line each, on stdin"
+    )
+    timeout: float = Field(default=30, gt=0, le=120, description="seconds for the command")
+
+
+def _name_server(text: str) -> str:
+    split_server(text)
+    return text
+
+
+class DnsblSettings(_Table):
+    """Which DNS block lists are asked about the servers' own addresses; by default none."""
+
+    zones: tuple[Domain, ...] = Field(default=(), max_length=20)
+    addresses: dict[str, tuple[IPvAnyAddress, ...]] = Field(
+        default={}, description="by server, those that it cannot know: behind a router"
+    )
+    nameserver: Annotated[str, AfterValidator(_name_server)] | None = Field(
+        default=None, description="address or address:port; default: the system's"
+    )
+    hours: float = Field(default=1, ge=0.25, description="how often each is asked")
+    timeout: float = Field(default=5, gt=0, le=30, description="seconds for one answer")
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    hour, colon, minute = value.strip().partition(":")
+    if not (colon and hour.isdecimal() and minute.isdecimal() and len(minute) == 2):
+        raise ValueError('a time is written like "08:00"')
+    if not (int(hour) < 24 and int(minute) < 60):
+        raise ValueError("there is no such time of day")
+    return int(hour), int(minute)
+
+
+def _day_and_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    day, _, time = value.strip().lower().partition(" ")
+    if day not in _DAYS:
+        raise ValueError('a day and a time are written like "mon 08:00"')
+    return day, _time(time)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError('no time zone, such as "Europe/Zurich"') from None
+    return name
+
+
+DayTime = tuple[int, int]
+
+
+class DigestSettings(_Table):
+    """When the channel gets a summary; by default never."""
+
+    daily: Annotated[DayTime, BeforeValidator(_time)] | None = None
+    weekly: Annotated[tuple[str, DayTime], BeforeValidator(_day_and_time)] | None = None
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 
 class AuditSettings(_Table):
     """How the audit log is sealed, told of, and kept. What each is for: services/audit/."""
 
     key: SecretStr | None = None
-    key_file: Path | None = None
     old_key_files: tuple[Path, ...] = ()
     anchor_hours: float = Field(default=24, ge=0, description="0: never")
     keep_days: int | None = Field(default=None, ge=1, description="default: for ever")
@@ -288,8 +365,6 @@ class AuditSettings(_Table):
 
     @model_validator(mode="after")
     def _goes_together(self) -> "AuditSettings":
-        if self.key is not None and self.key_file is not None:
-            raise ValueError("key and key_file are both set; name one")
         if self.keep_days is not None and self.archive_folder is None:
             raise ValueError("keep_days needs archive_folder, where older entries are moved to")
         return self
@@ -334,6 +409,9 @@ class Settings(FromFiles, BaseSettings):
     safety: SafetySettings = SafetySettings()
     containment: ContainmentSettings = ContainmentSettings()
     approval: ApprovalSettings = ApprovalSettings()
+    passwords: PasswordsSettings = PasswordsSettings()
+    dnsbl: DnsblSettings = DnsblSettings()
+    digest: DigestSettings = DigestSettings()
     audit: AuditSettings = AuditSettings()
     operations: OperationsSettings = OperationsSettings()
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -72,6 +72,7 @@ class Store:
             self._engine: AsyncEngine = create_async_engine(
                 self.url, connect_args=self.connect_args(), pool_pre_ping=not self.sqlite
             )
+            self._apart = None if self.sqlite else self._second_engine()
         except (SQLAlchemyError, ImportError) as error:
             raise ConfigError(f"The database setting cannot be used. {_EXAMPLE}") from error
         self._prepare(self._engine.sync_engine)
@@ -99,6 +100,8 @@ class Store:
         """Close every connection, once the transactions under way have ended."""
         await self._in_use.over()
         await self._engine.dispose()
+        if self._apart is not None:
+            await self._apart.dispose()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -128,6 +131,18 @@ class Store:
                 await session.connection(execution_options=options)
                 yield session
 
+    async def run_apart(self, statement: Executable) -> int:
+        """Run one statement that changes rows which no transaction reads or writes.
+
+        So it waits for none of them, nor for a connection that they use. PostgreSQL only.
+        Returns how many rows it changed. Raises StoreError.
+        """
+        assert self._apart is not None  # noqa: S101 - it is PostgreSQL
+        with _as_sentences(), self._in_use.using():
+            async with self._apart.connect() as connection:
+                counted = statement.execution_options(preserve_rowcount=True)
+                return (await connection.execute(counted)).rowcount
+
     @property
     def file(self) -> Path | None:
         """The SQLite file, None where it is PostgreSQL."""
@@ -139,6 +154,15 @@ class Store:
         if self.sqlite:
             return {"timeout": seconds, "async_creator_fn": connect}
         return postgres.connect_args(self.url, seconds)
+
+    def _second_engine(self) -> AsyncEngine:
+        return create_async_engine(
+            self.url,
+            connect_args=self.connect_args(),
+            pool_pre_ping=True,
+            pool_size=2,
+            isolation_level="AUTOCOMMIT",
+        )
 
     def _prepare(self, engine: Engine) -> None:
         if self.sqlite:

@@ -1,12 +1,13 @@
 """What an act is aimed at, and what must be known to take it back. Both are kept as JSON."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
 from services.mail.domains import domain_of
 from services.mail.port import Block, Network, SpoolQuery, UserState
+from services.reports import Period, View
 from services.tables import Kind, Window
 
 
@@ -20,6 +21,22 @@ class Top(_Value):
     kind: Kind = Kind.USERS
     window: Window = Window.HOUR
     offset: int = 0
+
+
+class Report(_Value):
+    """A page of a report on message traffic. Both days are in it."""
+
+    first: date
+    last: date
+    view: View = View.TREND
+    domain: str = ""  # whose users are shown
+    offset: int = 0
+    file: bool = False  # all of it, as a file
+
+    @property
+    def period(self) -> Period:
+        """Its days."""
+        return Period(self.first, self.last)
 
 
 class Target(_Value):
@@ -36,6 +53,7 @@ class Target(_Value):
     permanent: bool = False
     offset: int = 0  # of a search page
     top: Top | None = None  # the table to show, or to go back to
+    report: Report | None = None  # the report to show
     lesson: int | None = None  # what was taught, by its number
     left_out: tuple[str, ...] = ()  # sentences: what a role or a rule kept out of it
 

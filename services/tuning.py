@@ -52,12 +52,17 @@ def tuned(lessons: Iterable[Lesson]) -> Tuned:
     return found
 
 
-async def ordinary(session: AsyncSession, server: str, sender: str) -> int:
-    """Return how many messages a window false alarms taught to be ordinary, 0 for none."""
-    rows = await session.exec(
-        select(Lesson).where(Lesson.server == server, Lesson.sender == sender)
-    )
-    return tuned(rows.all()).messages
+async def ordinary(
+    session: AsyncSession, server: str, sender: str, before: datetime | None = None
+) -> int:
+    """Return how many messages a window false alarms taught to be ordinary, 0 for none.
+
+    With ``before``, of what was taught until then alone.
+    """
+    query = select(Lesson).where(Lesson.server == server, Lesson.sender == sender)
+    if before is not None:
+        query = query.where(col(Lesson.taught_at) < before)
+    return tuned((await session.exec(query)).all()).messages
 
 
 async def teach(

@@ -18,7 +18,8 @@ from services.mail.port import MailServer, Queue, SpoolQuery
 from services.models import AuditEntry, Incident, Intent, IntentState
 from services.people import BOT
 from services.reconcile import truth
-from services.remedies import DELETED, MAX_MESSAGES, Result
+from services.remedies import DELETED, MAX_MESSAGES
+from services.remedy import Result
 from services.store import Store
 from services.targets import Target
 

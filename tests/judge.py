@@ -55,6 +55,7 @@ OTHER_TYPES = {
 # Error codes that came after the description, from the pages of the methods and of the Web API.
 NEWER_ERRORS = {
     "invalid_arguments",
+    "invalid_blocks",
     "invalid_blocks_format",
     "invalid_metadata_format",
     "metadata_too_large",

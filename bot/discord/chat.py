@@ -8,18 +8,20 @@ there can be no thread any more, lines answer the alert in the channel.
 import contextlib
 import secrets
 import zlib
+from collections import OrderedDict
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Literal, TypeVar
 
 import aiohttp
 import discord
 
-from bot.chat import ChatDown, ChatGone, ChatRefused
+from bot.chat import ChatDown, ChatGone, ChatRefused, Drawing, NoPictures, PictureRefused
 from bot.discord.client import Client
-from bot.discord.components import message
+from bot.discord.components import MAX_WORDS, message
 from bot.discord.listeners import DISCORD
-from bot.elements import Card, cut
+from bot.elements import Card, Picture, cut
 from services.people import Place
 
 _T = TypeVar("_T")
@@ -33,6 +35,8 @@ PERMISSIONS = discord.Permissions(
     read_message_history=True,
     pin_messages=True,
 )
+#: With this alerts have a picture; without it they come without one.
+PICTURES = discord.Permissions(attach_files=True)
 _NOBODY = discord.AllowedMentions.none()
 _WEEK: Literal[10080] = 10_080  # minutes; the longest that a thread stays in the list by itself
 _THREAD_NAME = 100
@@ -43,12 +47,15 @@ _NO_HISTORY, _ARCHIVED, _LOCKED = 160002, 50083, 160005
 # What says that a thread takes no line, or that a message can have no thread.
 _CLOSED = frozenset({_MISSING_ACCESS, _MISSING_PERMISSIONS, _ARCHIVED, _LOCKED})
 _NO_THREAD = _CLOSED | {160004, 160006, 50024, _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE}
+_INVALID = 50035
+_NEVER = frozenset({_INVALID, 50005, 50006})
+# Pictures that wait for the message that shows them: more than are ever under way.
+_PICTURES = 4
 # What keeps a message from being pinned until a person mends it.
 _NO_PIN = {
     _MISSING_PERMISSIONS: "the bot lacks Pin Messages in its channel",
     30003: "the channel has as many pins as it can have",
 }
-_NEVER = frozenset({50035, 50005, 50006})
 
 
 class DiscordChat:
@@ -61,6 +68,7 @@ class DiscordChat:
         self._client = client
         self._place = Place(DISCORD, channel)
         self._nonces: dict[str, int] = {}  # of what was tried to post and may have arrived
+        self._taken: OrderedDict[str, Drawing] = OrderedDict()  # to be sent with a card
         self._names: dict[str, str] = {}  # what a thread under a message would be called
 
     @property
@@ -93,6 +101,27 @@ class DiscordChat:
         if not channel:
             self._named(message_id, card)
         await self._called(self._edit(channel, number, card))
+
+    async def take(self, drawing: Drawing) -> str:
+        """Keep a picture for the message that shows it first: it is sent as a part of that."""
+        if not self._may_attach():
+            raise NoPictures("The bot lacks Attach Files in its channel.")
+        # Another name for each, as a client may have kept what it was shown under one.
+        name = f"sending-{secrets.token_hex(4)}.png"
+        self._taken[name] = drawing
+        while len(self._taken) > _PICTURES:
+            self._taken.popitem(last=False)
+        return name
+
+    async def drop(self, handle: str) -> None:
+        """Forget a picture. One that a message had is gone with the message's next picture."""
+        self._taken.pop(handle, None)
+
+    def _may_attach(self) -> bool:
+        channel = self._client.get_channel(int(self._place.channel))
+        if not isinstance(channel, discord.abc.GuildChannel):
+            return True  # Discord itself will say
+        return channel.permissions_for(channel.guild.me).attach_files
 
     async def pin(self, message_id: str) -> None:
         """Pin a message of the channel."""
@@ -159,6 +188,15 @@ class DiscordChat:
     async def _edit(self, thread: str, number: str, card: Card) -> None:
         place = self._part(thread or self._place.channel)
         edit = place.get_partial_message(int(number)).edit
+        shown = next((s.handle for s in card.sections if isinstance(s, Picture)), "")
+        if drawing := self._taken.get(shown):
+            file = discord.File(
+                BytesIO(drawing.png), shown, description=cut(drawing.words, MAX_WORDS)
+            )
+            # In place of the one before; without the list, what a message has stays.
+            await edit(view=message(card), attachments=[file], allowed_mentions=_NOBODY)
+            del self._taken[shown]
+            return
         try:
             await edit(view=message(card), allowed_mentions=_NOBODY)
         except discord.HTTPException as error:
@@ -224,6 +262,8 @@ class DiscordChat:
     def _ours(self, error: discord.HTTPException) -> Exception:
         if error.code == _UNKNOWN_MESSAGE:
             return ChatGone("The message is no longer in the channel.")
+        if error.code == _INVALID and ".media.url: " in error.text:
+            return PictureRefused("Discord does not show the picture.")
         if error.code in _NEVER:
             return ChatRefused(f"Discord refused the message: {error.text or error.code}.")
         if error.status == 429:

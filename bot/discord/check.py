@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import discord
 
-from bot.discord.chat import PERMISSIONS, lacking
+from bot.discord.chat import PERMISSIONS, PICTURES, lacking
 from bot.discord.client import make_client
 from bot.finding import Finding
 from services.settings import AccessSettings, DiscordSettings
@@ -14,7 +14,7 @@ _GROUP = "group:"
 
 
 async def discord_findings(
-    settings: DiscordSettings, access: AccessSettings
+    settings: DiscordSettings, access: AccessSettings, *, picture: bool
 ) -> AsyncIterator[Finding]:
     """Look at the token, the channel, the permissions and the roles, one after the other."""
     client = make_client(settings)
@@ -23,7 +23,7 @@ async def discord_findings(
         assert client.user is not None  # noqa: S101 - logged in
         yield Finding(True, "Discord bot token", f"is {client.user.name}")
         yield Finding(True, "Discord invite link", invite_link(client.application_id or 0))
-        async for finding in _places(client, settings, access):
+        async for finding in _places(client, settings, access, picture=picture):
             yield finding
     except discord.LoginFailure:
         yield Finding(
@@ -46,12 +46,12 @@ async def discord_findings(
 def invite_link(application_id: int) -> str:
     """Return the link that adds the bot to a server with the permissions it needs, no more."""
     return discord.utils.oauth_url(
-        application_id, permissions=PERMISSIONS, scopes=("bot", "applications.commands")
+        application_id, permissions=PERMISSIONS | PICTURES, scopes=("bot", "applications.commands")
     )
 
 
 async def _places(
-    client: discord.Client, settings: DiscordSettings, access: AccessSettings
+    client: discord.Client, settings: DiscordSettings, access: AccessSettings, *, picture: bool
 ) -> AsyncIterator[Finding]:
     application = await client.application_info()
     if application.interactions_endpoint_url is not None:
@@ -83,7 +83,8 @@ async def _places(
     me = await guild.fetch_member(client.user.id)
     for found in await guild.fetch_channels():
         if found.id == channel.id:
-            missing = lacking(found.permissions_for(me))
+            granted = found.permissions_for(me)
+            missing = lacking(granted)
             yield Finding(
                 not missing,
                 "Discord channel",
@@ -92,6 +93,14 @@ async def _places(
                 if missing
                 else f"#{found.name} of {guild.name}, with all that the bot needs",
             )
+            if picture and not missing and not granted.is_superset(PICTURES):
+                yield Finding(
+                    False,
+                    "Discord pictures",
+                    f"#{found.name}: the bot lacks Attach Files, so alerts come without a picture. "
+                    "Grant it in the channel's settings, “Permissions”, or set picture = false in "
+                    "[detection].",
+                )
     roles = {str(role.id): role.name for role in guild.roles}
     listed = (*access.admins, *access.operators, *access.viewers)
     for entry in dict.fromkeys(listed):

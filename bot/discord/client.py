@@ -1,6 +1,8 @@
 """discord.py's client, as this bot uses it."""
 
+import asyncio
 import logging
+import random
 from typing import Any
 
 import discord
@@ -18,6 +20,8 @@ _log = logging.getLogger(__name__)
 _LONGEST_WAIT = 60.0
 #: Nor does it wait longer between two tries to reach the gateway again.
 _LONGEST_PAUSE = 30.0
+#: "Session Start Limit Object": one IDENTIFY in so many seconds, of all instances together.
+_IDENTIFY_SECONDS = 5.0
 
 
 class ShortPause(ExponentialBackoff[Any]):
@@ -43,12 +47,19 @@ class Client(discord.Client):
         )
         self.listeners: Listeners
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait, but for the first time: several instances must not ask at once, again and again."""
+        if not initial:
+            await asyncio.sleep(_IDENTIFY_SECONDS * random.uniform(1.0, 1.5))  # noqa: S311
+
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """Take forms: the library would forget them when the bot restarts."""
         data: Any = interaction.data or {}
         is_form = str(data.get("custom_id", "")).startswith(f"{FORM}:")
         if interaction.type is discord.InteractionType.modal_submit and is_form:
-            await self.listeners.submitted(interaction)
+            intent_id = str(data["custom_id"]).removeprefix(f"{FORM}:")
+            if await self.listeners.takes(interaction, intent_id):
+                await self.listeners.submitted(interaction, intent_id)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """Log what nobody foresaw; the next event is answered all the same."""

@@ -22,14 +22,17 @@ from bot.elements import (
     Button,
     Card,
     Code,
+    Figure,
     Form,
     Menu,
     Option,
     Paragraph,
+    Picture,
     Points,
     Pre,
     Row,
     Section,
+    Sheet,
     Small,
     Style,
     Text,
@@ -40,6 +43,7 @@ from bot.elements import (
 MAX_COMPONENTS = 40
 MAX_TEXT = 4000
 MAX_OPTIONS = 25
+MAX_WORDS = 1024  # that describe a picture
 #: What a custom id begins with, and so what is done when it is pressed.
 PRESS, ASK, SUBMIT, OPEN, PICK = "press", "ask", "submit", "open", "pick"
 CANCEL = "cancel"
@@ -82,6 +86,7 @@ class _Part:
 
     line: Line
     button: "ui.Button[Any] | None" = None
+    picture: Picture | None = None
 
     @property
     def components(self) -> int:
@@ -95,6 +100,15 @@ def message(card: Card) -> ui.LayoutView:
     # Without a content of its own, a message's first text is what a notification says.
     title = card.title if card.title.strip() or card.sections else card.fallback or "Spoolwarden"
     return _view(title, _parts(card.sections, taken), controls, _colour(card))
+
+
+def sheet(given: Sheet) -> ui.LayoutView:
+    """Return what goes with a file: what it is, and the file itself, an attachment."""
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.TextDisplay(markdown(say("📄 ", given.about), MAX_TEXT)))
+    view.add_item(ui.File(f"attachment://{given.name}"))
+    view.stop()
+    return view
 
 
 def question(form: Form) -> ui.LayoutView:
@@ -151,6 +165,8 @@ def _view(
         if part.button:
             shown: ui.TextDisplay[Any] = ui.TextDisplay(text if text.strip() else _NOTHING)
             items.append(ui.Section(shown, accessory=part.button))
+        elif part.picture:
+            items.append(_gallery(part.picture))
         elif text.strip():
             items.append(ui.TextDisplay(text))
     if not items:
@@ -161,6 +177,15 @@ def _view(
     # has not been stopped would be kept by the client for ever.
     view.stop()
     return view
+
+
+def _gallery(picture: Picture) -> ui.Item[Any]:
+    """Return a picture that is one of the message's attachments, or is sent with it."""
+    shown = discord.MediaGalleryItem(
+        f"attachment://{picture.handle}", description=label(picture.words, MAX_WORDS)
+    )
+    gallery: ui.MediaGallery[Any] = ui.MediaGallery(shown)
+    return gallery
 
 
 def _kept(parts: Sequence[_Part], room: int) -> list[_Part]:
@@ -203,7 +228,8 @@ def _parts(sections: Sequence[Section], taken: set[str] | None = None) -> list[_
         button = None
         if isinstance(section, Row) and taken is not None:
             button = _pressed(section.button, taken)
-        parts.append(_Part(_line(section), button))
+        picture = section if isinstance(section, Picture) else None
+        parts.append(_Part(_line(section), button, picture))
     return parts
 
 
@@ -224,6 +250,10 @@ def _line(section: Section) -> Line:
             return _after("-# ", text) if _says(text) else lambda _: ""
         case Row(text):
             return lambda longest: markdown(text, longest, lines=True)
+        case Picture():
+            return lambda _: ""
+        case Figure(_, words):
+            return _after("-# ", say(words))
 
 
 def _after(mark: str, text: Text) -> Line:

@@ -14,6 +14,7 @@ from bot.discord.commands import group, is_registered, payload
 from bot.discord.items import Picked, Pressed
 from bot.discord.listeners import Listeners
 from bot.dispatch import Dispatch
+from services.claims import Claims
 from services.settings import DiscordSettings
 from services.tasks import end
 
@@ -21,16 +22,24 @@ _log = logging.getLogger(__name__)
 _WAITS = (1.0, 2.0, 5.0, 15.0, 30.0)  # seconds between tries; the last one repeats
 
 
+class _Tree(app_commands.CommandTree[Client]):
+    """The library's commands, answered by one instance."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Client]) -> bool:
+        """Tell whether it is this instance that answers a command or a list of suggestions."""
+        return await self.client.listeners.takes(interaction)
+
+
 class DiscordConnection:
     """Brings commands, clicks and forms to the dispatch, from start() to stop()."""
 
-    shared = False  # each connection to the gateway gets each click
-
-    def __init__(self, settings: DiscordSettings, client: Client, dispatch: Dispatch) -> None:
+    def __init__(
+        self, settings: DiscordSettings, client: Client, dispatch: Dispatch, claims: Claims
+    ) -> None:
         self._settings = settings
         self._client = client
-        self._listeners = client.listeners = Listeners(dispatch)
-        self._tree = app_commands.CommandTree(client)
+        self._listeners = client.listeners = Listeners(dispatch, claims)
+        self._tree = _Tree(client)
         self._group = group(self._listeners.chosen, self._listeners.suggested)
         client.add_dynamic_items(Pressed, Picked)
         self._task: asyncio.Task[None] | None = None

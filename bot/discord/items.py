@@ -44,6 +44,11 @@ class Pressed(
             raise TypeError(f"{match[0]} is no button")
         return cls(item, match["does"] or CANCEL, match["id"] or "")
 
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        """Tell whether it is this instance that answers."""
+        form = self._intent_id if self._does == OPEN else None
+        return await _listeners(interaction).takes(interaction, form)
+
     async def callback(self, interaction: discord.Interaction) -> None:
         """Answer it."""
         listeners = _listeners(interaction)
@@ -71,6 +76,10 @@ class Picked(DynamicItem[Select[Any]], template=re.compile(rf"{PICK}:[a-z]{{1,32
         if not isinstance(item, Select):
             raise TypeError(f"{match[0]} is no menu")
         return cls(item)
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        """Tell whether it is this instance that answers."""
+        return await _listeners(interaction).takes(interaction)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         """Answer what was picked."""

@@ -8,20 +8,33 @@ modal gets a button that opens it.
 
 import asyncio
 import logging
+import secrets
 from collections import OrderedDict
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import aiohttp
 import discord
 
 from bot import cards
-from bot.discord.components import message, notice, question
-from bot.discord.modals import FORM, modal, values
+from bot.discord.components import MAX_WORDS, message, notice, question, sheet
+from bot.discord.modals import modal, values
 from bot.dispatch import Answer, Dispatch
-from bot.elements import Form, Paragraph, say
+from bot.elements import (
+    Card,
+    Form,
+    Paragraph,
+    Sheet,
+    cut,
+    figure_of,
+    illustrated,
+    say,
+)
 from bot.underway import UnderWay
+from services.claims import Claims
+from services.errors import StoreError
 from services.people import Actor, Place
 
 DISCORD = "discord"
@@ -30,6 +43,10 @@ _log = logging.getLogger(__name__)
 _PATIENCE = 1.5
 #: Forms that can be opened again, at most; older ones are asked for anew.
 _FORMS = 200
+#: Seconds that the instance with the form goes before the others.
+_HEAD_START = 0.25
+#: Seconds after which nobody else will answer; a second is left for saying so.
+_LAST_MOMENT = 2.0
 
 Interaction = discord.Interaction[Any]
 
@@ -37,12 +54,37 @@ Interaction = discord.Interaction[Any]
 class Listeners:
     """Answers interactions. ``under_way`` is what a graceful stop waits for."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    def __init__(self, dispatch: Dispatch, claims: Claims) -> None:
         self._dispatch = dispatch
+        self._claims = claims
         # By who was asked: another's form shows what is none of their business.
         self._forms: OrderedDict[tuple[int, str], Form] = OrderedDict()
         self.under_way = UnderWay()
         self.guild_id: int | None = None  # the server whose members are served, once known
+
+    async def takes(self, interaction: Interaction, form: str | None = None) -> bool:
+        """Tell whether it is this instance that answers: each of several is told of everything.
+
+        ``form`` is the intent of the form that is needed for it: who has it goes first.
+        """
+        with self.under_way.answering():
+            return await self._takes(interaction, form)
+
+    async def _takes(self, interaction: Interaction, form: str | None) -> bool:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        has_form = form is None or (interaction.user.id, form) in self._forms
+        if self._claims.contested and not has_form:
+            await asyncio.sleep(_HEAD_START)
+        try:
+            return await self._claims.first(f"{DISCORD} {interaction.id}")
+        except StoreError as error:
+            # Another one may be able to; only where none has answered by then this is shown.
+            await asyncio.sleep(begun + _LAST_MOMENT - loop.time())
+            if interaction.type is not discord.InteractionType.autocomplete:
+                said = message(cards.failure(error.sentence))
+                await _sent(interaction.response.send_message(view=said, ephemeral=True))
+            return False
 
     # -- what can happen ---------------------------------------------------------------
 
@@ -84,12 +126,11 @@ class Listeners:
             work = self._dispatch.submitted(actor, place, intent_id, {})
             await self._answer(interaction, work, instead=True)
 
-    async def submitted(self, interaction: Interaction) -> None:
+    async def submitted(self, interaction: Interaction, intent_id: str) -> None:
         """Answer a form that was filled in."""
         if not await self._is_ours(interaction):
             return
         data: Any = interaction.data or {}
-        intent_id = str(data.get("custom_id", "")).removeprefix(f"{FORM}:")
         work = self._dispatch.submitted(
             _actor(interaction), _place(interaction), intent_id, values(data.get("components", []))
         )
@@ -166,19 +207,39 @@ class Listeners:
                 await _sent(interaction.edit_original_response(view=message(done)))
             else:
                 await _sent(response.defer())
-        elif not late and private and (instead or not (answer.layer or answer.failed)):
-            await _sent(response.edit_message(view=message(reply)))
+        elif isinstance(reply, Sheet):
+            file = discord.File(BytesIO(reply.data), reply.name)
+            await self._say(interaction, sheet(reply), late=late, files=[file])
         else:
-            await self._say(interaction, message(reply), late=late)
+            sure = bool(reply.once)  # a secret must surely be seen
+            card, files = _illustrated(interaction, reply)
+            if not late and private and (instead or not (answer.layer or answer.failed)):
+                # A picture of before goes with the card that it was on.
+                edited = response.edit_message(view=message(card), attachments=files)
+                seen = await _sent(edited, sure=sure)
+            else:
+                view = message(card)
+                seen = await self._say(interaction, view, late=late, files=files, sure=sure)
+            if reply.once and not seen:
+                sorry = await self._dispatch.not_shown(reply.once)
+                await _sent(interaction.followup.send(view=message(sorry), ephemeral=True))
 
     async def _say(
-        self, interaction: Interaction, view: discord.ui.LayoutView, *, late: bool
-    ) -> None:
+        self,
+        interaction: Interaction,
+        view: discord.ui.LayoutView,
+        *,
+        late: bool,
+        files: Sequence[discord.File] = (),
+        sure: bool = False,
+    ) -> bool:
         """Say something privately, in place of "working on it" where that was said."""
         if late:
-            await _sent(interaction.edit_original_response(view=view))
-        else:
-            await _sent(interaction.response.send_message(view=view, ephemeral=True))
+            edited = interaction.edit_original_response(view=view, attachments=files)
+            return await _sent(edited, sure=sure)
+        response = interaction.response
+        sent = response.send_message(view=view, ephemeral=True, files=files)
+        return await _sent(sent, sure=sure)
 
     async def _or_again(
         self, work: Coroutine[Any, Any, Answer], user: int, intent_id: str
@@ -212,8 +273,18 @@ def _place(interaction: Interaction) -> Place:
     return Place(DISCORD, str(interaction.channel_id))
 
 
-async def _sent(call: Coroutine[Any, Any, Any]) -> bool:
-    """Await an answer to an interaction; return whether it arrived, or may have.
+def _illustrated(interaction: Interaction, card: Card) -> tuple[Card, list[discord.File]]:
+    """Return a card with its figure as an attachment, and that; as it is where none is allowed."""
+    figure = figure_of(card)
+    if figure is None or not interaction.app_permissions.attach_files:
+        return card, []
+    name = f"picture-{secrets.token_hex(4)}.png"
+    words = cut(figure.words, MAX_WORDS)
+    return illustrated(card, name), [discord.File(BytesIO(figure.png), name, description=words)]
+
+
+async def _sent(call: Coroutine[Any, Any, Any], *, sure: bool = False) -> bool:
+    """Await an answer to an interaction; return whether it arrived, or may have unless ``sure``.
 
     One that is lost takes nothing else with it: what was done is in the audit log and in
     the channel's lines all the same.
@@ -225,4 +296,5 @@ async def _sent(call: Coroutine[Any, Any, Any]) -> bool:
         return False
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         _log.warning("whether an answer was shown is not known: %r", error)
+        return not sure
     return True

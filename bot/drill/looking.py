@@ -78,12 +78,13 @@ async def search(scene: Real, feature: Feature) -> None:
 
 
 async def looks(scene: Real, feature: Feature) -> None:
-    """/spool why, top and ip tell an account's state, who sends most, an address's blocks."""
+    """/spool why, top, ip and report tell a state, who sends most, blocks, how much there was."""
     feature.asked = True
     expect((await scene.vera.type("top 24h")).text, "Top users, last 24 h")
     name = next(iter(await _queued(scene)), _NOBODY)
     evidence = (await scene.vera.type(f"why {name}")).text
     address = (await scene.vera.type(f"ip {ADDRESS}")).text
+    expect((await scene.vera.type("report")).text, "Outgoing: ", "Incoming: ")
     feature.done = True
     user = await scene.server.user(name)
     expect(evidence, name, STATES[user.state] if user else "mailbox")

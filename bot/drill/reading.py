@@ -30,8 +30,13 @@ async def alert(scene: Attack, feature: Feature) -> None:
     accepted = [s for s in told if s.sender == ACCOUNT]
     if len(accepted) != scene.sent:
         raise Unexpected(f"{scene.sent} sent, the server's log has {len(accepted)}")
-    feature.verified = True
-    feature.evidence = f"the server's log has {len(accepted)} messages of {ACCOUNT}"
+    picture = await scene.otto.picture(card)
+    expect(picture.words, "Messages sent in each 5 min", "Detected at", "Sent from: ")
+    feature.verified = picture.data.startswith(b"\x89PNG")
+    feature.evidence = (
+        f"the server's log has {len(accepted)} messages of {ACCOUNT}; the alert has a picture of "
+        f"{len(picture.data):,} bytes"
+    )
 
 
 async def roles(scene: Attack, feature: Feature) -> None:
@@ -97,6 +102,25 @@ async def looks(scene: Attack, feature: Feature) -> None:
     expect(address, f"{one} is not blocked.", f"{ACCOUNT}\n{count(from_each[one], 'message')}")
     feature.verified = len(mine) == scene.sent
     feature.evidence = f"the server's log has {sent}, {from_each[one]} of them from {one}"
+
+
+async def report(scene: Attack, feature: Feature) -> None:
+    """/spool report counts as the log does: its trend in a picture, its domains, their users."""
+    feature.asked = True
+    shown = await scene.vera.type("report")
+    picture = await scene.vera.picture(shown)
+    domains = await scene.vera.pick_privately(shown, "Domains")
+    users = await scene.vera.press_privately(domains, "Users")
+    feature.done = True
+    told = submitted(await scene.server.submissions(None, 5000))
+    out = sum(1 for one in told if one.authenticated)
+    mine = sum(1 for one in told if one.sender == ACCOUNT)
+    expect(shown.text, f"Outgoing: {out:,}", "Counted from the log of")
+    expect(picture.words, f"Outgoing: {out:,}")
+    expect(domains.text, f"{out:,} outgoing in all")
+    expect(users.text, f"{ACCOUNT}\n{mine:,} out")
+    feature.verified = picture.data.startswith(b"\x89PNG")
+    feature.evidence = f"the server's log has {out:,} outgoing, {mine:,} of them of {ACCOUNT}"
 
 
 async def review(scene: Attack, feature: Feature) -> None:

@@ -8,7 +8,7 @@ from itertools import cycle
 from pathlib import Path
 
 from bot.demo.stage import Plan, Stage, stage
-from bot.drill import acting, reading, typed
+from bot.drill import acting, managing, reading, typed
 from bot.drill.playing import WRONG, four_people, play, problem
 from bot.drill.report import Feature, Report
 from bot.drill.scene import ACCOUNT, Attack, remote_waits
@@ -24,7 +24,9 @@ STEPS: tuple[Step, ...] = (
     reading.dashboard,
     reading.search,
     reading.looks,
+    reading.report,
     reading.review,
+    managing.managed,
     acting.acknowledge,
     acting.snooze,
     acting.stop,
@@ -33,6 +35,7 @@ STEPS: tuple[Step, ...] = (
     acting.move,
     acting.delete,
     acting.block,
+    managing.respond,
     typed.blocked,
     typed.disabled,
     typed.refusing,

@@ -108,6 +108,7 @@ async def blocked(scene: Acting, feature: Feature) -> None:
     await say(scene, f"block {address} for:1h", "is refused for 1 h")
     entry = await _entry(scene)
     refused = await _from(scene, address)
+    expect((await scene.vera.type("blocks")).text, address, "through Spoolwarden")
     await say(scene, f"unblock {address}", "may use SMTP again")
     feature.done = True
     lifted = not await _entry(scene)

@@ -1,6 +1,7 @@
 """The gateway: identify, resume, heartbeats and events, as the "Gateway" page describes them."""
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,8 @@ ALWAYS = 0
 PRIVILEGED = GUILD_MEMBERS | GUILD_PRESENCES | MESSAGE_CONTENT
 ALL_INTENTS = (1 << 26) - 1
 HEARTBEAT_SECONDS = 41.25
+IDENTIFY_SECONDS = 5.0  # "Session Start Limit Object": one IDENTIFY in five seconds
+SESSIONS_A_DAY = 1_000
 # A connection whose client sent no heartbeat for one and a half intervals is given up.
 GRACE = 1.5
 
@@ -49,12 +52,16 @@ class Gateway:
         forms: Forms,
         clock: Clock,
         bounds: Bounds,
+        identify_seconds: float,
         resume_url: Callable[[], str],
         on_change: Callable[[bool], None],
     ) -> None:
         self.heartbeat_seconds = HEARTBEAT_SECONDS
         self.refusals = 0
         self.identifies = 0
+        self.too_soon = 0  # IDENTIFYs that were refused because another had come just before
+        self.identify_seconds = identify_seconds
+        self._identified_at = -math.inf
         self._identity = identity
         self._token = bot_token
         self._forms = forms
@@ -71,6 +78,11 @@ class Gateway:
     def connected(self) -> bool:
         """Whether a session has its client at the other end."""
         return any(s.link is not None for s in self._sessions.alive())
+
+    @property
+    def connections(self) -> int:
+        """How many sessions have their client at the other end."""
+        return sum(s.link is not None for s in self._sessions.alive())
 
     @property
     def reachable(self) -> bool:
@@ -216,13 +228,30 @@ class Gateway:
             raise Closed(*DISALLOWED_INTENTS)
         if data.get("shard", [0, 1]) != [0, 1]:
             raise Closed(*INVALID_SHARD)
+        self.identifies += 1
+        if self.identifies > SESSIONS_A_DAY:
+            self._reset()
+            raise Closed(*AUTHENTICATION_FAILED)
+        now = self._clock.monotonic()
+        if now - self._identified_at < self.identify_seconds:
+            # "Identifying": max_concurrency is one, whichever instance of the app it is.
+            self.too_soon += 1
+            connection.put({"op": INVALID_SESSION, "d": False})
+            return
+        self._identified_at = now
         session = self._sessions.begin(intents, connection)
         connection.session = session
-        self.identifies += 1
         session.dispatch("READY", self._ready_event(session))
         if intents & GUILDS:
             session.dispatch("GUILD_CREATE", self._forms.guild_create())
         self._arrived()
+
+    def _reset(self) -> None:
+        """End every session, and the token: "Identifying" says so of too many IDENTIFYs a day."""
+        self._token = secrets.token_urlsafe(24)
+        for connection in [each for each in self._connections if each.session is not None]:
+            self._leave(connection, resumable=False)
+            connection.abort()
 
     def _ready_event(self, session: Session) -> JsonObject:
         return {

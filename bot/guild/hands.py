@@ -17,7 +17,7 @@ from bot.guild.reading import (
     options,
     plain_text,
 )
-from bot.hands import PATIENCE, NotThere, Shown, Unexpected
+from bot.hands import PATIENCE, Image, NotThere, Shown, Unexpected
 from bot.local.values import JsonObject
 
 _T = TypeVar("_T")
@@ -73,6 +73,28 @@ class GuildHands:
             return _shown(now) if now is not None and label in _labels(now) else None
 
         return await self.wait(offers)
+
+    async def picture(self, card: Shown, *, besides: str = "") -> Image:
+        """Return a card's picture once it has one, other than the one of that id."""
+
+        def shows(state: GuildState) -> tuple[str, str] | None:
+            now = state.message(card.id)
+            parts = components_of(now) if now is not None else ()
+            items = [i for p in parts if p["type"] == Kind.MEDIA_GALLERY for i in p["items"]]
+            found = [(str(i["media"]["attachment_id"]), str(i["description"])) for i in items]
+            return found[0] if found and found[0][0] != besides else None
+
+        file, words = await self.wait(shows)
+        return Image(file, await self._client.file(f"/member/file/{file}"), words)
+
+    async def file(self, name: str) -> bytes:
+        """Return a file that the person was sent privately, once it is there, by its name."""
+
+        def shows(state: GuildState) -> str | None:
+            files = (f for m in state.ephemerals for f in m.files)
+            return next((f.url for f in files if f.filename == name), None)
+
+        return await self._client.file(await self.wait(shows))
 
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
@@ -169,6 +191,12 @@ class GuildHands:
         seen = self._seen()
         await self.pick(shown, option)
         return await self._asking(seen)
+
+    async def pick_privately(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that answers privately; return that."""
+        seen = self._seen()
+        await self.pick(shown, option)
+        return await self._private(seen)
 
     async def choose(self, form: Shown, **labels: str) -> str:
         """Submit a modal, or press the yes of a question; return what is said then."""

@@ -23,7 +23,7 @@ from bot.guild.api.routes import routes
 from bot.guild.commands import Commands
 from bot.guild.faults import Faults
 from bot.guild.forms import Forms
-from bot.guild.gateway import Gateway
+from bot.guild.gateway import IDENTIFY_SECONDS, Gateway
 from bot.guild.interactions import Interaction, Interactions
 from bot.guild.journal import Journal
 from bot.guild.limits import Windows
@@ -55,8 +55,8 @@ class Guild:
 
     ``roles`` and ``channels`` are names, or Role and ChannelSpec for what differs from "no
     permissions of its own" and "everyone and the bot see it". ``clock`` drives the deadlines of
-    interactions and every time shown; heartbeats and rate limits run on the machine's clock, as
-    the client's do, the latter's windows shortened by ``pace``.
+    interactions and every time shown; heartbeats and rate limits, that of IDENTIFY too, run on the
+    machine's clock, as the client's do, the latter's windows shortened by ``pace``.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Guild:
             forms,
             wire_clock,
             bounds,
+            IDENTIFY_SECONDS * pace,
             lambda: self.gateway_url,
             self._app_changed,
         )
@@ -179,6 +180,11 @@ class Guild:
     def app_connected(self) -> bool:
         """Whether the app has identified over the gateway, and is there."""
         return self.gateway.connected
+
+    @property
+    def app_connections(self) -> int:
+        """How many sessions of the app are there: several instances of it may run."""
+        return self.gateway.connections
 
     def channel_id(self, name: str) -> str:
         """Return a channel's id. Raises KeyError for a name it doesn't have."""

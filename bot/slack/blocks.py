@@ -22,12 +22,14 @@ from bot.elements import (
     Code,
     Confirm,
     Field,
+    Figure,
     Form,
     Link,
     Menu,
     Moment,
     Option,
     Paragraph,
+    Picture,
     Plain,
     Points,
     Pre,
@@ -180,6 +182,12 @@ def _section(section: Section, number: int) -> Block:
             )
         case Small(text):
             return {"type": "context", "elements": [_plain(plain(text), 2000)]}
+        case Picture(handle, words):
+            # A file of the bot's own, which its channel's members see with the message alone.
+            shown = cut(words, 2000) or " "
+            return {"type": "image", "slack_file": {"id": handle}, "alt_text": shown}
+        case Figure(_, words):
+            return {"type": "context", "elements": [_plain(words, 2000)]}
         case Row(text, button):
             return {
                 "type": "section",

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.chat import ChatDown, ChatGone, ChatRefused
+from bot.chat import ChatDown, ChatGone, ChatRefused, Drawing, NoPictures, PictureRefused
 from bot.elements import Card
 from bot.slack.blocks import fallback, message
 from services.people import Place
@@ -28,6 +28,13 @@ _NEVER = {
     "invalid_arguments",
     "cant_update_message",
     "edit_window_closed",
+}
+# Answers that mean that no file will be taken before somebody changes that.
+_NO_FILES = {
+    "missing_scope",
+    "file_uploads_disabled",
+    "file_uploads_except_images_disabled",
+    "access_denied",
 }
 # Answers of pins.add that only a person can mend.
 _NO_PIN = {
@@ -148,6 +155,28 @@ class SlackChat:
             if not cursor:
                 return None
 
+    async def take(self, drawing: Drawing) -> str:
+        """Upload a picture. It is shared nowhere: who sees the card sees it, and nobody else.
+
+        Slack looks at it for a moment before it lets a card show it: files are processed
+        asynchronously ("files.completeUploadExternal").
+        """
+        try:
+            answer = await _called(
+                self._client.files_upload_v2(
+                    filename="sending.png", title="What was sent", content=drawing.png
+                )
+            )
+        except ChatDown as error:
+            if isinstance(error.__cause__, SlackApiError) and _code(error.__cause__) in _NO_FILES:
+                raise NoPictures(error.sentence) from error
+            raise
+        return str(answer["files"][0]["id"])
+
+    async def drop(self, handle: str) -> None:
+        """Delete a picture."""
+        await _called(self._client.files_delete(file=handle))
+
     async def members(self, group_id: str) -> frozenset[str]:
         """Return the members of a user group."""
         answer = await _called(self._client.usergroups_users_list(usergroup=group_id))
@@ -160,21 +189,28 @@ async def _called(call: Awaitable[Any]) -> Any:
         return await call
     except SlackApiError as error:
         raise _ours(error) from error
+    except SlackRequestError as error:
+        raise ChatDown("Slack did not take the picture.") from error
     except (aiohttp.ClientConnectorError, ConnectionRefusedError) as error:
         raise ChatDown("Slack cannot be reached.") from error
     except (TimeoutError, aiohttp.ClientError) as error:
         raise ChatDown("Slack did not answer.", unsure=True) from error
 
 
+def _code(error: SlackApiError) -> str:
+    return str(error.response.get("error") or "") if hasattr(error.response, "get") else ""
+
+
 def _ours(error: SlackApiError) -> ChatDown | ChatRefused:
-    answer = error.response
-    code = str(answer.get("error") or "") if hasattr(answer, "get") else ""
+    answer, code = error.response, _code(error)
     status = getattr(answer, "status_code", 0)
     if status == 429 or code == "ratelimited":
         wait = float(answer.headers.get("Retry-After", 30))
         return ChatDown(f"Slack asks to wait {wait:.0f} s.", retry_after=wait)
     if code == "message_not_found":
         return ChatGone("The message is no longer in the channel.")
+    if code == "invalid_blocks" and "slack_file" in str(answer.get("errors")):
+        return PictureRefused("Slack does not show the picture.")
     if code in _NEVER:
         return ChatRefused(f"Slack refused the message: {code}.")
     if code in _MENDABLE:

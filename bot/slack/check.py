@@ -7,17 +7,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.finding import Finding
 from bot.slack.chat import make_client
-from bot.slack.manifest import SCOPES
+from bot.slack.manifest import PICTURES, SCOPES
 from services.settings import AccessSettings, SlackSettings
 
 _GROUP = "group:"
+_SCOPES = "Slack scopes"
 
 
-async def slack_findings(slack: SlackSettings, access: AccessSettings) -> AsyncIterator[Finding]:
+async def slack_findings(
+    slack: SlackSettings, access: AccessSettings, *, picture: bool
+) -> AsyncIterator[Finding]:
     """Look at tokens, scopes, the channel and the user groups, one finding after the other."""
     client = make_client(slack.bot_token.get_secret_value(), slack.api_url)
-    yield (token := await _bot_token(client))
-    if not token.ok:
+    yield (token := await _bot_token(client, picture=picture))
+    if not token.ok and token.what != _SCOPES:
         return
     yield await _channel(client, slack.channel)
     if slack.mode == "socket" and slack.app_token is not None:
@@ -35,7 +38,7 @@ async def slack_findings(slack: SlackSettings, access: AccessSettings) -> AsyncI
             yield await _user_group(client, entry.removeprefix(_GROUP))
 
 
-async def _bot_token(client: AsyncWebClient) -> Finding:
+async def _bot_token(client: AsyncWebClient, *, picture: bool) -> Finding:
     try:
         answer = await client.auth_test()
     except SlackApiError as error:
@@ -49,12 +52,19 @@ async def _bot_token(client: AsyncWebClient) -> Finding:
         return Finding(False, "Slack", f"cannot be reached: {type(error).__name__}: {error}")
     headers = {name.lower(): value for name, value in answer.headers.items()}
     granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")}
-    missing = sorted(set(SCOPES) - granted)
+    missing = sorted(set(SCOPES) - granted - set(() if picture else (PICTURES,)))
+    if missing == [PICTURES]:
+        return Finding(
+            False,
+            _SCOPES,
+            f"{PICTURES} is missing, so alerts come without a picture. Put manifest/slack.yaml "
+            "into “App Manifest”, then reinstall the app; or set picture = false in [detection].",
+        )
     if missing:
         why = "; ".join(f"{scope} ({SCOPES[scope]})" for scope in missing)
         return Finding(
             False,
-            "Slack scopes",
+            _SCOPES,
             f"missing: {why}. Put manifest/slack.yaml into “App Manifest”, then reinstall the app.",
         )
     return Finding(True, "Slack bot token", f"is {answer['user']} in {answer['team']}")

@@ -34,9 +34,11 @@ _REFUSED = (401, 403)
 
 
 class SlackConnection:
-    """Brings commands, clicks and forms to the dispatch, from start() to stop()."""
+    """Brings commands, clicks and forms to the dispatch, from start() to stop().
 
-    shared = True  # "Using Socket Mode": each envelope goes to one of up to ten connections
+    Of several instances one gets each of them ("Using Socket Mode": an envelope goes to one of up
+    to ten connections).
+    """
 
     def __init__(self, settings: SlackSettings, dispatch: Dispatch) -> None:
         secret = settings.signing_secret

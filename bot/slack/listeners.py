@@ -9,10 +9,11 @@ longer than _PATIENCE gets a modal that says so and is filled in when it comes.
 import asyncio
 import logging
 import re
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
@@ -22,9 +23,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import cards
 from bot.commands import COMMAND
 from bot.dispatch import Answer, Dispatch
-from bot.elements import Card, Form
+from bot.elements import Card, Form, Picture, Sheet, figure_of, illustrated
 from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, panel, values
 from bot.slack.chat import SLACK
+from bot.slack.files import Files, refuses_picture
 from bot.slack.home import Homes
 from bot.underway import UnderWay
 from services.people import Actor, Place
@@ -32,8 +34,17 @@ from services.people import Actor, Place
 _log = logging.getLogger(__name__)
 #: Seconds to wait for an answer before a "working" modal is shown in its stead.
 _PATIENCE = 1.5
+#: Seconds before each try to show an answer with a picture.
+_LOOKS = (0.4, 1.0, 2.0)
+
+#: What says that something was not shown, or that nobody knows.
+_NOT_SHOWN = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
 
 Body = dict[str, Any]
+
+
+class _NotShown(Exception):
+    """Slack does not show a card for the picture on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class _Origin:
     trigger_id: str
     channel: str
     user: str
+    files: Files
     view_id: str | None = None
     ephemeral: bool = False
 
@@ -53,15 +65,46 @@ class _Origin:
         reply = answer.reply
         if isinstance(reply, Form):
             await self._open(form(reply, self.channel))
+        elif isinstance(reply, Sheet):
+            await self._say(await self._sent(reply), replace=False)
         elif isinstance(reply, Card):
-            if self.view_id and not answer.layer:
-                await self.client.views_update(
-                    view_id=self.view_id, view=panel(reply, self.channel)
-                )
-            elif self.view_id or (answer.layer and not answer.failed):
-                await self._open(panel(reply, self.channel))
-            else:
-                await self._say(reply, replace=self.ephemeral and not answer.failed)
+            await self._illustrated(reply, lambda card: self._card(card, answer))
+
+    async def _card(self, card: Card, answer: Answer) -> None:
+        if self.view_id and not answer.layer:
+            view = panel(card, self.channel)
+            await self.client.views_update(view_id=self.view_id, view=view)
+        elif self.view_id or (answer.layer and not answer.failed):
+            await self._open(panel(card, self.channel))
+        else:
+            await self._say(card, replace=self.ephemeral and not answer.failed)
+
+    async def _illustrated(self, card: Card, show: Callable[[Card], Awaitable[None]]) -> None:
+        """Show a card with its figure; without it where Slack takes no picture."""
+        figure = figure_of(card)
+        handle = await self.files.picture(self.client, figure.png) if figure else None
+        if handle is not None:
+            for wait in _LOOKS:
+                # Slack looks at a picture before it lets it be shown; the answer's address
+                # can be used five times in all.
+                await asyncio.sleep(wait)
+                try:
+                    return await show(illustrated(card, handle))
+                except _NotShown:
+                    continue
+                except SlackApiError as error:
+                    if not refuses_picture(error.response):
+                        raise
+        await show(card)
+        return None
+
+    async def _sent(self, given: Sheet) -> Card:
+        """Send somebody a file in their direct messages; return what tells of it."""
+        if await self.files.send(self.client, self.user, given):
+            return cards.success(f"{given.about} The file is in your messages with Spoolwarden.")
+        return cards.failure(
+            "Slack did not take the file. spoolwarden check says whether a permission is missing."
+        )
 
     async def hold(self) -> str:
         """Open a modal that says that work is under way; return its view id."""
@@ -70,8 +113,16 @@ class _Origin:
     async def fill(self, view_id: str, answer: Answer) -> None:
         """Put a late answer into the modal that hold() opened."""
         shown = answer.reply or cards.success("Done; the channel tells how it went.")
-        view = form(shown, self.channel) if isinstance(shown, Form) else panel(shown, self.channel)
-        await self.client.views_update(view_id=view_id, view=view)
+        if isinstance(shown, Sheet):
+            shown = await self._sent(shown)
+        if isinstance(shown, Form):
+            await self.client.views_update(view_id=view_id, view=form(shown, self.channel))
+            return
+
+        async def update(card: Card) -> None:
+            await self.client.views_update(view_id=view_id, view=panel(card, self.channel))
+
+        await self._illustrated(shown, update)
 
     async def _open(self, view: dict[str, Any]) -> str:
         call = self.client.views_push if self.view_id else self.client.views_open
@@ -84,12 +135,15 @@ class _Origin:
                 channel=self.channel, user=self.user, text=fallback(card), blocks=message(card)
             )
         else:
-            await self.respond(
+            answer = await self.respond(
                 text=fallback(card),
                 blocks=message(card),
                 response_type="ephemeral",
                 replace_original=replace,
             )
+            drawn = any(isinstance(section, Picture) for section in card.sections)
+            if drawn and refuses_picture(answer.body):
+                raise _NotShown
 
 
 class Listeners:
@@ -97,6 +151,7 @@ class Listeners:
 
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
+        self._files = Files()
         self.under_way = UnderWay()
         self.homes = Homes(dispatch)
 
@@ -116,7 +171,12 @@ class Listeners:
     ) -> None:
         await ack()
         origin = _Origin(
-            client, respond, command["trigger_id"], command["channel_id"], command["user_id"]
+            client,
+            respond,
+            command["trigger_id"],
+            command["channel_id"],
+            command["user_id"],
+            self._files,
         )
         actor = Actor(SLACK, command["user_id"], command.get("user_name", ""))
         place = Place(SLACK, origin.channel)
@@ -134,6 +194,7 @@ class Listeners:
             body["trigger_id"],
             channel,
             body["user"]["id"],
+            self._files,
             view["id"] if view else None,
             bool(body["container"].get("is_ephemeral")),
         )
@@ -155,25 +216,20 @@ class Listeners:
             else:
                 view_id = await origin.hold()
                 await origin.fill(view_id, await task)
-        except SlackApiError as error:
+        except _NOT_SHOWN as error:
             # The act itself is safe in the audit log and the channel's lines.
             _log.warning("an answer could not be shown: %s", _first(error))
             reply = (await task).reply
+            if isinstance(reply, Card) and reply.once:
+                reply = await self._dispatch.not_shown(reply.once)
+            if isinstance(reply, Sheet):
+                reply = cards.failure("The file could not be sent; please ask for it again.")
             if isinstance(reply, Form):
                 reply = cards.failure(
                     "The form could not be opened in time. Nothing was done; please ask again."
                 )
             if reply is not None:
-                try:
-                    await origin.client.chat_postEphemeral(
-                        channel=origin.channel,
-                        user=origin.user,
-                        text=fallback(reply),
-                        blocks=message(reply),
-                    )
-                except SlackApiError as again:
-                    # In a rush Slack may take no more; what was said is in the log.
-                    _log.warning("nor could it be said in another way: %s", _first(again))
+                await _whisper(origin.client, origin.channel, origin.user, reply)
 
     async def _submitted(
         self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient
@@ -192,10 +248,10 @@ class Listeners:
             )
         )
         await asyncio.wait({task}, timeout=_PATIENCE)
-        if not task.done():
+        # Whether an acknowledgement arrives nobody tells; a secret must surely be seen.
+        if not task.done() or _is_secret(task.result()):
             await ack(response_action="update", view=panel(_working(), carried.channel))
-            shown = _shown(await task)
-            await client.views_update(view_id=view["id"], view=panel(shown, carried.channel))
+            await self._fill(client, carried.channel, body["user"]["id"], view["id"], await task)
             return
         answer = task.result()
         field = next((b["block_id"] for b in view["blocks"] if b["type"] == "input"), None)
@@ -205,10 +261,40 @@ class Listeners:
         else:
             await ack(response_action="update", view=panel(_shown(answer), carried.channel))
 
+    async def _fill(
+        self, client: AsyncWebClient, channel: str, user: str, view_id: str, answer: Answer
+    ) -> None:
+        """Put a late answer to a form in its place."""
+        shown = _shown(answer)
+        try:
+            await client.views_update(view_id=view_id, view=panel(shown, channel))
+        except _NOT_SHOWN as error:
+            _log.warning("an answer could not be shown: %s", _first(error))
+            if shown.once:
+                shown = await self._dispatch.not_shown(shown.once)
+            await _whisper(client, channel, user, shown)
 
-def _first(error: SlackApiError) -> str:
-    """Return what Slack answered, in a line."""
-    return str(error.response.get("error") or error).partition("\n")[0]
+
+async def _whisper(client: AsyncWebClient, channel: str, user: str, card: Card) -> None:
+    """Say something to one person where no window can be shown."""
+    try:
+        await client.chat_postEphemeral(
+            channel=channel, user=user, text=fallback(card), blocks=message(card)
+        )
+    except _NOT_SHOWN as error:
+        # In a rush Slack may take no more; what was said is in the log.
+        _log.warning("nor could it be said in another way: %s", _first(error))
+
+
+def _first(error: Exception) -> str:
+    """Return what Slack answered, in a line; else what kept it from answering."""
+    if isinstance(error, SlackApiError):
+        return str(error.response.get("error") or error).partition("\n")[0]
+    return type(error).__name__
+
+
+def _is_secret(answer: Answer) -> bool:
+    return isinstance(answer.reply, Card) and bool(answer.reply.once)
 
 
 def _actor(body: Body) -> Actor:

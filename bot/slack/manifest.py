@@ -19,7 +19,10 @@ SCOPES = {
     "channels:read": "check that the bot is in its channel",
     "groups:read": "the same for a private channel",
     "usergroups:read": "roles by user group",
+    "files:write": "put a picture on each alert",
 }
+#: The one that only pictures need.
+PICTURES = "files:write"
 
 
 def manifest() -> str:

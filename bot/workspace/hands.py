@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from bot.hands import PATIENCE, NotThere, Shown, Unexpected
+from bot.hands import PATIENCE, Image, NotThere, Shown, Unexpected
 from bot.workspace.checks.layout import elements_of
 from bot.workspace.checks.objects import options_of
 from bot.workspace.member import MemberClient, MemberState, Outcome
@@ -51,6 +51,28 @@ class WorkspaceHands:
             return _shown(now) if now is not None and label in _labels(now) else None
 
         return await self.wait(offers)
+
+    async def picture(self, card: Shown, *, besides: str = "") -> Image:
+        """Return a card's picture once it has one, other than the one of that id."""
+
+        def shows(state: MemberState) -> tuple[str, str] | None:
+            everything = (*state.messages, *state.ephemerals)
+            now = next((m for m in everything if m.ts == card.id), None)
+            blocks = now.blocks if now is not None else ()
+            found = [(b["slack_file"]["id"], b["alt_text"]) for b in blocks if "slack_file" in b]
+            return found[0] if found and found[0][0] != besides else None
+
+        file, words = await self.wait(shows)
+        return Image(file, await self._client.file(f"/member/file/{file}"), words)
+
+    async def file(self, name: str) -> bytes:
+        """Return a file that the person was sent privately, once it is there, by its name."""
+
+        def shows(state: MemberState) -> str | None:
+            files = (f for m in state.messages if m.channel[0] == "D" for f in m.files)
+            return next((f.url for f in files if f.title == name), None)
+
+        return await self._client.file(await self.wait(shows))
 
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
@@ -118,6 +140,9 @@ class WorkspaceHands:
 
     async def press_for_form(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label, that opens a window; return that."""
+        left = self._client.state().view
+        if left is not None and isinstance(shown.raw, ShownMessage):
+            await self._close(left)  # of an answer that took long; it covers the channel
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
         return _window_shown(await self.wait(_window))
 
@@ -129,6 +154,12 @@ class WorkspaceHands:
     async def pick(self, shown: Shown, option: str) -> None:
         """Pick an entry of a menu that acts at once."""
         _taken(await self._client.pick(shown.raw, option))
+
+    async def pick_privately(self, shown: Shown, option: str) -> Shown:
+        """Pick an entry of a menu that answers privately; return that."""
+        seen = self._client.state().ephemerals
+        await self.pick(shown, option)
+        return await self._private(seen)
 
     async def choose(self, form: Shown, **labels: str) -> str:
         """Submit a form, its fields as they stand but for these options (by block id).

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from collections import deque
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from bot.local.clock import Clock
 from bot.workspace.envelopes import ACK_SECONDS, Envelope, NotAcknowledged
 from bot.workspace.values import JsonObject
 
+_KEPT = 100
 POST_SECONDS = 2 * ACK_SECONDS  # a post is given up on some time after its answer is too late
 
 
@@ -57,10 +59,11 @@ def signed_request(
 
 
 class HttpMode:
-    """Brings envelopes to a request URL."""
+    """Brings envelopes to a request URL. ``sent`` are the newest requests, as they were sent."""
 
     def __init__(self, url: str, secret: str, clock: Clock) -> None:
         self.url = url
+        self.sent: deque[SignedRequest] = deque(maxlen=_KEPT)
         self._secret = secret
         self._clock = clock
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=POST_SECONDS))
@@ -73,6 +76,7 @@ class HttpMode:
         if envelope.retry_attempt is not None:
             headers["X-Slack-Retry-Num"] = str(envelope.retry_attempt)
             headers["X-Slack-Retry-Reason"] = envelope.retry_reason or "http_error"
+        self.sent.append(SignedRequest(headers, request.body))
         post = asyncio.ensure_future(self._post(envelope, headers, request.body))
         self._posts.add(post)
         post.add_done_callback(self._posts.discard)

@@ -54,6 +54,7 @@ class Responses:
         blocks = check_blocks(body["blocks"]) if body.get("blocks") is not None else []
         if not text and not blocks:
             raise ApiError("no_text")
+        self._store.check_pictures(blocks)
         if body.get("replace_original") and original is not None:
             self._replace(original, text, blocks)
             return

@@ -240,6 +240,10 @@ class Workspace:
         self._dispatcher.carrier = self._http or self._sockets
         self._app_changed(self.app_connected)
 
+    def sent_over_http(self) -> list[SignedRequest]:
+        """Return the newest requests to the request URL, oldest first, byte for byte."""
+        return list(self._http.sent) if self._http is not None else []
+
     async def send_event(self, event: Mapping[str, Any]) -> None:
         """Deliver an Events API event. Raises NotAcknowledged after the last retry."""
         payload = self._payloads.event(dict(event), new_id("Ev"), self.clock.time())

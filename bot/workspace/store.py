@@ -31,7 +31,8 @@ class StoredFile:
     created: int
     title: str = ""
     data: bytes | None = None
-    shared: bool = False
+    shared: bool = False  # completed, be it in a channel or for the app alone
+    ready_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -93,6 +94,23 @@ def with_ids(blocks: Iterable[JsonObject]) -> list[JsonObject]:
                 element.setdefault("action_id", short_id())
         filled.append(block)
     return filled
+
+
+# "Slack file object": png, jpg and gif
+_IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")
+
+
+def _pictures_in(part: object, where: str) -> Iterable[tuple[str, str]]:
+    """Yield the place and id of each Slack file in a block."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name == "slack_file" and isinstance(value, dict):
+                yield f"{where}/slack_file", str(value.get("id", ""))
+            else:
+                yield from _pictures_in(value, f"{where}/{name}")
+    elif isinstance(part, list):
+        for number, value in enumerate(part):
+            yield from _pictures_in(value, f"{where}/{number}")
 
 
 class Store:
@@ -409,6 +427,30 @@ class Store:
         return form
 
     # Files
+
+    def check_pictures(self, blocks: Iterable[JsonObject]) -> None:
+        """Check that the bot may show the files in its blocks. Raises ApiError invalid_blocks.
+
+        "Slack file object": an image that who posts has access to, png, jpg or gif. Until it is
+        processed ("files.completeUploadExternal": asynchronously) it is not taken.
+        """
+        faults = [
+            f"invalid slack file [json-pointer:/blocks/{where}]"
+            for number, block in enumerate(blocks)
+            for where, file_id in _pictures_in(block, f"{number}")
+            if not self._shows(file_id)
+        ]
+        if faults:
+            raise ApiError("invalid_blocks", tuple(faults), {"errors": faults})
+
+    def _shows(self, file_id: str) -> bool:
+        file = self.files.get(file_id)
+        return (
+            file is not None
+            and file.shared
+            and (file.data or b"").startswith(_IMAGES)
+            and file.ready_at <= self.clock.time()
+        )
 
     def new_file(self, name: str, length: int, alt_txt: str | None) -> StoredFile:
         """Make room for a file and return it, its bytes still to come."""

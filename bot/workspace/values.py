@@ -105,6 +105,8 @@ class Bounds:
     ephemerals_per_member: int = 200
     files: int = 200
     file_bytes: int = 32 * 1024 * 1024
+    file_seconds: float = 0.3
+    """How long an uploaded file is processed before blocks may show it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ database but has no key can do neither unseen.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.errors import ConfigError
+from services.secrets import secret_files
 from services.settings import AuditSettings
 
 #: A key that can be guessed seals nothing, and its id would tell whether a guess is right.
 _LEAST = 32
-_CREDENTIAL = "audit-key"
 _HOW = "Make one with: openssl rand -hex 32"
 
 
@@ -76,19 +76,12 @@ class Keyring:
 NO_KEYS = Keyring()
 
 
-def keyring(settings: AuditSettings, environ: Mapping[str, str]) -> Keyring:
-    """Return the keys that the settings name, or that systemd passed as a credential.
-
-    Raises ConfigError; no text of it holds a key.
-    """
-    credential = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / _CREDENTIAL
+def keyring(settings: AuditSettings) -> Keyring:
+    """Return the keys that the settings name. Raises ConfigError; no text of it holds a key."""
     current = None
     if settings.key is not None:
-        current = Key.of(settings.key.get_secret_value(), "audit.key")
-    elif settings.key_file is not None:
-        current = key_in(settings.key_file)
-    elif "CREDENTIALS_DIRECTORY" in environ and credential.exists():
-        current = key_in(credential)
+        where = next((_in(file.path) for file in secret_files(settings)), "audit.key")
+        current = Key.of(settings.key.get_secret_value(), where)
     return Keyring(current, map(key_in, settings.old_key_files))
 
 
@@ -98,5 +91,9 @@ def key_in(file: Path) -> Key:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigError(f"The audit key in {file} cannot be read ({why}). {_HOW}") from None
-    return Key.of(text, f"The audit key in {file}")
+        raise ConfigError(f"{_in(file)} cannot be read ({why}). {_HOW}") from None
+    return Key.of(text, _in(file))
+
+
+def _in(file: Path) -> str:
+    return f"The audit key in {file}"

@@ -7,7 +7,7 @@ so a crash at any point neither loses a submission nor counts one twice.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -23,6 +23,7 @@ from services.detection.memory import facts_of, newest_row
 from services.mail.port import MailServer, Network, News, Record, Submission, submitted
 from services.models import Incident, IncidentState, PollCursor, RecentSubmission
 from services.models import SenderHabit as HabitRow
+from services.reports import count_in, forget_traffic
 from services.store import Store
 from services.traffic import KEPT, WINDOW
 from services.tuning import ordinary
@@ -30,7 +31,7 @@ from services.tuning import ordinary
 _BATCH = 5000
 _NAMES = 500
 #: Younger stretches are not yet anybody's habit: an attack must not teach it.
-_SETTLED = timedelta(hours=1)
+SETTLED = timedelta(hours=1)
 _DIGITS = re.compile(r"\d+")
 
 
@@ -79,11 +80,13 @@ class Ingest:
                         col(RecentSubmission.id) < newest,
                     )
                 )
+            await forget_traffic(session, now)
             await session.exec(delete(HabitRow).where(col(HabitRow.start) < now - self._kept))
 
     async def _write(self, session: AsyncSession, server: str, batch: Sequence[Record]) -> None:
         cursor = batch[-1]
-        counted = [known for item in batch if (known := self._counted(item)) is not None]
+        told = [(item, self._counted(item)) for item in batch]
+        counted = [known for _, known in told if known is not None]
         sent = submitted(counted)
         recent = [
             _row(server, item) for item in await self._worth_keeping(session, server, counted, sent)
@@ -119,6 +122,7 @@ class Ingest:
                 ),
                 params=rows,
             )
+        await count_in(session, server, told)
         await session.merge(PollCursor(server=server, cursor=cursor.cursor, last_at=cursor.at))
 
     def _counted(self, item: Record) -> Record | None:
@@ -227,12 +231,14 @@ def stretch_of(at: datetime) -> datetime:
     return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, UTC)
 
 
-async def habit_of(session: AsyncSession, server: str, sender: str, now: datetime) -> Habit:
-    """Return what is usual for a sender, leaving out past incidents and the last hour."""
+async def ordinary_stretches(
+    session: AsyncSession, server: str, sender: str, before: datetime
+) -> list[tuple[datetime, int]]:
+    """Return what a sender sent in each five minutes until then, leaving out past incidents."""
     query = select(HabitRow.start, HabitRow.messages).where(
         HabitRow.server == server,
         HabitRow.sender == sender,
-        col(HabitRow.start) < now - _SETTLED,
+        col(HabitRow.start) < before,
     )
     rows = (await session.exec(query)).all()
     incidents = (
@@ -242,12 +248,26 @@ async def habit_of(session: AsyncSession, server: str, sender: str, now: datetim
             .where(col(Incident.state) != IncidentState.FALSE_ALARM)
         )
     ).all()
-    bad = [(opened - _SETTLED, _aware(ended)) for opened, ended in incidents]
-    usual = sorted(n for start, n in rows if not any(a <= start <= b for a, b in bad))
+    bad = [(opened - SETTLED, _aware(ended)) for opened, ended in incidents]
+    return [(start, n) for start, n in rows if not any(a <= start <= b for a, b in bad)]
+
+
+def spread_of(numbers: Iterable[int]) -> tuple[int, int]:
+    """Return the median and the 95th percentile; zeros for none."""
+    usual = sorted(numbers)
+    if not usual:
+        return 0, 0
+    return usual[len(usual) // 2], usual[min(len(usual) - 1, int(len(usual) * 0.95))]
+
+
+async def habit_of(session: AsyncSession, server: str, sender: str, now: datetime) -> Habit:
+    """Return what is usual for a sender, leaving out past incidents and the last hour."""
+    stretches = await ordinary_stretches(session, server, sender, now - SETTLED)
+    usual, high = spread_of(n for _, n in stretches)
     return Habit(
-        windows=len(usual),
-        usual=usual[len(usual) // 2] if usual else 0,
-        high=usual[min(len(usual) - 1, int(len(usual) * 0.95))] if usual else 0,
+        windows=len(stretches),
+        usual=usual,
+        high=high,
         taught=await ordinary(session, server, sender),
     )
 

@@ -7,7 +7,7 @@ times are aware and in UTC, all sizes are bytes. Texts a sender controls
 replacement and bounded in length; whoever shows them escapes them.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -270,8 +270,11 @@ class Capabilities:
     refusing: Capability = ABLE  # disable a user and refuse its mail
     set_password: Capability = ABLE
     delete_user: Capability = ABLE
+    end_sessions: Capability = ABLE  # of one user, whatever it was logged in to
+    copy_mail: Capability = ABLE  # read all that a mailbox holds
     block: Capability = ABLE
     block_expiry: Capability = ABLE  # the server itself lifts a block in time
+    count_refused: Capability = ABLE  # how often a block has refused somebody
     # What submissions() tells beyond who sent how much from where: the detector uses it.
     tell_subjects: Capability = ABLE
     tell_recipients: Capability = ABLE  # their addresses
@@ -393,6 +396,17 @@ class MailServer(Protocol):
         """
         ...
 
+    async def end_sessions(self, address: str) -> int | None:
+        """End what is open as this user; return how many ended, None where that is not told.
+
+        Its password stays as it is. Raises BadArgument if there is no such user.
+        """
+        ...
+
+    def mail_of(self, address: str) -> AsyncIterator[bytes]:
+        """Yield each message that a mailbox holds, whole, oldest first."""
+        ...
+
     async def blocks(self) -> Sequence[Block]:
         """Return the SMTP block list as now in force, oldest first."""
         ...
@@ -408,6 +422,13 @@ class MailServer(Protocol):
 
     async def unblock(self, network: Network) -> Block | None:
         """Lift the entry for exactly this network; return it, None if there was none."""
+        ...
+
+    async def refused(self) -> Mapping[Network, int]:
+        """Return how often each block in force has refused a connection or a message.
+
+        Since the block began, as far back as the server knows; never is 0.
+        """
         ...
 
     async def healthy(self) -> str:

@@ -47,12 +47,13 @@ from services.detection.evidence import Habit
 from services.garbage import settle
 from services.incidents import open_key
 from services.lease import lease_of
+from services.listings import Listings
 from services.mail.build import Embedded
 from services.mail.embedded.database import to_stored
 from services.mail.port import SpoolQuery
 from services.models import Incident, IncidentState, Intent
 from services.people import Actor, Place
-from services.settings import EmbeddedServerSettings, fixed
+from services.settings import DnsblSettings, EmbeddedServerSettings, fixed
 from services.targets import Target
 from services.traffic import gather
 from tests.filling import Mail, fill
@@ -329,6 +330,7 @@ def _dispatch(bench: Bench) -> Dispatch:
             clock=bench.clock,
             servers=("mail",),
             kept=timedelta(days=7),
+            listings=Listings(bench.store, {}, bench.audit, bench.clock, DnsblSettings()),
             refresh=refresh,
             why=bench.detector.why,
             changed=lambda: None,

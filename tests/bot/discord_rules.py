@@ -173,12 +173,13 @@ _NAMES = {
     4: "TextInput",
     9: "Section",
     10: "TextDisplay",
+    12: "MediaGallery",
     17: "Container",
     18: "Label",
     21: "RadioGroup",
     22: "CheckboxGroup",
 }
-_HOLDS = {1: (2, 3), 17: (1, 9, 10), 18: (3, 4, 21, 22), 9: (10,)}
+_HOLDS = {1: (2, 3), 17: (1, 9, 10, 12), 18: (3, 4, 21, 22), 9: (10,)}
 _OPTION = {"label", "value", "description", "default"}
 
 
@@ -250,6 +251,11 @@ def _faults(components: list[Json]) -> Iterator[str]:
                     yield "a section holds 1 to 3 texts"
             case 10:
                 yield from _bounded("text", one["content"], 1, 4000)
+            case 12:
+                for item in one["items"]:
+                    yield from _bounded("alternative text", item["description"], 1, 1024)
+                    if not item["media"]["url"].startswith("attachment://"):
+                        yield "a picture that is none of the message's own files"
             case 18:
                 yield from _bounded("label", one["label"], 1, 45)
                 if "description" in one:

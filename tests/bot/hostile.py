@@ -62,9 +62,11 @@ TEXTS = st.one_of(
 POOL_SIZE = 25
 POOLS = st.lists(TEXTS, min_size=POOL_SIZE, max_size=POOL_SIZE)
 
-# The only kinds of objects that our renderings are made of. No mrkdwn, no markdown, no link
-# but to a message of ours, no user, no channel, no broadcast, no image.
+# The only kinds of objects that our renderings are made of. No mrkdwn, no markdown, no link,
+# but to a message of ours, no user, no channel, no broadcast, no image but our own picture,
+# told by its file's id.
 _TYPES = {
+    "image",
     "modal",
     "header",
     "section",
@@ -92,14 +94,19 @@ _OURS = {
     "block_id": r"buttons-\d{1,9}|row-\d{1,2}|[a-z]{1,20}",
     "action_id": r"(press|pick):(first|second|third|fourth|more|undo|before|after|move|delete|"
     r"(stop|why|forget)-\d{1,9}|"
+    r"disable|refuse|password|sessions|why|user|extend|respond|summary|file|done|again|"
     r"back|stop|enable|search|block|5m|1h|24h|users|ips|domains|again|"
-    r"(preview|row|address|account|unblock)-\d{1,2})|value",
+    r"today|week|month|file|view|"
+    r"(preview|row|address|account|unblock|extend|step)-\d{1,2})|value",
     "value": rf"{_INTENT}|[a-z0-9_-]{{1,40}}",
     "callback_id": r"form",
     "private_metadata": rf'\["C0OPS", "({_INTENT})?"\]',
+    "id": r"F[A-Z0-9]{8,11}",
     "format": r"\{date_short_pretty\} \{time(_secs)?\}",
     "fallback": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC",
 }
+# Where a text stands that is shown as it is.
+_WRITTEN = {("text", "text"), ("plain_text", "text"), ("image", "alt_text")}
 _LONGEST = 3000
 
 
@@ -141,7 +148,7 @@ def _exposed(value: Any, place: str) -> Iterator[str]:
         elif name == "text" and kind == "link":
             if not re.fullmatch(r"incident \d{1,9}", one):
                 yield f"{where}: {one!r:.80}"
-        elif name == "text" and kind in ("text", "plain_text"):
+        elif (kind, name) in _WRITTEN:
             yield from _unseen(one, where)
         elif not re.fullmatch(_OURS.get(name, "(?!)"), one):
             yield f"{where}: {one!r:.80}"

@@ -7,10 +7,25 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import cycle
 
-from bot import acts, campaign_cards, cards, forms, look_cards, tuning
+from pydantic import SecretStr
+
+from bot import (
+    acts,
+    block_card,
+    campaign_cards,
+    cards,
+    forms,
+    look_cards,
+    report_cards,
+    tuning,
+    user_card,
+)
 from bot.commands import COMMANDS
-from bot.elements import Button, Card, Form, Style
+from bot.digest_card import digest
+from bot.elements import Button, Card, Figure, Form, Menu, Option, Picture, Style
 from bot.reads import help_card
+from services import digest as digests
+from services import reports
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
 from services.mail.port import (
@@ -33,11 +48,13 @@ from services.models import (
     IntentState,
     Lesson,
     LessonKind,
+    Listing,
 )
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
+from services.reports import Tally, View
 from services.tables import Kind, Rank, Table, Window
-from services.targets import Target, Top, describe
+from services.targets import Report, Target, Top, describe
 from services.traffic import Use
 from services.words import short
 
@@ -172,7 +189,7 @@ def undos(*actions: str) -> dict[str, str]:
 #: The actions that a form confirms.
 ASKED = tuple(row.name for row in COMMANDS.values() if row.pressed is acts.ask_pressed)
 TYPED = tuple(row for row in COMMANDS.values() if row.slash)
-ALL_ACTIONS = ("stop", "search", "acknowledge", *(action for action, _, _ in cards.MORE))
+ALL_ACTIONS = ("stop", "search", "acknowledge", "respond", *(action for action, _, _ in cards.MORE))
 
 
 def message(words: Words = anna, queue: Queue = Queue.DEFERRED) -> Message:
@@ -360,6 +377,47 @@ def why_card(
     )
 
 
+def user_card_(words: Words = anna, state: UserState | None = UserState.ACTIVE) -> Card:
+    """Return the card that manages an account."""
+    entries = [
+        AuditEntry(
+            seq=number,
+            at=NOW,
+            phase="result",
+            action=words(),
+            actor="slack:U0OTTO",
+            actor_name=words(),
+            server="mail",
+            subject=words(),
+            detail=detail,
+            prev_hash="",
+            hash="",
+        )
+        for number, detail in enumerate(('{"ok": true}', '{"ok": false}', "[]", "broken", "{}"))
+    ]
+    slots = ("disable", "refuse", "enable", "password", "sessions", "delete", "why", "search")
+    return user_card.user(
+        user_card.Account(
+            address=words(),
+            also=words(),
+            server=words(),
+            user=User(words(), state, 3) if state else None,
+            waiting=1234,
+            held=5,
+            addresses=_uses(words, 5),
+            more=26,
+            failed_logins=12,
+            lately=1840,
+            days=[(NOW.date() - timedelta(days=n), 100 * n) for n in range(6, -1, -1)],
+            incidents=[incident(each, words) for each in tuple(IncidentState)[:3]],
+            acts=entries,
+            taken_at=NOW,
+            lacking=(words(), words()),
+            buttons=_buttons(*(f"address-{n}" for n in range(5)), *slots, "again"),
+        )
+    )
+
+
 def top_card(
     words: Words = anna,
     kind: Kind = Kind.USERS,
@@ -405,6 +463,108 @@ def ip_card(words: Words = anna, uses: int = look_cards.PER_PAGE, blocks: int = 
                 *("back", "block", "search"),
             ),
         )
+    )
+
+
+def blocks_card(words: Words = anna, number: int = block_card.PER_PAGE) -> Card:
+    """Return a page of the block list."""
+    until = cycle([NOW + timedelta(hours=1), None])
+    page = [
+        block_card.Blocked(
+            Block(ip_network(f"203.0.113.{n}"), "", NOW, next(until)), words(), n or None
+        )
+        for n in range(number)
+    ]
+    rows = [
+        Listing(
+            server="mail",
+            address="192.0.2.1",
+            zone=words(),
+            since=NOW if n % 2 else None,
+            said=words(),
+            checked_at=NOW,
+            error="" if n % 2 else words(),
+        )
+        for n in range(4 if number else 0)
+    ]
+    options = tuple(Option(words(), INTENT.format(f"e{n}")) for n in range(number))
+    return block_card.blocks(
+        block_card.Blocks(
+            server=words(),
+            page=page,
+            offset=0,
+            total=number * 3,
+            listings=rows,
+            zones=2,
+            taken_at=NOW,
+            lacking=(words(),),
+            buttons=_buttons(*(f"unblock-{n}" for n in range(number)), "before", "after", "again"),
+            extend=Menu("extend", "Extend…", options) if options else None,
+        )
+    )
+
+
+def digest_of(words: Words = anna, number: int = 10) -> digests.Report:
+    """Return what a summary tells, with so many of each thing."""
+    many = range(number)
+    return digests.Report(
+        begin=NOW - timedelta(days=1),
+        end=NOW,
+        incidents=tuple(
+            digests.Happened(id=n, sender=storable(words()), server="mail", state="open")
+            for n in many
+        ),
+        more_incidents=number * 3,
+        detected=(14.0, 60.0, 600.0)[:number],
+        stopped=(100.0,)[:number],
+        movers=tuple(
+            digests.Mover(sender=storable(words()), server="mail", messages=900, before=n)
+            for n in range(min(5, number))
+        ),
+        ends=tuple(digests.Ends(network="192.0.2.1", server="mail", until=NOW) for _ in many),
+        more_ends=number,
+        failed=tuple(
+            digests.Failed(action="stop", by=storable(words()), at=NOW, summary=storable(words()))
+            for _ in many
+        ),
+        more_failed=number,
+        unknown=(storable(words()),)[:number],
+    )
+
+
+def report_card(words: Words = anna, view: View = View.DOMAINS) -> Card:
+    """Return a full page of a report."""
+    rows = [
+        reports.Row(storable(words()), Tally(1200, 900, 30, 7), 800)
+        for _ in range(report_cards.PER_PAGE)
+    ]
+    day = NOW.date()
+    domain = storable(words()) if view is View.USERS else ""
+    return report_cards.card(
+        report_cards.Facts(
+            server=words(),
+            shown=Report(first=day, last=day, view=view, domain=domain, offset=8),
+            whole=Tally(12_000, 900, 30, 7),
+            before=Tally(8000, 900),
+            rows=rows if view is not View.TREND else [],
+            names=100_000,
+            since=day - timedelta(days=90),
+            taken_at=NOW,
+            only=words(),
+            lacking=(words(),),
+        ),
+        Figure(b"", storable(words())) if view is View.TREND else None,
+        _buttons(
+            *(f"row-{n}" for n in range(report_cards.PER_PAGE)),
+            *("before", "after", "today", "week", "month", "file"),
+        ),
+        (Option("Trend", INTENT.format("trend")), Option("Domains", INTENT.format("domains"))),
+    )
+
+
+def _alert_drawn(words: Words) -> Card:
+    return cards.alert(
+        incident(words=words), {}, cards.Buttons(offers(), {}), Picture("F0PICTURE01", words())
     )
 
 
@@ -503,6 +663,12 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "why", why_card
     yield "why, nothing unusual", partial(why_card, points=(0.0, -3.0), incidents=())
     yield "why, no mailbox", partial(why_card, points=(), state=None)
+    yield "user", user_card_
+    yield "user, no mailbox", partial(user_card_, state=None)
+    yield (
+        "new password",
+        lambda words: cards.new_password(words(), SecretStr("aB3de-fgh9K"), INTENT.format(1)),
+    )
     for kind in Kind:
         yield f"top {kind}", partial(top_card, kind=kind)
     yield "top, nothing sent", partial(top_card, ranks=())
@@ -523,6 +689,13 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "tuning, nothing", lambda words: tuning.card(words(), [], 0, words(), {}, words())
     yield "ip", ip_card
     yield "ip, never used", partial(ip_card, uses=0, blocks=0)
+    yield "blocks", blocks_card
+    yield "no blocks", partial(blocks_card, number=0)
+    yield "digest", lambda words: digest("daily", digest_of(words))
+    yield "digest, quiet", lambda words: digest("weekly", digest_of(words, 0))
+    for view in View:
+        yield f"report {view}", partial(report_card, view=view)
+    yield "alert with a picture", _alert_drawn
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
     yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))

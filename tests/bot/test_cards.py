@@ -11,9 +11,12 @@ from bot.elements import (
     Bars,
     Button,
     Card,
+    Figure,
     Menu,
     Paragraph,
+    Picture,
     Points,
+    Pre,
     Row,
     Section,
     Small,
@@ -69,8 +72,10 @@ def said(card: Card) -> str:
                 return [title, *(f"{bar.label} {bar.value} {bar.share:.0%}" for bar in bars)]
             case Row(text):
                 return "".join(plain((span,)) for span in text).split("〈000A〉")
-            case _:
-                return [section.text]
+            case Picture(_, words) | Figure(_, words):
+                return [words]
+            case Pre(text):
+                return [text]
 
     return "\n".join(line for section in card.sections for line in lines(section))
 

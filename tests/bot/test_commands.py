@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import acts
+from bot import acts, respond
 from bot.app import App
 from bot.arguments import Arguments, parse
 from bot.cards import MORE
@@ -59,7 +59,12 @@ def test_every_remedy_has_its_row_and_its_role() -> None:
     # Only the bot itself contains; the setting of that is an admin's.
     for name, remedy in ((n, r) for n, r in REMEDIES.items() if n != "contain"):
         assert COMMANDS[name].role is remedy.role
-        assert COMMANDS[name].pressed in (acts.ask_pressed, acts.act_pressed)
+        assert COMMANDS[name].pressed in (
+            acts.ask_pressed,
+            acts.act_pressed,
+            respond.look_pressed,
+            respond.report_pressed,
+        )
         assert COMMANDS[name].role >= Role.OPERATOR
 
 
@@ -106,7 +111,8 @@ def test_the_usage_line_names_every_argument_and_which_must_be_there(row: Comman
 
 
 def test_the_card_offers_what_the_table_can_press() -> None:
-    assert ("stop", "search", "acknowledge", *(action for action, _, _ in MORE)) == CARD_ACTIONS
+    first = ("stop", "search", "acknowledge", "respond")
+    assert (*first, *(action for action, _, _ in MORE)) == CARD_ACTIONS
     for action in CARD_ACTIONS:
         assert COMMANDS[action].pressed is not None
 

@@ -15,7 +15,7 @@ from services.mail.port import User, UserState
 from services.models import IncidentState
 from services.tables import Kind
 from tests.bot.discord_rules import walk
-from tests.bot.samples import NOW, ip_card, top_card, why_card
+from tests.bot.samples import NOW, ip_card, top_card, user_card_, why_card
 from tests.bot.test_cards import labels, said
 from tests.bot.test_discord_components import payload
 
@@ -23,6 +23,7 @@ FULLEST: dict[str, Callable[[], Card]] = {
     "why": why_card,
     "top": partial(top_card, known=False),
     "ip": ip_card,
+    "user": user_card_,
 }
 
 

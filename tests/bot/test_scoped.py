@@ -67,6 +67,7 @@ async def test_nothing_that_is_read_tells_of_others(looking: Looking) -> None:
         assert (await looking.press(card, "preview-1", OTTO)).layer
     for text in ("", "search", "search ip:0.0.0.0/0", "incidents", "audit", "top", "top ips",
                  "top domains", f"ip {HERE}", f"ip {THERE}", "ip 0.0.0.0/0", f"why {ANN}",
+                 "report", "report 7d page:2", f"report domain:{DOMAIN}",
                  f"search sender:{ANN}", "search page:14"):  # fmt: skip
         mine, all_ = said(await looking.asked(text, SUE)), said(await looking.asked(text, OTTO))
         assert EVE not in mine, text

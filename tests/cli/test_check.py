@@ -1,10 +1,16 @@
 """spoolwarden check against a running workspace: what is well, and what to do where it isn't."""
 
+from pathlib import Path
+
+import pytest
+
+from bot.demo.stage import OTTO, VERA
 from bot.publisher import GONE, LINE, NOTHING
+from bot.rooms import ROOMS
 from bot.workspace import ChannelSpec, Member, Workspace
 from bot.workspace.values import BOT_SCOPES
 from services.models import Posted
-from tests.end_to_end.playing import Play, command, config_file
+from tests.end_to_end.playing import Play, command, config_file, playing
 
 
 async def _findings(play: Play, **slack: str) -> tuple[int | None, dict[str, str]]:
@@ -53,6 +59,24 @@ async def test_a_missing_scope_and_a_channel_without_the_bot_are_named(play: Pla
         assert "reinstall the app" in told
 
 
+async def test_without_the_scope_for_pictures_it_says_what_is_missing_then_unless_none_is_wanted(
+    play: Play,
+) -> None:
+    await play.app.stop()
+    async with Workspace(
+        members=(), channels=("mail-ops",), scopes=BOT_SCOPES - {"files:write"}
+    ) as other:
+        code, found = await _findings(play, **_reach(other))
+        assert code == 1
+        assert "so alerts come without a picture" in found["FIX  Slack scopes"]
+        # It is the only thing that is missing, so all else is looked at, too.
+        assert "ok   Slack channel" in found
+        detection = play.app.settings.detection.model_copy(update={"picture": False})
+        play.app.settings = play.app.settings.model_copy(update={"detection": detection})
+        code, found = await _findings(play, **_reach(other))
+        assert code == 0, found
+
+
 async def test_what_a_chat_would_never_take_is_listed_and_what_was_deleted_there_is_not(
     play: Play,
 ) -> None:
@@ -67,6 +91,20 @@ async def test_what_a_chat_would_never_take_is_listed_and_what_was_deleted_there
         "FIX  never shown: announcement 7 in slack: It is too long. It is in the log all the "
         "same: spoolwarden audit show."
     ]
+
+
+@pytest.mark.parametrize("chat", sorted(ROOMS))
+async def test_whose_role_is_for_some_domains_only_is_counted(
+    chat: str, tmp_path: Path, mailboxes: Path
+) -> None:
+    limits = {OTTO: ("example.org", "example.com"), VERA: ("example.org",)}
+    async with playing(tmp_path, mailboxes, chats=(chat,), limits=limits) as play:
+        await play.app.stop()
+        code, found = await _findings(play)
+    assert code == 0, found
+    assert found["ok   access"] == (
+        "ok   access: 1 admins, 1 operators, 1 viewers listed; 2 of them for some domains only"
+    )
 
 
 def _reach(workspace: Workspace) -> dict[str, str]:

@@ -6,12 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from bot.discord.chat import PERMISSIONS
+from bot.discord.chat import PERMISSIONS, PICTURES
 from bot.guild.permissions import EVERY_PERMISSION, Permission
 from services.settings import AccessSettings
 from tests.end_to_end.playing import Play, command, config_file, playing
 
-_NEEDED = Permission(PERMISSIONS.value)
+_NEEDED = Permission((PERMISSIONS | PICTURES).value)
 
 
 @pytest.fixture
@@ -51,10 +51,20 @@ async def test_all_is_well_with_no_more_than_the_invite_link_asks_for(play: Play
     assert Permission(int(asked["permissions"][0])) == (
         Permission.VIEW_CHANNEL
         | Permission.SEND_MESSAGES
+        | Permission.ATTACH_FILES
         | Permission.READ_MESSAGE_HISTORY
         | Permission.CREATE_PUBLIC_THREADS
         | Permission.SEND_MESSAGES_IN_THREADS
+        | Permission.PIN_MESSAGES
     )
+
+
+async def test_without_the_permission_for_pictures_that_alone_is_missing(play: Play) -> None:
+    play.guild.faults.take_permissions(Permission.ATTACH_FILES)
+    code, found = await _findings(play)
+    assert code == 1
+    assert "so alerts come without a picture" in found["FIX  Discord pictures"]
+    assert "ok   Discord channel" in found
 
 
 async def test_a_wrong_token_and_a_wrong_channel_are_named(play: Play) -> None:

@@ -1,4 +1,4 @@
-"""Several bots as real processes: one PostgreSQL, one workspace, one SmarterMail."""
+"""Several bots as real processes: one PostgreSQL, one chat, one SmarterMail."""
 
 import asyncio
 import contextlib
@@ -8,26 +8,52 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from bot.app import App
 from bot.demo.campaigns import LOUD, Campaign
 from bot.demo.stage import ADA, OTTO, make_rooms, reaching
 from bot.demo.town import PASSWORD as MAILBOX_PASSWORD
 from bot.demo.traffic import Traffic
-from bot.hands import Hands
-from bot.workspace import Workspace
+from bot.guild.room import GuildRoom
+from bot.hands import Hands, Room
 from bot.workspace.room import WorkspaceRoom
 from services.clock import SystemClock
+from services.mail.build import Embedded, HostedServer
 from services.postgres import INSTANCES, LEADING, LOCKS
 from tests.databases import PostgresDatabases
 from tests.mail.smartermail_server import ADMIN, LocalSmarterMail
 from tests.mail.smartermail_server import PASSWORD as ADMIN_PASSWORD
 
-from .playing import ACCOUNT, POLL_SECONDS, SPOOLWARDEN, until
+from .playing import ACCOUNT, POLL_SECONDS, SPOOLWARDEN, Play, until
 
 OTHER_ACCOUNT = "ben.osei@example.com"
 #: What the act of stopping an account asks of the mail server.
 STOPPING = "settings/domain/post-user"
+
+
+class _Elsewhere:
+    """A mail server that is not in this process, as far as the bot can tell."""
+
+    ours = False
+
+    def __init__(self, server: Embedded) -> None:
+        self._server = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    async def start(self) -> None:
+        """Nothing: it runs."""
+
+    async def stop(self) -> None:
+        """Nothing: others use it."""
+
+
+def another(play: Play) -> App:
+    """Return one more bot in this process, with the mail server and chats of a stage's bot."""
+    server = cast("HostedServer", _Elsewhere(play.stage.server))
+    return App(play.app.settings, clock=play.stage.clock, servers=[server])
 
 
 class Fleet:
@@ -37,24 +63,28 @@ class Fleet:
         self,
         folder: Path,
         mail: LocalSmarterMail,
-        workspace: Workspace,
+        room: Room,
         people: tuple[Hands, Hands],
         database: tuple[PostgresDatabases, str],
     ) -> None:
         self.mail = mail
-        self.workspace = workspace
+        self.room = room
         self.otto, self.ada = people
         self.processes: dict[int, Process] = {}
         self._folder = folder
         self._postgres, self.url = database
         self._begun = 0
 
-    async def begin(self) -> int:
-        """Start one more instance; return its process id once it answers clicks."""
-        connected = self.workspace.app_connections
+    async def begin(self, url: str | None = None) -> int:
+        """Start one more instance; return its process id once it answers clicks.
+
+        ``url`` is another way to the same database.
+        """
+        connected = self._connections()
         self._begun += 1
         clean = {name: value for name, value in os.environ.items() if "SPOOLWARDEN" not in name}
-        with (self._folder / f"instance-{self._begun}.log").open("wb") as log:
+        clean["SPOOLWARDEN_DATABASE"] = url or self.url
+        with self.log(self._begun).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 SPOOLWARDEN,
                 "run",
@@ -65,8 +95,20 @@ class Fleet:
                 env=clean,
             )
         self.processes[process.pid] = process
-        await until(lambda: self.workspace.app_connections == connected + 1)
+        # Discord takes one new connection in five seconds.
+        await until(lambda: self._connections() == connected + 1, patience=60)
         return process.pid
+
+    def log(self, number: int) -> Path:
+        """Return the file with what an instance says, by when it was begun: the first is 1."""
+        return self._folder / f"instance-{number}.log"
+
+    def _connections(self) -> int:
+        room = self.room
+        if isinstance(room, GuildRoom):
+            return room.guild.app_connections
+        assert isinstance(room, WorkspaceRoom)
+        return room.workspace.app_connections
 
     async def kill(self, pid: int) -> None:
         """Kill an instance as a power cut would."""
@@ -107,12 +149,13 @@ class Fleet:
 
 
 @contextlib.asynccontextmanager
-async def fleet(folder: Path, postgres: PostgresDatabases) -> AsyncIterator[Fleet]:
+async def fleet(
+    folder: Path, postgres: PostgresDatabases, chat: str = "slack"
+) -> AsyncIterator[Fleet]:
     """Set everything up, with no instance begun yet."""
     async with contextlib.AsyncExitStack() as stack:
         url = stack.enter_context(postgres.lent())
-        (room,) = make_rooms()
-        assert isinstance(room, WorkspaceRoom)
+        (room,) = make_rooms((chat,))
         await room.start()
         stack.push_async_callback(room.stop)
         mail = LocalSmarterMail(folder, SystemClock(), "example.com")
@@ -132,14 +175,14 @@ async def fleet(folder: Path, postgres: PostgresDatabases) -> AsyncIterator[Flee
             },
             "detection": {"poll_seconds": POLL_SECONDS},
         }
-        lines = [f"database = {json.dumps(url)}"]
+        lines = []
         for name, table in tables.items():
             # A JSON string, number or list of strings is one of TOML too.
             lines += [f"[{name}]", *(f"{key} = {json.dumps(v)}" for key, v in table.items())]
         (folder / "spoolwarden.toml").write_text("\n".join(lines) + "\n", "utf-8")
         otto = await stack.enter_async_context(room.hands(OTTO))
         ada = await stack.enter_async_context(room.hands(ADA))
-        made = Fleet(folder, mail, room.workspace, (otto, ada), (postgres, url))
+        made = Fleet(folder, mail, room, (otto, ada), (postgres, url))
         stack.push_async_callback(made.end)
         yield made
 

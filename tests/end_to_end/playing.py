@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -141,12 +142,15 @@ def config_file(play: Play, **chat: Any) -> Path:
             "operators": list(settings.access.operators),
             "admins": list(settings.access.admins),
         },
-        "detection": {"poll_seconds": POLL_SECONDS},
+        "detection": {"poll_seconds": POLL_SECONDS, "picture": settings.detection.picture},
     }
     lines = [f"database = {json.dumps(settings.database)}"]
     for name, table in tables.items():
         # A JSON string, number or list of strings is one of TOML too.
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    lines.append("[access.domains]")
+    for who, domains in settings.access.domains.items():
+        lines.append(f"{json.dumps(who)} = {json.dumps(list(domains))}")
     file = play.folder / "spoolwarden.toml"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return file
@@ -180,9 +184,9 @@ async def locked(database: Path) -> AsyncIterator[None]:
         yield
 
 
-async def until(holds: Callable[[], Awaitable[bool] | bool]) -> None:
+async def until(holds: Callable[[], Awaitable[bool] | bool], *, patience: float = PATIENCE) -> None:
     """Return once the condition holds. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while True:
             answer = holds()
             if answer if isinstance(answer, bool) else await answer:
@@ -225,6 +229,10 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
         ):
             for room in set_up.rooms:
                 await room.until_connected()
+                if isinstance(room, GuildRoom):
+                    # A bot that is started again is refused for five seconds otherwise; where
+                    # there are several of them, in instances.py, they are.
+                    room.guild.gateway.identify_seconds = 0.0
             people = [
                 await stack.enter_async_context(set_up.rooms[0].hands(person))
                 for person in (OTTO, VERA, ADA, NOBU)
@@ -235,6 +243,28 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
     assert not errors.lines, "\n".join(errors.lines)
     for room in set_up.rooms:
         check_room(room)
+
+
+def password_in(said: str) -> str:
+    """Return the new password in what somebody was shown privately."""
+    found = re.search(r"(?:[A-Za-z2-9]{5}-){3}[A-Za-z2-9]{5}", said)
+    assert found is not None, said
+    return found[0]
+
+
+async def kept_or_told(play: Play) -> str:
+    """Return all that stands in the stage's files, and all that the channels were told."""
+    told: list[object] = []
+    for room in play.stage.rooms:
+        if isinstance(room, GuildRoom):
+            told += [c for c in room.guild.journal if c.path.startswith("/channels/")]
+        else:
+            assert isinstance(room, WorkspaceRoom)
+            told += [c for c in room.workspace.journal if c.method.startswith("chat.")]
+    files = await asyncio.to_thread(
+        lambda: [f.read_bytes().decode("latin-1") for f in play.folder.rglob("*") if f.is_file()]
+    )
+    return " ".join([*map(repr, told), *files])
 
 
 def in_guild(hands: Hands) -> GuildHands:

@@ -1,8 +1,9 @@
 """Every row of the command table, in every chat: asked for, answered, seen on the mail server."""
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -10,14 +11,22 @@ import pytest
 
 from bot.commands import COMMANDS
 from bot.demo.campaigns import LOUD, QUIET
+from bot.demo.sender import Sender, SmtpRefused
+from bot.demo.town import PASSWORD
+from bot.hands import Shown
 from bot.rooms import ROOMS
 from services.audit import Phase
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
 from services.traffic import sent_since
+from tests.databases import postgres
 
-from .playing import ACCOUNT, Play, pins, playing, until
+from .playing import ACCOUNT, Play, kept_or_told, password_in, pins, playing, until
 
+__all__ = ["postgres"]
+
+#: In every chat on SQLite, and on PostgreSQL in the one where several instances claim each click.
+ON = (*(f"{chat}-sqlite" for chat in sorted(ROOMS)), "discord-postgresql")
 Scenario = Callable[[Play], Awaitable[None]]
 ADDRESS = "192.0.2.77"
 OTHER = QUIET.account
@@ -31,12 +40,17 @@ def row(scenario: Scenario) -> Scenario:
     return scenario
 
 
-@pytest.fixture(params=sorted(ROOMS))
+@pytest.fixture(params=ON)
 async def play(
     request: pytest.FixtureRequest, tmp_path: Path, mailboxes: Path
 ) -> AsyncIterator[Play]:
-    async with playing(tmp_path, mailboxes, chats=(request.param,)) as made:
-        yield made
+    chat, _, kind = request.param.partition("-")
+    with contextlib.ExitStack() as stack:
+        url: str | None = None
+        if kind == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgres").lent())
+        async with playing(tmp_path, mailboxes, chats=(chat,), database=url) as made:
+            yield made
 
 
 def test_every_row_has_its_scenario() -> None:
@@ -89,6 +103,87 @@ async def why(play: Play) -> None:
 
 
 @row
+async def user(play: Play) -> None:
+    await play.spam()
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    await until(lambda: _all_read(play))
+    shown = await play.vera.type(f"user {ACCOUNT}")
+    for said in (f"{ACCOUNT}: active", "60 messages in the last 24 h", "1 · ", "Nothing was done"):
+        assert said in shown.text
+    form = await play.otto.press_for_form(
+        await play.otto.type(f"user {ACCOUNT}"), "Disable and refuse…"
+    )
+    assert "mail to it is refused" in await play.otto.choose(form)
+    assert await _state(play) is UserState.REFUSING
+    managed = await play.otto.type(f"user {ACCOUNT}")
+    assert "mail to it is refused too" in managed.text
+    assert "otto · disable" in managed.text
+    form = await play.otto.press_for_form(managed, "Enable…")
+    assert "can send and receive again" in await play.otto.choose(form)
+    evidence = await play.otto.press_privately(managed, "Evidence")
+    assert "Each reason with its points" in evidence.text
+    again = await play.otto.press_privately(evidence, "Manage")
+    assert f"{ACCOUNT}: active" in again.text
+    unknown = await play.vera.type("user nobody@example.com")
+    assert "no mailbox nobody@example.com" in unknown.text
+    assert "you have no role" in (await play.nobu.type(f"user {ACCOUNT}")).text
+
+
+@row
+async def password(play: Play) -> None:
+    form = await play.otto.press_for_form(await play.otto.type(f"user {ACCOUNT}"), "New password…")
+    assert "shown once, to you alone" in form.text
+    new = password_in(await play.otto.choose(form))
+    await play.otto.message(f"{ACCOUNT} has a new password")
+    assert await _may_log_in(play, new)
+    assert not await _may_log_in(play, PASSWORD)
+    assert new not in await kept_or_told(play)
+    shown = await play.vera.type(f"user {ACCOUNT}")
+    refused = await play.vera.press_privately(shown, "New password…")
+    assert "needs the role operator" in refused.text
+
+
+@row
+async def end_sessions(play: Play) -> None:
+    async with Sender("127.0.0.1", play.stage.server.port, client_ip="192.0.2.7") as client:
+        await client.log_in(ACCOUNT, PASSWORD)
+        shown = await play.otto.type(f"user {ACCOUNT}")
+        assert "1 open SMTP session." in shown.text
+        form = await play.otto.press_for_form(shown, "End sessions…")
+        assert "1 session" in await play.otto.choose(form)
+        assert (await client.command("NOOP")).code == 421
+    await play.otto.message(f"1 session of {ACCOUNT} was ended")
+
+
+@row
+async def delete_account(play: Play) -> None:
+    await play.app.stop()
+    # The stage has one admin, and deleting takes two.
+    lower = {"remedies": {"delete_account": "operator"}}
+    await play.start_bot(access=play.app.settings.access.model_copy(update=lower))
+    await play.stage.rooms[0].until_connected()
+    shown = await play.otto.type(f"user {ACCOUNT}")
+    form = await play.otto.press_for_form(shown, "Delete account…")
+    assert "not the account's address" in await play.otto.choose(form, address="ann")
+    if play.stage.rooms[0].chat == "slack":  # where the form stays open, to be mended
+        await play.otto.close(form)
+    form = await play.otto.press_for_form(
+        await play.otto.type(f"user {ACCOUNT}"), "Delete account…"
+    )
+    assert "deleting an account takes two" in await play.otto.choose(form, address=ACCOUNT)
+    asked = await play.ada.message("otto asks for deleting the account")
+    refused = await play.otto.press_privately_to_yes(asked, "Approve…")
+    assert "somebody else must approve" in refused.text
+    assert await _state(play) is UserState.ACTIVE
+    await play.ada.press(asked, "Approve…")
+    await play.ada.message(f"otto, approved by ada: {ACCOUNT} is deleted.")
+    assert await _state(play) is None
+    gone = await play.otto.type(f"user {ACCOUNT}")
+    assert f"{ACCOUNT}: no mailbox of that name is on mail" in gone.text
+    assert "New password…" not in gone.labels
+
+
+@row
 async def top(play: Play) -> None:
     assert "Nothing was sent in the last 1 h." in (await play.vera.type("top")).text
     await play.spam()
@@ -102,6 +197,41 @@ async def top(play: Play) -> None:
     assert ACCOUNT in opened.text
     assert "Top IP addresses" in (await play.vera.press_privately(opened, "◀ Back")).text
     assert "1. example.com · 60 messages" in (await play.vera.type("top domains 24h")).text
+
+
+@row
+async def report(play: Play) -> None:
+    sent = await play.spam()
+    await play.otto.alert(ACCOUNT)
+    await until(lambda: _all_read(play))
+    shown = await play.vera.type("report")
+    assert f"Outgoing: {sent}" in shown.text
+    assert "Counted from the log of mail since" in shown.text
+    picture = await play.vera.picture(shown)
+    assert f"Outgoing: {sent}, most at" in picture.words
+    assert picture.data.startswith(b"\x89PNG")
+    listed = await play.vera.pick_privately(shown, "Domains")
+    assert f"1. example.com\n{sent} out · 0 in · 100% of outgoing" in listed.text
+    users = await play.vera.press_privately(listed, "Users")
+    assert f"1. {ACCOUNT}\n{sent} out" in users.text
+    today = play.stage.clock.now().date()
+    said = await play.vera.press_privately(users, "CSV file")
+    assert f"Users of example.com, {today} to {today}." in said.text
+    file = await play.vera.file(f"traffic-mail-users-{today}-{today}.csv")
+    head, line = file.decode().splitlines()
+    assert head == "user,outgoing,incoming,deferred,rejected,outgoing_before"
+    assert line.startswith(f"{ACCOUNT},{sent},0,")
+    trend = await play.vera.pick_privately(users, "Trend")
+    assert f"Outgoing: {sent}" in trend.text
+    users = await play.vera.type("report domain:example.com")
+    account = await play.vera.press_privately(users, "Why")
+    assert f"{ACCOUNT}: active" in account.text
+    back = await play.vera.press_privately(account, "◀ Back")
+    assert f"1. {ACCOUNT}\n{sent} out" in back.text
+    assert "yet to come" in (await play.vera.type("report 2999-01-01..2999-01-02")).text
+    nobody = await play.vera.type("report 7d domain:nobody.example")
+    assert "Nothing was counted for nobody.example" in nobody.text
+    assert "you have no role" in (await play.nobu.type("report")).text
 
 
 @row
@@ -124,6 +254,29 @@ async def ip(play: Play) -> None:
     assert not await play.stage.server.blocks()
     account = await play.otto.press_privately(await play.otto.type(f"ip {address}"), "Why")
     assert f"{ACCOUNT}: active" in account.text
+
+
+@row
+async def blocks(play: Play) -> None:
+    assert "No address is blocked." in (await play.vera.type("blocks")).text
+    for number in range(8):
+        await play.stage.server.block(ip_network(f"192.0.2.{number}"), reason="old", lasting=None)
+    await play.otto.choose(await play.otto.type_for_form(f"block {ADDRESS} for:1h"))
+    with pytest.raises(SmtpRefused):
+        await Sender("127.0.0.1", play.stage.server.port, client_ip=ADDRESS).open()
+    listed = await play.otto.type("blocks")
+    for said in ("9 blocked networks · 1 to 6", ADDRESS, "by otto through", "refused 1 time"):
+        assert said in listed.text
+    form = await play.otto.pick_for_form(listed, ADDRESS)
+    assert "is refused for 7 days" in await play.otto.choose(form, lasting="for 7 days")
+    entry = next(b for b in await play.stage.server.blocks() if b.network == NETWORK)
+    assert entry.until is not None
+    assert entry.until - entry.since == timedelta(days=7)
+    form = await play.otto.press_for_form(await play.otto.type("blocks"), "Unblock…")
+    assert f"{ADDRESS} may use SMTP again" in await play.otto.choose(form)
+    second = await play.vera.press_privately(await play.vera.type("blocks"), "Next ▶")
+    assert "8 blocked networks · 7 to 8" in second.text
+    assert "old" in second.text
 
 
 @row
@@ -249,6 +402,103 @@ async def decline(play: Play) -> None:
     await play.ada.press(asked, "Decline")
     await play.otto.message("Declined by ada. Nothing was done.")
     assert not await play.stage.server.blocks()
+
+
+@row
+async def respond(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    refused = await play.use(play.vera.press_privately, "Respond")
+    assert "needs the role operator" in refused.text
+    guide = await begun(play, card)
+    assert "▶️ 1. See who sends" in guide.text
+    await play.otto.card_with(ACCOUNT, "Acknowledged by otto")
+    # What is done from elsewhere is ticked, and unticked when it is taken back.
+    await play.otto.choose(await play.otto.type_for_form(f"disable {ACCOUNT}"))
+    await play.otto.line(card, "☑️ 3. Stop it")
+    await play.otto.choose(await play.use(play.otto.pick_for_form, "Undo disable"))
+    await play.otto.line(card, "⬜ 3. Stop it")
+    assert len([one for one in play.otto.lines(card) if "1. See who" in one.text]) == 1
+
+
+@row
+async def look(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    looked = await play.otto.press_privately(guide, "Evidence")
+    assert "Each reason with its points" in looked.text
+    guide = await play.otto.line(card, "☑️ 1. See who sends")
+    assert "otto" in guide.text
+    again = await play.vera.press_privately(guide, "Evidence")
+    assert "Each reason with its points" in again.text
+    assert len(await play.audited("look")) == 2
+
+
+@row
+async def samples(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    shown = await play.otto.press_privately(guide, "Samples")
+    for said in ("60 messages of", "parcel", "From: ", "All its messages"):
+        assert said in shown.text + " ".join(shown.labels)
+    assert shown.text.count("From: ") == 3
+    assert len(await play.audited("preview")) == 3
+    form = await play.otto.press_for_form(shown, "False alarm…")
+    assert "A false alarm" in await play.otto.choose(form)
+    await play.otto.line(card, "The incident is over.")
+
+
+@row
+async def judge(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    shown = await play.otto.press_privately(guide, "Samples")
+    await play.otto.press(shown, "It is spam")
+    await play.otto.line(card, "☑️ 2. Judge its messages")
+    await play.otto.line(card, "Judged the messages: they are spam.")
+
+
+@row
+async def reported(play: Play) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    guide = await begun(play, card)
+    shown = await play.otto.press_privately(guide, "Summary")
+    for said in ("Incident 1:", "Timeline (UTC)", "otto: reporting it"):
+        assert said in _unmarked(shown)
+    await play.otto.line(card, "☑️ 8. Report")
+
+
+@row
+async def summary(play: Play) -> None:
+    assert "no incident 1" in (await play.vera.type("summary 1")).text
+    await play.spam()
+    await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
+    await play.use(play.otto.press, "Stop sending")
+    await play.otto.card_with(ACCOUNT, "Stopped by otto")
+    shown = _unmarked(await play.vera.type("summary 1"))
+    for said in (
+        f"Incident 1: {ACCOUNT} on mail",
+        "State: remedied by otto",
+        "60 messages sent in this burst",
+        "by otto",
+        "60 messages held",
+    ):
+        assert said in shown
+
+
+def _unmarked(shown: Shown) -> str:
+    """Return a text without Markdown's marks: one of the pages' readers leaves them out."""
+    return shown.text.translate(dict.fromkeys(map(ord, "\\*#")))
+
+
+async def begun(play: Play, card: Shown) -> Shown:
+    """Begin to respond; return the checklist in the card's thread."""
+    await play.use(play.otto.press, "Respond")
+    return await play.otto.line(card, "1. See who sends")
 
 
 @row
@@ -391,6 +641,15 @@ async def help(play: Play) -> None:
         if command.slash and name != "dashboard":
             assert f"/spool {name}" in shown
     assert "the sending account" in (await play.vera.type("help search")).text
+
+
+async def _may_log_in(play: Play, password: str) -> bool:
+    async with Sender("127.0.0.1", play.stage.server.port, client_ip="192.0.2.7") as client:
+        try:
+            await client.log_in(ACCOUNT, password)
+        except SmtpRefused:
+            return False
+    return True
 
 
 async def _all_read(play: Play) -> bool:

@@ -1,19 +1,24 @@
 """HTTP mode: signed requests are answered as over Socket Mode, all others refused."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import aiohttp
 import pytest
 from pydantic import SecretStr
 
 from bot.demo.stage import CHANNEL, OTTO
+from bot.hands import Hands
 from bot.slack.connection import HTTP_PATH, SlackConnection
 from bot.workspace.http_mode import SignedRequest, signed_request
-from bot.workspace.reading import find_button
+from bot.workspace.reading import find_button, plain_text
+from services.audit import Phase
+from services.mail.port import UserState
 
-from .playing import ACCOUNT, Play, playing
+from .playing import ACCOUNT, Play, in_workspace, playing, until
 
 
 @pytest.fixture
@@ -86,12 +91,126 @@ async def test_a_request_that_slack_did_not_sign_just_now_is_refused_and_does_no
     await over_http.otto.line(card, "60 messages held")
 
 
-async def _status(play: Play, request: SignedRequest) -> int:
+async def test_a_button_s_request_that_comes_again_acts_once_and_is_in_the_log(
+    over_http: Play,
+) -> None:
+    play = over_http
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    await play.use(play.otto.press, "Stop sending")
+    await play.otto.line(card, "60 messages held")
+    pressed = _newest(play, "block_actions")
+    assert await _status(play, pressed) == 200
+    await _told(play.otto, "This was already done by otto; nothing was done twice.")
+    assert await _phases(play, "stop") == [Phase.INTENT, Phase.RESULT, Phase.REPEATED]
+    # Nor does it once the act was taken back: the button was used.
+    form = await play.use(play.otto.press_for_form, "Undo stop")
+    assert "60 messages released" in await play.otto.choose(form)
+    assert [await _status(play, again) for again in (pressed, pressed)] == [200, 200]
+    await until(lambda: _has(play, "stop", Phase.REPEATED, 3))
+    assert (await play.waiting(), await play.held()) == (60, 0)
+    assert await _phases(play, "undo stop") == [Phase.INTENT, Phase.RESULT]
+    # The button that takes it back says so, too.
+    undo = _newest(play, "block_actions")
+    assert await _status(play, undo) == 200
+    await _told(play.otto, "This was taken back already; nothing was done twice.")
+    assert await _phases(play, "undo stop") == [Phase.INTENT, Phase.RESULT, Phase.REPEATED]
+
+
+async def test_a_form_s_request_that_comes_again_acts_once_and_is_in_the_log(
+    over_http: Play,
+) -> None:
+    play = over_http
+    for command in ("disable", "enable"):
+        await play.otto.choose(await play.otto.type_for_form(f"{command} {ACCOUNT}"))
+    submitted, _ = _sent(play, "view_submission")
+    status, answer = await _answer(play, submitted)
+    assert status == 200
+    assert "This was already done by otto; nothing was done twice." in answer
+    assert await _phases(play, "disable") == [Phase.INTENT, Phase.RESULT, Phase.REPEATED]
+    user = await play.stage.server.user(ACCOUNT)
+    assert user is not None
+    assert user.state is UserState.ACTIVE
+
+
+async def test_a_command_s_request_that_comes_again_does_nothing_and_tells_only_who_typed_it(
+    over_http: Play,
+) -> None:
+    play = over_http
+    await play.otto.choose(await play.otto.type_for_form(f"disable {ACCOUNT}"))
+    typed = _newest(play, "command")
+    status, answer = await _answer(play, typed)
+    assert (status, answer) == (200, "")
+    await _told(play.otto, "The form could not be opened in time. Nothing was done;")
+    assert await _phases(play, "disable") == [Phase.INTENT, Phase.RESULT]
+    # What is only looked at is shown again, to the same person.
+    await play.vera.type("audit")
+    before = {hands: len(_private(hands)) for hands in (play.vera, play.otto)}
+    status, answer = await _answer(play, _newest(play, "command"))
+    assert (status, answer) == (200, "")
+    await until(lambda: len(_private(play.vera)) == before[play.vera] + 1)
+    assert len(_private(play.otto)) == before[play.otto]
+
+
+async def test_a_decision_s_request_that_comes_again_decides_nothing(over_http: Play) -> None:
+    play = over_http
+    await play.otto.choose(await play.otto.type_for_form("block 203.0.112.0/20 for:1h"))
+    asked = await play.otto.message("otto asks for blocking addresses: 203.0.112.0/20")
+    await play.ada.press(asked, "Approve…")
+    await play.otto.message("otto, approved by ada: SMTP from 203.0.112.0/20 is refused for 1 h")
+    assert await _status(play, _newest(play, "block_actions")) == 200
+    await _told(play.ada, "This was decided already; nothing was done now.")
+    assert await _phases(play, "approve") == [Phase.REPEATED]
+    assert (await _phases(play, "block")).count(Phase.RESULT) == 1
+    assert len(await play.stage.server.blocks()) == 1
+
+
+def _private(hands: Hands) -> list[str]:
+    """Return what somebody was told in private, oldest first."""
+    return [plain_text(said) for said in in_workspace(hands)._client.state().ephemerals]
+
+
+async def _told(hands: Hands, text: str) -> None:
+    await until(lambda: any(text in said for said in _private(hands)))
+
+
+def _sent(play: Play, kind: str) -> list[SignedRequest]:
+    """Return what Slack sent of a kind, oldest first."""
+    found = []
+    for request in play.workspace.sent_over_http():
+        fields = _fields(request)
+        payload = json.loads(fields["payload"]) if "payload" in fields else {"type": "command"}
+        if payload["type"] == kind:
+            found.append(request)
+    return found
+
+
+def _newest(play: Play, kind: str) -> SignedRequest:
+    return _sent(play, kind)[-1]
+
+
+def _fields(request: SignedRequest) -> dict[str, str]:
+    return dict(parse_qsl(request.body.decode()))
+
+
+async def _phases(play: Play, action: str) -> list[str]:
+    return [entry.phase for entry in await play.audited(action)]
+
+
+async def _has(play: Play, action: str, phase: Phase, times: int) -> bool:
+    return (await _phases(play, action)).count(phase) == times
+
+
+async def _answer(play: Play, request: SignedRequest) -> tuple[int, str]:
     async with (
         aiohttp.ClientSession() as session,
         session.post(_address(play), data=request.body, headers=request.headers) as answer,
     ):
-        return answer.status
+        return answer.status, await answer.text()
+
+
+async def _status(play: Play, request: SignedRequest) -> int:
+    return (await _answer(play, request))[0]
 
 
 def _address(play: Play) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -13,33 +12,15 @@ from bot.hands import NotThere
 from bot.rooms import ROOMS
 from services.audit import Phase
 from services.errors import ConfigError
-from services.mail.build import Embedded, HostedServer
 from services.postgres import LEADING, LOCKS
 from tests.databases import PostgresDatabases, postgres
+from tests.wire import wire_to
 
-from .instances import OTHER_ACCOUNT, STOPPING, Fleet
+from .instances import OTHER_ACCOUNT, STOPPING, Fleet, another
 from .instances import fleet as open_fleet
 from .playing import ACCOUNT, Play, playing, until
 
 __all__ = ["postgres"]
-
-
-class _Elsewhere:
-    """A mail server that is not in this process, as far as the bot can tell."""
-
-    ours = False
-
-    def __init__(self, server: Embedded) -> None:
-        self._server = server
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._server, name)
-
-    async def start(self) -> None:
-        """Nothing: it runs."""
-
-    async def stop(self) -> None:
-        """Nothing: others use it."""
 
 
 @pytest.fixture(params=sorted(ROOMS))
@@ -54,16 +35,11 @@ async def play(
             yield made
 
 
-def _another(play: Play) -> App:
-    server = cast("HostedServer", _Elsewhere(play.stage.server))
-    return App(play.app.settings, clock=play.stage.clock, servers=[server])
-
-
 # -- in one process --------------------------------------------------------------------------
 
 
 async def test_two_instances_tell_once_and_act_once_and_the_second_takes_over(play: Play) -> None:
-    other = _another(play)
+    other = another(play)
     async with other.running():
         assert (play.app.lease.leads, other.lease.leads) == (True, False)
         await play.spam()
@@ -77,8 +53,6 @@ async def test_two_instances_tell_once_and_act_once_and_the_second_takes_over(pl
         await play.app.stop()
         await play.stage.server.start()
         await until(lambda: other.lease.leads)
-        # Discord hears only the one that leads, which connects when it begins to.
-        await until(lambda: all(connection.connected for connection in other.connections))
         play.app = other
         stopped = await play.otto.card_with(ACCOUNT, "Undo stop")
         form = await play.otto.press_for_form(stopped, "Undo stop")
@@ -109,7 +83,6 @@ async def test_an_instance_that_is_cut_off_from_its_lease_goes_on_when_it_has_it
     )
     await until(lambda: not play.app.lease.leads)
     await until(lambda: play.app.lease.leads)
-    await until(lambda: all(connection.connected for connection in play.app.connections))
     await play.spam(10)
     await play.otto.card_with(ACCOUNT, "70 messages in 5 min")
     await play.use(play.otto.press, "Stop sending")
@@ -157,6 +130,30 @@ async def test_when_the_leader_is_killed_another_polls_and_nothing_is_lost_or_do
     assert [shown.id for shown in fleet.otto.cards()] == [card.id]
     assert fleet.asked("SELECT count(*) FROM recentsubmission") == [(150,)]
     assert fleet.asked("SELECT count(*) FROM incident") == [(1,)]
+
+
+async def test_when_the_leader_loses_sight_of_the_database_another_polls_and_it_keeps_still(
+    fleet: Fleet,
+) -> None:
+    async with wire_to(fleet.url) as (wire, over_wire):
+        first = await fleet.begin(over_wire)
+        second = await fleet.begin()
+        assert fleet.leader() == first
+        wire.vanish()
+        # What comes in is told once, though the first still reaches the mail server and the chat.
+        await fleet.spam(60)
+        await until(lambda: fleet.leader() == second, patience=30)
+        card = await fleet.otto.card_with(ACCOUNT, "60 messages in 5 min")
+        ceased, begun = (
+            next(line for line in fleet.log(number).read_text().splitlines() if said in line)
+            for number, said in ((1, "no longer watches"), (2, "from now on"))
+        )
+        assert ceased[:23] < begun[:23]
+        await fleet.spam(10)
+        await fleet.otto.card_with(ACCOUNT, "70 messages in 5 min")
+        assert [shown.id for shown in fleet.otto.cards()] == [card.id]
+        assert fleet.asked("SELECT count(*) FROM recentsubmission") == [(70,)]
+        assert "from now on" not in fleet.log(1).read_text()
 
 
 async def test_clicks_of_one_button_in_three_instances_at_once_act_once(fleet: Fleet) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.discord.chat import PERMISSIONS
+from bot.discord.chat import PERMISSIONS, PICTURES
 from bot.discord.client import ShortPause
 from bot.guild.permissions import EVERY_PERMISSION, Permission
 from bot.guild.reading import ShownMessage, buttons, find_button, plain_text
@@ -585,7 +585,7 @@ async def _has(play: Play, action: str, phase: Phase) -> bool:
 
 
 def _wanted() -> Permission:
-    return Permission(PERMISSIONS.value)
+    return Permission((PERMISSIONS | PICTURES).value)
 
 
 def _shown(message: ShownMessage) -> Shown:

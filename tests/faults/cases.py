@@ -289,15 +289,34 @@ CONTAIN_OFF = Act(
     "contain, disabling", "contain", Target(account=ANN, user_state=UserState.NO_SENDING)
 )
 STOP_ALL = Act("stop a campaign", "stop", Target(accounts=(ANN, BOB)))
+PASSWORD = Act("new password", "password", Target(account=ANN))
+END_SESSIONS = Act("end sessions", "end_sessions", Target(account=ANN))
+DELETE_ACCOUNT = Act(
+    "delete account",
+    "delete_account",
+    Target(account=BOB),
+    ADMIN,
+    on_incident=False,
+    deletes=True,
+)
+RESPONDING = Act("respond", "respond", Target(account=ANN))
+LOOKING = Act("look", "look", Target(account=ANN))
+JUDGING = Act("judge", "judge", Target(account=ANN))
+REPORTING = Act("reported", "reported", Target(account=ANN))
 BLOCK_WIDE = Act("block widely", "block", Target(networks=(WIDE,)), on_incident=False)
 
 _ACTS = (
     STOP, DISABLE, REFUSE, FOR_AN_HOUR, ENABLE, MOVE, RESTORE, DELETE, FOR_GOOD, BLOCK, UNBLOCK,
     ACKNOWLEDGE, SNOOZE, FALSE_ALARM, FORGET, CONTAIN, CONTAIN_OFF, STOP_ALL,
+    PASSWORD, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING, REPORTING,
+)  # fmt: skip
+_FOR_GOOD = (
+    FOR_GOOD, PASSWORD, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING,
+    REPORTING,
 )  # fmt: skip
 CASES: Sequence[Case] = (
     *_ACTS,
-    *(Undone(act) for act in _ACTS if act is not FOR_GOOD),
+    *(Undone(act) for act in _ACTS if act not in _FOR_GOOD),
     Asked(BLOCK_WIDE),
     Approved("approve", BLOCK_WIDE),
     Ended(FOR_AN_HOUR),

@@ -10,6 +10,7 @@ from sqlmodel import select
 from bot.elements import Card
 from bot.publisher import INCIDENT, LINE
 from services.errors import Expired
+from services.mail.port import UserState
 from services.models import Announcement, AuditEntry, Intent, IntentState
 from services.people import BOT
 from services.reconcile import truth
@@ -145,7 +146,7 @@ class Checks:
     async def _take_back(self, intent_id: str, what: str) -> None:
         bench = self.bench
         undo_id = await bench.intents.offer_undo(CHANNEL, intent_id)
-        exact = not self.case.deletes and self.case.name != "false alarm"
+        exact = not self.case.deletes and self.case.name not in ("false alarm", "respond")
         if undo_id is not None:
             act = self.case.of if isinstance(self.case, Approved) else self.case
             actor = act.actor if isinstance(act, Act) else BOT
@@ -255,6 +256,8 @@ class Checks:
                 allowed = [was.get(key), will.get(key)]
                 if name == "places" and key in now and was.get(key) == "waiting":
                     allowed.append(_BETWEEN)
+                if name == "accounts" and self.case.name == "delete account":
+                    allowed.append(UserState.REFUSING.value)  # while its mail is copied
                 if now.get(key) not in allowed:
                     self.faults.append(f"{key} is {now.get(key)}, and not one of {allowed}")
         self._must(

@@ -158,7 +158,7 @@ async def reached(chat: str, settings: Any) -> AsyncIterator[Chat]:
         )
         return
     there = discord_client(DiscordSettings(**settings))
-    there.listeners = Listeners(cast(Any, None))  # nobody presses anything here
+    there.listeners = Listeners(cast(Any, None), cast(Any, None))  # nobody presses anything here
     await there.login(settings["bot_token"])
     connected = asyncio.create_task(there.connect(reconnect=False))
     try:

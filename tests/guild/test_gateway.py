@@ -315,3 +315,40 @@ async def test_without_the_app_a_member_is_told_at_once(guild: Guild, otto: Guil
     assert not guild.app_connected
     outcome = await otto.command("spool", "totals")
     assert outcome.error == "There is no command /spool."
+
+
+async def test_one_session_is_begun_in_five_seconds_and_several_may_be_there(
+    guild: Guild, dial: Dial
+) -> None:
+    guild.gateway.identify_seconds = 60.0
+    first, second = await dial(), await dial()
+    for socket in (first, second):
+        await frame(socket)
+        await socket.send_json(identify(guild))
+    assert (await frame(first))["t"] == "READY"
+    refused = await frame(second)
+    assert (refused["op"], refused["d"]) == (9, False)
+    assert (guild.app_connections, guild.gateway.too_soon) == (1, 1)
+    guild.gateway.identify_seconds = 0.0
+    await second.send_json(identify(guild))
+    assert (await frame(second))["t"] == "READY"
+    assert guild.app_connections == 2
+
+
+async def test_who_identifies_too_often_a_day_loses_every_session_and_the_token(
+    guild: Guild, dial: Dial
+) -> None:
+    guild.gateway.identify_seconds = 0.0
+    first, second = await dial(), await dial()
+    for socket in (first, second):
+        await frame(socket)
+    await first.send_json(identify(guild))
+    assert (await frame(first))["t"] == "READY"
+    guild.gateway.identifies = 1000
+    await second.send_json(identify(guild))
+    assert await closed_with(second) == 4004
+    assert guild.app_connections == 0
+    third = await dial()
+    await frame(third)
+    await third.send_json(identify(guild))
+    assert await closed_with(third) == 4004

@@ -4,8 +4,9 @@ A server's test module subclasses :class:`MailServerConformance` and gives it a 
 ``mail``, a started :class:`ServerUnderTest`. Everything is sent over real SMTP.
 """
 
+import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
@@ -80,6 +81,18 @@ async def _refuses(client: Sender, command: str) -> bool:
         return (await client.command(command)).code // 100 == 5
     except ConnectionError:
         return True
+
+
+async def _is_over(client: Sender) -> bool:
+    """Tell whether an open session was ended, with a last word or without."""
+    try:
+        return (await client.command("NOOP")).code == 421
+    except ConnectionError:
+        return True
+
+
+async def _all_of(messages: AsyncIterator[bytes]) -> list[bytes]:
+    return [raw async for raw in messages]
 
 
 def _fates(results: Sequence[MessageResult]) -> list[Fate]:
@@ -546,6 +559,7 @@ class MailServerConformance:
             (able.no_sending, mail.server.set_user_state(nobody, UserState.NO_SENDING)),
             (able.set_password, mail.server.set_password(nobody, "x" * 12)),
             (able.delete_user, mail.server.delete_user(nobody)),
+            (able.end_sessions, mail.server.end_sessions(nobody)),
         ):
             with pytest.raises(BadArgument if capability.able else NotCapable):
                 await act
@@ -626,6 +640,34 @@ class MailServerConformance:
         with pytest.raises(SmtpRefused):
             await mail.submit(bob, [ann], "anybody?")
 
+    async def test_ended_sessions_are_over_and_the_password_still_logs_in(
+        self, mail: ServerUnderTest, ann: str, bob: str
+    ) -> None:
+        if not mail.server.capabilities.end_sessions.able:
+            return  # what it then does is tested for every capability, below
+        clients, other = [await mail.logged_in(ann) for _ in range(2)], await mail.logged_in(bob)
+        assert await mail.server.end_sessions(ann.upper()) in (2, None)
+        for client in clients:
+            assert await _is_over(client)
+            await client.close()
+        assert (await other.command("NOOP")).good
+        await other.close()
+        await (await mail.logged_in(ann)).close()
+        assert await mail.server.end_sessions(ann) in (0, 1, None)
+
+    async def test_all_that_a_mailbox_holds_is_read_oldest_first(
+        self, mail: ServerUnderTest, ann: str, bob: str
+    ) -> None:
+        if not mail.server.capabilities.copy_mail.able:
+            return
+        for subject in ("one", "two", "three"):
+            await mail.submit(bob, [ann], subject)
+            await mail.settle()
+        subjects = [b"Subject: one", b"Subject: two", b"Subject: three"]
+        raws = await _all_of(mail.server.mail_of(ann))
+        assert [s in raw for s, raw in zip(subjects, raws, strict=True)] == [True] * 3
+        assert await _all_of(mail.server.mail_of(bob)) == []
+
     async def test_open_sessions_are_counted(self, mail: ServerUnderTest, ann: str) -> None:
         clients = [await mail.logged_in(ann) for _ in range(3)]
         user = await mail.server.user(ann)
@@ -652,6 +694,26 @@ class MailServerConformance:
         assert lifted is not None
         assert lifted.reason == "spam"
         await (await mail.logged_in(ann, "198.51.100.7")).close()
+
+    async def test_what_a_block_has_refused_is_counted_and_begins_anew_with_a_new_one(
+        self, mail: ServerUnderTest
+    ) -> None:
+        if not mail.server.capabilities.count_refused.able:
+            return  # what it then does is tested for every capability, below
+        network, other = ip_network("198.51.100.0/24"), ip_network("203.0.113.9")
+        for one in (network, other):
+            await mail.server.block(one, reason="spam", lasting=None)
+        assert await mail.server.refused() == {network: 0, other: 0}
+        for _ in range(2):
+            with pytest.raises(SmtpRefused):
+                await mail.sender("198.51.100.200").open()
+        async with asyncio.timeout(20):
+            while (await mail.server.refused())[network] < 2:  # noqa: ASYNC110 - a log tells it
+                await asyncio.sleep(0.05)
+        await mail.restart()
+        assert await mail.server.refused() == {network: 2, other: 0}
+        await mail.server.unblock(network)
+        assert await mail.server.refused() == {other: 0}
 
     async def test_the_block_list_tells_what_stands(self, mail: ServerUnderTest) -> None:
         one, two = ip_network("198.51.100.7"), ip_network("2001:db8::/32")
@@ -708,6 +770,9 @@ class MailServerConformance:
                 lambda: server.block(network, reason="r", lasting=timedelta(hours=1)),
             ),
             (able.block, lambda: server.unblock(network)),
+            (able.count_refused, lambda: server.refused()),
+            (able.end_sessions, lambda: server.end_sessions(ann)),
+            (able.copy_mail, lambda: _all_of(server.mail_of(ann))),
             (able.delete_user, lambda: server.delete_user(ann)),
         ]
         for capability, act in table:

@@ -389,17 +389,29 @@ async def test_the_bots_own_notes_stay_with_the_bot(far_postfix: PostfixHarness)
     assert far_postfix.config.notes.stat().st_mode & 0o077 == 0
 
 
-async def findings(mail: PostfixHarness, **changes: Any) -> list[Finding]:
+async def findings(
+    mail: PostfixHarness, database: str | None = None, **changes: Any
+) -> list[Finding]:
     """What spoolwarden check says of the mail server."""
     config = mail.config
     names = "name state_directory config_directory log sasldb notes_directory"
     names += " ssh ssh_key ssh_known_hosts"
     table = {name: getattr(config, name) for name in names.split()}
     settings = fixed(
-        database=f"sqlite:///{config.notes}/bot.db",
+        database=database or f"sqlite:///{config.notes}/bot.db",
         mail_server=[{"kind": "postfix", **table, **changes}],
     )
     return [found async for found in check(settings) if found.what == f"mail server {config.name}"]
+
+
+async def test_check_says_where_the_notes_are_that_instances_on_two_machines_do_not_share(
+    far_postfix: PostfixHarness,
+) -> None:
+    notes = f"is noted in {far_postfix.config.notes}: instances of the bot on this machine share"
+    alone = await findings(far_postfix)
+    assert not any(notes in one.says for one in alone)
+    several = await findings(far_postfix, database="postgresql://bot@127.0.0.1:1/bot")
+    assert [one.ok for one in several if notes in one.says] == [True]
 
 
 async def test_check_says_what_is_there_and_what_is_not(

@@ -14,7 +14,16 @@ import pytest
 from services.mail.embedded import EmbeddedServer
 from services.secrets import secret_values
 from services.settings import load
-from tests.end_to_end.playing import ACCOUNT, PATIENCE, SPOOLWARDEN, Play, config_file, locked
+from tests.end_to_end.playing import (
+    ACCOUNT,
+    PATIENCE,
+    SPOOLWARDEN,
+    Play,
+    config_file,
+    kept_or_told,
+    locked,
+    password_in,
+)
 from tests.mail.harness import EmbeddedHarness
 
 _SIGNING = "canary-of-signing-1bd2"
@@ -210,6 +219,35 @@ async def test_a_wrong_token_in_a_running_bot_is_told_without_it(play: Play) -> 
         bot.send_signal(signal.SIGTERM)
         lines.append(await _output(bot))
     _has_none("".join(lines), play.workspace.app_token)
+
+
+async def test_a_password_that_was_made_and_shown_is_in_no_log_file_or_channel(
+    play: Play,
+) -> None:
+    await play.app.stop()
+    file = _set_up(play, "json")
+    async with _command("run", "--config", str(file)) as bot:
+        async with asyncio.timeout(3 * PATIENCE):
+            await play.workspace.until_app_connected()
+        shown = await play.otto.type(f"user {ACCOUNT}")
+        form = await play.otto.press_for_form(shown, "New password…")
+        made = password_in(await play.otto.choose(form))
+        await play.otto.message(f"{ACCOUNT} has a new password")
+        play.workspace.faults.rate_limit("views.update", 0, times=2)
+        form = await play.otto.press_for_form(shown, "New password…")
+        submitting = asyncio.create_task(play.otto.choose(form))
+        await play.otto.message("It could not be shown")
+        submitting.cancel()
+        await asyncio.wait({submitting})
+        bot.send_signal(signal.SIGTERM)
+        log = await _output(bot)
+    views = [call for call in play.workspace.journal if call.method == "views.update"]
+    hidden = [password_in(json.dumps(call.arguments)) for call in views if "New pass" in repr(call)]
+    assert hidden[0] == made
+    assert len(set(hidden)) == 2
+    for password in hidden:
+        assert password not in log
+        assert password not in await kept_or_told(play)
 
 
 async def test_a_new_password_is_in_no_log_and_no_file(

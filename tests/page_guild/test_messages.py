@@ -283,6 +283,16 @@ async def test_files_are_shown_or_downloaded(visit: Opener) -> None:
     assert sizes == [300, 300]
 
 
+async def test_a_picture_that_a_component_shows_is_not_shown_again_below(visit: Opener) -> None:
+    # As the server gives it back: by the address and the id of the file.
+    media = {"url": "/attachments/9/1/trend.png?hm=key", "attachment_id": "1"}
+    inline = {"type": 12, "items": [{"media": media, "description": "The trend"}]}
+    file = {"id": "1", "filename": "trend.png", "url": "/member/file/1", "description": None}
+    v = await visit(canned.state(message(1, inline, attachments=[file])))
+    await expect(v.page.get_by_role("img", name="The trend")).to_be_visible()
+    assert await v.page.locator("img.picture").count() == 1
+
+
 async def test_a_phone_never_scrolls_sideways(visit: Opener) -> None:
     address = "a" * 200 + "@" + "b" * 55
     wide_parts = canned.container(

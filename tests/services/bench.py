@@ -56,7 +56,7 @@ class Bench:
         self.clock: ManualClock = mail.clock
         self.safety = safety
         self.rules = Rules(safety)
-        self.approval = ApprovalSettings(permanent_above=2, minutes=30)
+        self.approval = ApprovalSettings(permanent_above=2, minutes=30, delete_account=False)
         self.changes = 0
         self.strangers = 0
         self.audit = AuditLog(store, self.clock)

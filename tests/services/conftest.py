@@ -25,6 +25,8 @@ _ON_BOTH = (
     "test_audit_keeper",
     "test_campaigns",
     "test_detection",
+    "test_digest",
+    "test_listings",
     "test_pipeline",
     "test_store",
     "test_tables",

@@ -106,6 +106,7 @@ async def test_declined_nothing_is_done_and_it_cannot_be_approved_any_more(bench
     with pytest.raises(Expired, match="decided already"):
         await bench.pipeline.decide(OTHER_OPERATOR, CHANNEL, approve, approve=True)
     assert await blocked(bench) == []
+    assert (await bench.phases())[-1] == ("repeated", "approve")
 
 
 async def test_two_who_approve_at_once_have_it_done_once(bench: Bench) -> None:

@@ -5,7 +5,7 @@
 import asyncio
 import gzip
 import json
-import os
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,7 +37,8 @@ from services.audit.keeper import AuditKeeper
 from services.clock import ManualClock
 from services.errors import BadArgument, ConfigError, StoreError
 from services.models import Announcement
-from services.settings import AuditSettings
+from services.secrets import with_credentials
+from services.settings import AuditSettings, Settings
 from services.store import Store, removing_from_log
 
 from ..databases import open_store_at
@@ -539,13 +540,16 @@ def test_the_key_comes_from_the_settings_a_file_or_a_credential(tmp_path: Path) 
     file = tmp_path / "audit-key"
     file.write_text(f"{secret}\n")
     key = Key.of(secret, "here")
-    assert keyring(AuditSettings(key=SecretStr(secret)), {}).current == key
-    assert keyring(AuditSettings(key_file=file), {}).current == key
-    passed = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
-    assert keyring(AuditSettings(), passed).current == key
-    assert keyring(AuditSettings(), {}).current is None
-    assert keyring(AuditSettings(), {"CREDENTIALS_DIRECTORY": str(tmp_path / "no")}).current is None
-    old = keyring(AuditSettings(old_key_files=(file,)), {})
+    assert keyring(AuditSettings(key=SecretStr(secret))).current == key
+    assert keyring(AuditSettings.model_validate({"key_file": file})).current == key
+    assert keyring(AuditSettings()).current is None
+    for called in ("audit.key", "spoolwarden_audit.key", "audit-key"):
+        folder = tmp_path / f"with {called}"
+        folder.mkdir()
+        shutil.copy(file, folder / called)
+        given = with_credentials(Settings, {}, folder)
+        assert keyring(AuditSettings.model_validate(given["audit"])).current == key
+    old = keyring(AuditSettings(old_key_files=(file,)))
     assert (old.current, old.get(key.id)) == (None, key)
 
 
@@ -556,15 +560,20 @@ def test_a_key_that_is_no_key_is_a_sentence_without_it(
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content)
+    with pytest.raises((ConfigError, ValidationError)) as failure:
+        keyring(AuditSettings.model_validate({"key_file": file}))
+    said = str(failure.value)
+    assert str(file) in said
+    assert "CANARY" not in said.replace(str(file), "")
     with pytest.raises(ConfigError, match="openssl rand -hex 32") as failure:
-        keyring(AuditSettings(key_file=file), os.environ)
-    assert "CANARY" not in failure.value.sentence
-    assert str(file) in failure.value.sentence
+        keyring(AuditSettings(old_key_files=(file,)))
+    assert str(file) in str(failure.value)
+    assert "CANARY" not in str(failure.value)
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(ValidationError, match="name one"):
-        AuditSettings(key=SecretStr("x"), key_file=Path("x"))
+    with pytest.raises(ValidationError, match="both given"):
+        AuditSettings.model_validate({"key": "x", "key_file": "x"})
     with pytest.raises(ValidationError, match="needs archive_folder"):
         AuditSettings(keep_days=30)
 

@@ -12,8 +12,10 @@ from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.publisher import Publisher
 from services.lease import lease_of
+from services.listings import Listings
 from services.models import Announcement, Board
 from services.people import Actor
+from services.settings import DnsblSettings
 from tests.faults.world import Paper
 
 from ..mail.harness import ANN
@@ -69,6 +71,7 @@ class _Play:
                 clock=bench.clock,
                 servers=("mail",),
                 kept=bench.clock.now() - bench.clock.now(),
+                listings=Listings(bench.store, {}, bench.audit, bench.clock, DnsblSettings()),
                 refresh=refresh,
                 why=bench.detector.why,
                 changed=lambda: None,

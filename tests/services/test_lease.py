@@ -19,6 +19,7 @@ from services.tasks import end
 
 from ..databases import PostgresDatabases, open_store_at
 from ..mail.harness import START
+from ..wire import wire_to
 
 _QUICK = Pace(tick=0.05, patience=5.0, settles=0.05, grace=0.5)
 
@@ -26,9 +27,10 @@ _QUICK = Pace(tick=0.05, patience=5.0, settles=0.05, grace=0.5)
 class _Instance:
     """One process of the bot, as far as the lease goes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, pace: Pace = _QUICK) -> None:
         self.store = store
-        self.lease = ServerLease(store, _QUICK)
+        self.lease = ServerLease(store, pace)
+        self.told: Callable[[bool], object] = lambda leads: None
         self.turns: list[bool] = []
         self.woken = asyncio.Event()
         self.looks = 0
@@ -50,6 +52,7 @@ class _Instance:
 
     async def _turn(self, leads: bool) -> None:
         self.turns.append(leads)
+        self.told(leads)
 
     async def _look(self) -> None:
         self.looks += 1
@@ -78,8 +81,8 @@ async def begin(url: str) -> AsyncIterator[Begin]:
         yield begun
 
 
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+async def _until(holds: Callable[[], bool], *, seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - the lease tells nobody
             await asyncio.sleep(0.01)
 
@@ -208,6 +211,37 @@ async def test_what_one_instance_writes_wakes_the_other_and_not_itself(begin: Be
     async with asyncio.timeout(15):
         await second.woken.wait()
     assert first.lease.leads
+
+
+async def test_when_the_leader_s_machine_vanishes_another_leads_within_15_s_and_it_alone(
+    url: str,
+) -> None:
+    """Nothing is closed: the server finds out by itself, and the leader on its own, before."""
+    loop = asyncio.get_running_loop()
+    at: dict[str, float] = {}
+    async with wire_to(url) as (wire, over_wire), contextlib.AsyncExitStack() as stack:
+
+        async def begin(name: str, url: str) -> _Instance:
+            made = _Instance(await stack.enter_async_context(open_store_at(url)), Pace())
+            made.told = lambda leads: at.setdefault(f"{name} {leads}", loop.time())
+            stack.push_async_callback(made.stop)
+            await made.begin()
+            return made
+
+        first = await begin("first", over_wire)
+        second = await begin("second", url)
+        await _until(second.lease.others)
+        assert (first.lease.leads, second.lease.leads) == (True, False)
+        gone = loop.time()
+        wire.vanish()
+        await _until(lambda: second.turns == [True], seconds=30)
+        assert first.turns == [False]
+        assert at["first False"] < at["second True"]
+        assert at["second True"] - gone < 15
+        with pytest.raises(StoreError):
+            async with asyncio.timeout(30), first.store.session() as session:
+                await first.lease.check(session)
+        assert not first.lease.leads
 
 
 async def test_two_databases_of_one_server_have_nothing_to_do_with_each_other(

@@ -57,4 +57,8 @@ async def test_what_changes_nothing_on_the_server_needs_no_look(bench: Bench) ->
         "snooze",
         "false_alarm",
         "forget",
+        "respond",
+        "look",
+        "judge",
+        "reported",
     }

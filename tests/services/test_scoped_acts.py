@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield bench
 
 
-def limit(bench: Bench, *domains: str) -> None:
+def limit(bench: Bench, *domains: str, **more: Any) -> None:
     """Make Sue an operator for these."""
     operators = (*ACCESS.operators, SUE.user_id)
     access = AccessSettings(
@@ -41,6 +42,7 @@ def limit(bench: Bench, *domains: str) -> None:
         operators=operators,
         admins=ACCESS.admins,
         domains={SUE.user_id: domains},
+        **more,
     )
     bench.access = Access(access, {}, bench.clock)
     bench.build()
@@ -72,6 +74,7 @@ async def test_all_that_matches_is_all_of_theirs(bench: Bench) -> None:
 async def test_nothing_is_done_to_anothers_by_asking_nor_by_a_button(
     bench: Bench, action: str
 ) -> None:
+    limit(bench, DOMAIN, remedies={"delete_account": "operator"})
     ids = await bench.deferred(1, user=EVE)
     net = (ip_network("198.51.100.7"),)
     targets = [

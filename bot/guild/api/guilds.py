@@ -6,10 +6,9 @@ from typing import Any
 from bot.guild import errors
 from bot.guild.api.access import Access
 from bot.guild.forms import LOCALE
+from bot.guild.gateway import SESSIONS_A_DAY
 from bot.guild.permissions import Permission
 from bot.guild.values import Answer, Request
-
-SESSIONS_A_DAY = 1_000  # "Session Start Limit"
 
 
 class Guilds:

@@ -128,6 +128,8 @@ class Messages:
         names = {f.id: f.filename for f in message.files}
         body = request.body
         made = draft(EDIT, body, request.files, message.as_draft(), names)
+        if made.added:
+            self._access.require(channel, Permission.ATTACH_FILES)
         self._store.fill(message, made, request.files, body.get("allowed_mentions"))
         message.edited = self._store.clock.time()
         self._store.changed(message)

@@ -166,7 +166,12 @@ export class MessageView {
 
   showFiles(attachments) {
     const used = JSON.stringify(this.message.components ?? []);
-    const free = attachments.filter((one) => !used.includes(`"attachment://${one.filename}"`));
+    // A component names a file of its message as it was sent, or as the server gives it back.
+    const free = attachments.filter(
+      (one) =>
+        !used.includes(`"attachment://${one.filename}"`) &&
+        !used.includes(`"attachment_id":"${one.id}"`),
+    );
     const sig = JSON.stringify(free);
     if (sig === this.shownFiles) return;
     this.shownFiles = sig;

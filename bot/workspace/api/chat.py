@@ -22,13 +22,14 @@ from bot.workspace.store import Channel, Message
 from bot.workspace.values import ApiError, JsonObject
 
 
-def _content(a: Arguments) -> tuple[str, list[JsonObject]]:
+def _content(c: Context, a: Arguments) -> tuple[str, list[JsonObject]]:
     """Return a new message's text and blocks. Raises ApiError ``no_text`` when it has neither."""
     _refuse_unmodelled(a)
     text = check_text(a.text_or_none("text"))
     blocks = check_blocks(a.raw("blocks")) if a.has("blocks") else []
     if not text and not blocks:
         raise ApiError("no_text")
+    c.store.check_pictures(blocks)
     return text, blocks
 
 
@@ -55,7 +56,7 @@ def post_message(c: Context, a: Arguments) -> JsonObject:
             if a.has(name):
                 needed = {"needed": "chat:write.customize", "provided": ",".join(sorted(c.scopes))}
                 raise ApiError("missing_scope", extra=needed)
-    text, blocks = _content(a)
+    text, blocks = _content(c, a)
     metadata = check_metadata(a.raw("metadata")) if a.has("metadata") else None
     thread_ts = a.text_or_none("thread_ts")
     message = c.store.post(
@@ -78,6 +79,7 @@ def update(c: Context, a: Arguments) -> JsonObject:
     _refuse_unmodelled(a)
     text = check_text(a.text_or_none("text")) if a.has("text") else None
     blocks = check_blocks(a.raw("blocks")) if a.has("blocks") else None
+    c.store.check_pictures(blocks or ())
     if not text and not blocks and not a.has("metadata"):
         raise ApiError("no_text")
     metadata = check_metadata(a.raw("metadata")) if a.has("metadata") else None
@@ -107,7 +109,7 @@ def post_ephemeral(c: Context, a: Arguments) -> JsonObject:
         raise ApiError("user_not_found")
     if reader not in channel.members:
         raise ApiError("user_not_in_channel")
-    text, blocks = _content(a)
+    text, blocks = _content(c, a)
     message = c.store.post_ephemeral(
         channel, reader, text=text, blocks=blocks, thread_ts=a.text_or_none("thread_ts")
     )

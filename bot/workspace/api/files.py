@@ -1,4 +1,6 @@
-"""The two-step upload: ``files.getUploadURLExternal`` and ``files.completeUploadExternal``."""
+"""Files: the two-step upload, and ``files.delete``."""
+
+from typing import Any
 
 from bot.workspace.api.method import (
     INTEGER,
@@ -9,14 +11,28 @@ from bot.workspace.api.method import (
     Method,
     required,
 )
-from bot.workspace.checks.grammar import Report, array, record, string
+from bot.workspace.checks.grammar import Report, Rule, array, record, string
 from bot.workspace.checks.messages import check_blocks, check_text
-from bot.workspace.limits import TIER_4
+from bot.workspace.limits import TIER_3, TIER_4
 from bot.workspace.store import StoredFile
 from bot.workspace.values import ApiError, JsonObject
 
+
+def _or_null(rule: Rule) -> Rule:
+    # Slack's own client sends what it was not told as null.
+    def check(value: Any, pointer: str, report: Report) -> None:
+        if value is not None:
+            rule(value, pointer, report)
+
+    return check
+
+
 _FILES = array(
-    record({"id": string(low=1)}, {"title": string(high=255), "highlight_type": string()}), low=1
+    record(
+        {"id": string(low=1)},
+        {"title": string(high=255), "highlight_type": _or_null(string())},
+    ),
+    low=1,
 )
 
 
@@ -45,7 +61,8 @@ def complete(c: Context, a: Arguments) -> JsonObject:
     if text and blocks:
         raise ApiError("invalid_arguments", ("initial_comment and blocks exclude each other",))
     target = a.text_or_none("channel_id") or a.text_or_none("channels")
-    channel = c.store.bot_channel(target) if target else None
+    # "files.completeUploadExternal": channels are ids of channels or users.
+    channel = c.store.posting_channel(target) if target else None
     files: list[StoredFile] = []
     for entry in a.raw("files"):
         file = c.store.files.get(entry["id"])
@@ -64,11 +81,19 @@ def complete(c: Context, a: Arguments) -> JsonObject:
             files=tuple(files),
         )
     for file in files:
-        file.shared = True
+        file.shared, file.ready_at = True, c.store.clock.time() + c.store.bounds.file_seconds
     return {"ok": True, "files": [c.store.file_form(file) for file in files]}
 
 
+def delete(c: Context, a: Arguments) -> JsonObject:
+    """Serve files.delete. What shows the file shows nothing in its place."""
+    if c.store.files.pop(a.text("file"), None) is None:
+        raise ApiError("file_not_found")
+    return {"ok": True}
+
+
 METHODS = (
+    Method("files.delete", delete, TIER_3, {"file": required(STRING)}, ("files:write",)),
     Method(
         "files.getUploadURLExternal",
         upload_url,

@@ -6,10 +6,16 @@ from bot.workspace.limits import TIER_4
 from bot.workspace.values import ApiError, JsonObject
 
 
+def _checked(c: Context, a: Arguments) -> JsonObject:
+    content = check_view(a.raw("view"))
+    c.store.check_pictures(content["blocks"])
+    return content
+
+
 def open_(c: Context, a: Arguments) -> JsonObject:
     """Serve views.open. A refused view leaves the trigger unspent."""
     trigger = c.triggers.check(a.text("trigger_id"))
-    content = check_view(a.raw("view"))
+    content = _checked(c, a)
     view = c.modals.open(trigger.user, content)
     trigger.spent = True
     return {"ok": True, "view": c.modals.slack_form(view)}
@@ -18,7 +24,7 @@ def open_(c: Context, a: Arguments) -> JsonObject:
 def push(c: Context, a: Arguments) -> JsonObject:
     """Serve views.push; the trigger must come from within the modal."""
     trigger = c.triggers.check(a.text("trigger_id"))
-    content = check_view(a.raw("view"))
+    content = _checked(c, a)
     if trigger.view_id is None:
         raise ApiError("not_found")
     view = c.modals.push(trigger.user, content)
@@ -32,7 +38,7 @@ def update(c: Context, a: Arguments) -> JsonObject:
     if not view_id and not external_id:
         fault = "missing required field: view_id or external_id [json-pointer:/view_id]"
         raise ApiError("invalid_arguments", (fault,))
-    content = check_view(a.raw("view"))
+    content = _checked(c, a)
     view = c.modals.find(view_id=view_id or None, external_id=external_id)
     c.modals.update(view, content, a.text_or_none("hash"))
     return {"ok": True, "view": c.modals.slack_form(view)}

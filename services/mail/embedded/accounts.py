@@ -92,7 +92,7 @@ class Accounts:
     async def set_state(self, address: str, state: UserState) -> UserState:
         """Set what a mailbox may do and return what it might before. Raises BadArgument."""
         async with self._database.write() as connection:
-            mailbox = self._existing(address)
+            mailbox = self.existing(address)
             if mailbox.state is not state:
                 await connection.execute(
                     update(tables.account)
@@ -105,10 +105,10 @@ class Accounts:
 
     async def set_password(self, address: str, password: str) -> None:
         """Change a password; sessions logged in with the old one end. Raises BadArgument."""
-        self._existing(address)
+        self.existing(address)
         hashed = await self._hash(password)
         async with self._database.write() as connection:
-            mailbox = self._existing(address)
+            mailbox = self.existing(address)
             await connection.execute(
                 update(tables.account)
                 .where(tables.account.c.address == mailbox.address)
@@ -121,7 +121,7 @@ class Accounts:
     async def remove(self, address: str) -> None:
         """Delete a mailbox with its mail. Raises BadArgument if there is none."""
         async with self._database.write() as connection:
-            mailbox = self._existing(address)
+            mailbox = self.existing(address)
             for table in (tables.account, tables.mail):
                 await connection.execute(delete(table).where(table.c.address == mailbox.address))
             await connection.commit()
@@ -153,7 +153,8 @@ class Accounts:
             self._right.popitem(last=False)
         return current
 
-    def _existing(self, address: str) -> Mailbox:
+    def existing(self, address: str) -> Mailbox:
+        """Return one mailbox. Raises BadArgument if there is none."""
         mailbox = self.get(address)
         if mailbox is None:
             raise BadArgument(f"There is no mailbox {address} on this server.")

@@ -1,9 +1,10 @@
 """The SMTP block list. Kept in memory as well, so that a session asks at no cost."""
 
+from collections import Counter
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from services.clock import Clock
 from services.mail.embedded import tables
@@ -23,12 +24,16 @@ class BlockList:
         self._blocks: dict[Network, Block] = {}
         # Version, prefix length and the first bits find an address without a scan.
         self._by_bits: dict[tuple[int, int], dict[int, Block]] = {}
+        self._refused: Counter[Network] = Counter()
+        self._counted: dict[Network, int] = {}  # as the database has it
 
     async def load(self) -> None:
         """Read the list. Raises ServerDown."""
         async with self._database.read() as connection:
             rows = (await connection.execute(select(tables.block))).all()
         for row in rows:
+            self._counted[ip_network(row.network)] = row.refused
+            self._refused[ip_network(row.network)] = row.refused
             self._put(
                 Block(
                     network=ip_network(row.network),
@@ -39,12 +44,13 @@ class BlockList:
             )
 
     def refuses(self, address: IPv4Address | IPv6Address) -> bool:
-        """Tell whether an entry in force covers this address."""
+        """Tell whether an entry in force covers this address, which it then has refused."""
         number, bits = int(address), address.max_prefixlen
         for (version, length), entries in self._by_bits.items():
             if version == address.version:
                 entry = entries.get(number >> (bits - length))
                 if entry is not None and self._in_force(entry):
+                    self._refused[entry.network] += 1
                     return True
         return False
 
@@ -52,6 +58,28 @@ class BlockList:
         """Return the entries in force, oldest first."""
         entries = (entry for entry in self._blocks.values() if self._in_force(entry))
         return sorted(entries, key=lambda entry: (entry.since, str(entry.network)))
+
+    def refused(self) -> dict[Network, int]:
+        """Return how often each entry in force has refused somebody."""
+        return {entry.network: self._refused[entry.network] for entry in self.in_force()}
+
+    async def save(self) -> None:
+        """Write down how often each has refused somebody, where that has changed."""
+        changed = {n: self._refused[n] for n in self._blocks if self._is_new(n)}
+        if not changed:
+            return
+        async with self._database.write() as connection:
+            for network, number in changed.items():
+                await connection.execute(
+                    update(tables.block)
+                    .where(tables.block.c.network == str(network))
+                    .values(refused=number)
+                )
+            await connection.commit()
+        self._counted.update(changed)
+
+    def _is_new(self, network: Network) -> bool:
+        return self._refused[network] != self._counted.get(network, 0)
 
     async def add(self, network: Network, reason: str, lasting: timedelta | None) -> Block | None:
         """Put an entry in force; return the one for exactly this network it replaces, if any."""
@@ -77,6 +105,7 @@ class BlockList:
                 )
             )
             await connection.commit()
+            self._forget(network)
             self._put(entry)
         return before
 
@@ -112,12 +141,17 @@ class BlockList:
     def _in_force(self, entry: Block) -> bool:
         return entry.until is None or self._clock.now() < entry.until
 
+    def _forget(self, network: Network) -> None:
+        self._refused.pop(network, None)
+        self._counted.pop(network, None)
+
     def _put(self, entry: Block) -> None:
         self._blocks[entry.network] = entry
         kind, first = _bits(entry.network)
         self._by_bits.setdefault(kind, {})[first] = entry
 
     def _drop(self, network: Network) -> None:
+        self._forget(network)
         if self._blocks.pop(network, None) is not None:
             kind, first = _bits(network)
             del self._by_bits[kind][first]

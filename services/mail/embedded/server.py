@@ -1,10 +1,11 @@
 """The embedded mail server: real SMTP in, a durable spool, delivery, and the port."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
@@ -51,6 +52,7 @@ _log = logging.getLogger(__name__)
 # Real seconds: due times are the clock's, which may be a compressed one.
 _LOOK_SECONDS = 1.0
 _PRUNE_EVERY = timedelta(hours=1)
+_COPIED_AT_ONCE = 20  # messages of a mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ class EmbeddedServer:
             self._shared = None
         if listener is not None:
             await listener.wait_closed()
+        with contextlib.suppress(ServerDown):  # it is but a count
+            await self._blocks.save()
         await self._database.close()
 
     @property
@@ -309,6 +313,30 @@ class EmbeddedServer:
         """Delete a mailbox with its mail; what it has in the spool stays there."""
         await self._accounts.remove(address)
 
+    async def end_sessions(self, address: str) -> int:
+        """Hang up each open session that is logged in as this mailbox."""
+        shared = self._running()
+        mailbox = self._accounts.existing(address)
+        return shared.hang_up(mailbox.address)
+
+    async def mail_of(self, address: str) -> AsyncIterator[bytes]:
+        """Yield each message of a mailbox, oldest first."""
+        table, after = tables.mail, 0
+        while True:
+            batch = (
+                select(table.c.id, table.c.raw)
+                .where(table.c.address == address.casefold(), table.c.id > after)
+                .order_by(table.c.id)
+                .limit(_COPIED_AT_ONCE)
+            )
+            async with self._database.read() as connection:
+                rows = (await connection.execute(batch)).all()
+            if not rows:
+                return
+            for row in rows:
+                yield row.raw
+            after = rows[-1].id
+
     async def blocks(self) -> Sequence[Block]:
         """Return the block list as now in force."""
         self._running()
@@ -325,6 +353,11 @@ class EmbeddedServer:
     async def unblock(self, network: Network) -> Block | None:
         """Lift a block."""
         return await self._blocks.lift(network)
+
+    async def refused(self) -> Mapping[Network, int]:
+        """Return how often each block has refused somebody."""
+        self._running()
+        return self._blocks.refused()
 
     async def healthy(self) -> str:
         """Tell where the server listens and how much it holds."""
@@ -381,6 +414,7 @@ class EmbeddedServer:
             self._pruned = now
             await self._logs.prune(now - self._config.log_kept)
             await self._blocks.prune()
+            await self._blocks.save()
 
 
 def _addresses_of_this_machine() -> set[Network]:

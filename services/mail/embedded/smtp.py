@@ -64,6 +64,13 @@ class Shared:
         """Return how many open sessions are logged in as this mailbox."""
         return sum(1 for session in self.sessions if session.login_name == address)
 
+    def hang_up(self, address: str) -> int:
+        """End the open sessions that are logged in as this mailbox; return how many."""
+        theirs = [session for session in self.sessions if session.login_name == address]
+        for session in theirs:
+            session.refuse_and_close("421 4.7.0 This session was ended by an administrator")
+        return len(theirs)
+
 
 class SmtpSession(SMTP):
     """One connection. aiosmtpd reads the commands; the hooks of this class decide."""

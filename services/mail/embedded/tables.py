@@ -148,6 +148,7 @@ class BlockRow(Base, table=True):
     reason: str
     since: int
     until: int | None = None
+    refused: int = Field(sa_column=Column(Integer, nullable=False, server_default="0"))
 
 
 class DeliveryRow(Base, table=True):

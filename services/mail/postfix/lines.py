@@ -14,6 +14,7 @@ from services.mail.port import DEFERRED, MAX_ADDRESS, REJECTED
 from services.mail.postfix.contents import client_ip
 
 _STAMP = rb"[0-9]{4}-[0-9-]{5}T\S{8,24}|[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}"
+_BEGINS = re.compile(_STAMP)
 _INTAKE = re.compile(
     rb"[^\[\s]*\[(?P<ip>[^\]\s]*)\](?::\d+)?(?:, sasl_method=[^,]*)?"
     rb"(?:, sasl_username=(?P<user>.*?))?(?:, sasl_sender=.*?)?"
@@ -256,6 +257,11 @@ class LineParser:
         user = _text(found["user"] or b"")
         # What Postfix writes where the login never came so far.
         return FailedLogin(at, client_ip(found["ip"]), None if user in _NOBODY else user)
+
+    def moment_of(self, line: bytes, written: datetime) -> datetime | None:
+        """Return when a line was written, of a file last written then; None if it has no stamp."""
+        found = _BEGINS.match(line)
+        return None if found is None else self._moment(found[0], written)
 
     def _moment(self, stamp: bytes, written: datetime) -> datetime | None:
         known = self._stamps.get(stamp)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.clock import Clock
@@ -40,8 +41,10 @@ from services.mail.postfix.farfolder import FarFolder
 from services.mail.postfix.folder import Folder, LocalFolder
 from services.mail.postfix.lines import LineParser
 from services.mail.postfix.log import SubmissionLog
+from services.mail.postfix.logfiles import LogFiles
 from services.mail.postfix.mirror import LogMirror
 from services.mail.postfix.programs import Programs
+from services.mail.postfix.rejects import Rejects
 from services.mail.postfix.spool import Spool
 from services.mail.postfix.state import State
 from services.mail.postfix.users import Users
@@ -50,6 +53,15 @@ _log = logging.getLogger(__name__)
 
 _TIDY_EVERY = timedelta(hours=1)
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
+_NO_SESSIONS = Capability(
+    able=False,
+    why="Postfix cannot end one user's sessions. Disabling the user takes effect for the next "
+    "message of those that are open.",
+)
+_NO_COPY = Capability(
+    able=False,
+    why="Postfix keeps no mailboxes: the mail stays where the program that delivers it put it.",
+)
 # A short id with an inode no file system gives out.
 _NO_MESSAGE = "00000FFFFFFFFFFFF"
 
@@ -85,16 +97,22 @@ class PostfixServer:
         zone = None if config.log_zone is None else ZoneInfo(config.log_zone)
         self._log = SubmissionLog(
             config.name,
-            config.log if self._mirror is None else self._mirror.live,
+            self._log_file(),
             LineParser(config.syslog_name, zone),
             clock,
             config.history,
             self._state.remember,
             self._state.seen,
         )
+        self._rejects = Rejects(
+            config.name, LogFiles(self._log_file()), LineParser(config.syslog_name, zone)
+        )
         self._reading_log = asyncio.Lock()
         self._capabilities = Capabilities(
-            set_password=self._users.set_password, delete_user=self._users.delete_user
+            set_password=self._users.set_password,
+            delete_user=self._users.delete_user,
+            end_sessions=_NO_SESSIONS,
+            copy_mail=_NO_COPY,
         )
         self._tidied = clock.now()
 
@@ -117,6 +135,11 @@ class PostfixServer:
         await self._tables.close()
         await asyncio.to_thread(self._state.close)
         await self._runner.close()
+
+    @property
+    def notes(self) -> Path:
+        """The folder on this machine with what only the bot reads."""
+        return self._config.notes
 
     @property
     def account(self) -> str | None:
@@ -302,6 +325,14 @@ class PostfixServer:
             await self._tables.set_state(name, before, addresses)
             raise
 
+    async def end_sessions(self, address: str) -> int | None:
+        """Raise NotCapable."""
+        raise NotCapable(_NO_SESSIONS.why)
+
+    def mail_of(self, address: str) -> AsyncIterator[bytes]:
+        """Raise NotCapable."""
+        raise NotCapable(_NO_COPY.why)
+
     async def blocks(self) -> Sequence[Block]:
         """Return the block list as now in force."""
         return await self._blocks.in_force()
@@ -319,6 +350,14 @@ class PostfixServer:
         """Lift a block."""
         _must_be_able(self._capabilities.block)
         return await self._blocks.lift(network)
+
+    async def refused(self) -> Mapping[Network, int]:
+        """Count in the log, and in the rotated ones, what was refused since each block began."""
+        blocks = await self._blocks.in_force()
+        async with self._reading_log:
+            if self._mirror is not None:
+                await self._mirror.refresh()
+            return await asyncio.to_thread(self._rejects.count, blocks)
 
     async def healthy(self) -> str:
         """Tell whether Postfix runs and how much it holds."""
@@ -350,6 +389,8 @@ class PostfixServer:
             refusing=refusing if no_sending.able else no_sending,
             set_password=self._users.set_password,
             delete_user=self._users.delete_user if refusing.able else refusing,
+            end_sessions=_NO_SESSIONS,
+            copy_mail=_NO_COPY,
             block=block,
             block_expiry=block,
         )
@@ -438,6 +479,9 @@ class PostfixServer:
             why=f"That machine's clock is set to {there}, this one's to {here}: set log_zone to "
             'the zone of the log, such as "Europe/Zurich".',
         )
+
+    def _log_file(self) -> Path:
+        return self._config.log if self._mirror is None else self._mirror.live
 
     def _make_notes_folder(self) -> None:
         folder = self._config.notes

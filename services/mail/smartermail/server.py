@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
@@ -55,6 +55,13 @@ CAPABILITIES = Capabilities(
         able=False,
         why="SmarterMail's API cannot move messages to a folder; disable their sender, and "
         "move them in SmarterMail, under Manage › Spool.",
+    ),
+    copy_mail=Capability(
+        able=False,
+        why="SmarterMail's API hands out no mailbox; archive or export it in SmarterMail first.",
+    ),
+    count_refused=Capability(
+        able=False, why="SmarterMail's API does not tell how often a block has refused somebody."
     ),
     tell_subjects=Capability(
         able=False,
@@ -217,6 +224,15 @@ class SmarterMailServer:
         """Delete a mailbox with its mail; what it has in the spool stays there."""
         await self._users.delete(address)
 
+    async def end_sessions(self, address: str) -> int | None:
+        """End connections and web sessions; how many there were is not told."""
+        await self._users.end_sessions(address)
+        return None
+
+    def mail_of(self, address: str) -> AsyncIterator[bytes]:
+        """Raise NotCapable."""
+        raise NotCapable(CAPABILITIES.copy_mail.why)
+
     async def blocks(self) -> Sequence[Block]:
         """Return the blacklist's entries for SMTP; overdue ones of ours are lifted now."""
         return await self._blocks.in_force()
@@ -230,6 +246,10 @@ class SmarterMailServer:
     async def unblock(self, network: Network) -> Block | None:
         """Lift a block."""
         return await self._blocks.lift(network)
+
+    async def refused(self) -> Mapping[Network, int]:
+        """Raise NotCapable."""
+        raise NotCapable(CAPABILITIES.count_refused.why)
 
     async def healthy(self) -> str:
         """Log in if need be, count the spool, and tell."""

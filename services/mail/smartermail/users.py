@@ -114,6 +114,11 @@ class Users:
             )
         await self._drop(known, f"{known} is deleted, but its open sessions go on")
 
+    async def end_sessions(self, address: str) -> None:
+        """End everything that is open as a user. Raises BadArgument if there is none."""
+        known = await self._existing(address)
+        await self._drop(known, f"Not all sessions of {known} were ended")
+
     # -- inside ----------------------------------------------------------------------
 
     async def _existing(self, address: str) -> str:

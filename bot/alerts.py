@@ -4,13 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bot import campaign_cards, cards
 from bot.commands import CARD_ACTIONS
-from bot.elements import Card
+from bot.elements import Card, Picture
+from services.aims import aim
 from services.incidents import campaign_of, group_of
 from services.intents import Intents
-from services.mail.port import MailServer, SpoolQuery
+from services.mail.port import MailServer
 from services.models import LIVE, Incident, IncidentState, Intent
 from services.people import Place
 from services.remedies import lacking
+from services.responding import RESPOND
 from services.store import Store
 from services.targets import Target
 
@@ -19,8 +21,8 @@ _FOR_ALL = ("stop", "acknowledge", "snooze", "false_alarm")
 _WAITING = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
 
 
-class Drawing:
-    """Draws for one chat's channel."""
+class AlertCards:
+    """Makes them for one chat's channel."""
 
     def __init__(
         self, place: Place, store: Store, intents: Intents, servers: Mapping[str, MailServer]
@@ -31,12 +33,17 @@ class Drawing:
         self._servers = servers
 
     async def card(
-        self, incident_id: int, *, shown: bool, link: Callable[[int], Awaitable[str | None]]
+        self,
+        incident_id: int,
+        *,
+        shown: bool,
+        link: Callable[[int], Awaitable[str | None]],
+        picture: Picture | None = None,
     ) -> Card | None:
         """Return an incident's card, None where another's tells of it.
 
         ``shown`` is whether it has a card already, which then says where it went, with the
-        ``link`` to that incident's card.
+        ``link`` to that incident's card. ``picture`` is of that account, a campaign's first.
         """
         async with self._store.reading() as session:
             incident = await session.get(Incident, incident_id)
@@ -51,15 +58,16 @@ class Drawing:
         done = await self._intents.done_on(*(row.id or 0 for row in group))
         undos = await self._undos(done, group)
         if len(group) > 1:
-            return await self._campaign(incident, group, done, undos)
+            return await self._campaign(incident, group, done, undos, picture)
         server = self._servers.get(incident.server)
         targets = {
-            action: _aim(action, incident.sender, server)
+            action: aim(action, incident.sender, server)
             for action in (CARD_ACTIONS if incident.state in LIVE else ("search",))
-            if action not in undos
+            if action not in undos and not (action == RESPOND and action in done)
         }
         offers, lacks, holds = await self._offers(incident, targets)
-        return cards.alert(incident, done, cards.Buttons(offers, undos, lacks, holds))
+        buttons = cards.Buttons(offers, undos, lacks, holds)
+        return cards.alert(incident, done, buttons, picture)
 
     async def _undos(self, done: Mapping[str, Intent], group: Sequence[Incident]) -> dict[str, str]:
         undos: dict[str, str] = {}
@@ -92,6 +100,7 @@ class Drawing:
         group: Sequence[Incident],
         done: Mapping[str, Intent],
         undos: Mapping[str, str],
+        picture: Picture | None,
     ) -> Card:
         rows = campaign_cards.ordered(group)
         waiting = [row for row in rows if row.state in _WAITING]
@@ -121,16 +130,7 @@ class Drawing:
         buttons = campaign_cards.Buttons(
             offers, undos, stops, looks, accounts, sum(queued), lacks, holds
         )
-        return campaign_cards.campaign(lead, group, done, buttons)
-
-
-def _aim(action: str, sender: str, server: MailServer | None) -> Target:
-    query = SpoolQuery(sender=sender) if action in ("move", "delete", "search") else None
-    # Where nothing can be kept in a folder, deleting is for good, and an admin's.
-    permanent = (
-        action == "delete" and server is not None and not server.capabilities.quarantine.able
-    )
-    return Target(account=sender, query=query, permanent=permanent)
+        return campaign_cards.campaign(lead, group, done, buttons, picture)
 
 
 def _lacking(action: str, name: str, server: MailServer | None, target: Target) -> str | None:

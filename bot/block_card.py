@@ -1,0 +1,118 @@
+"""The card that lists the blocked addresses, and what block lists say of our own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.elements import (
+    Bold,
+    Button,
+    Card,
+    Menu,
+    Moment,
+    Paragraph,
+    Points,
+    Row,
+    Section,
+    Small,
+    Text,
+    named,
+    say,
+)
+from bot.look_cards import below, foot
+from services.mail.port import Block
+from services.models import Listing
+from services.targets import show_network
+from services.words import count
+
+#: Blocks on a page: more of them, with their buttons, are more than every chat's messages hold.
+PER_PAGE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """One block: who did it or why, and how often it has refused somebody, if that is known."""
+
+    block: Block
+    by: str
+    refused: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """A page of the block list. ``buttons`` are by their slots."""
+
+    server: str
+    page: Sequence[Blocked]
+    offset: int
+    total: int
+    listings: Sequence[Listing]
+    zones: int  # how many lists are asked about our own addresses
+    taken_at: datetime
+    lacking: tuple[str, ...]
+    buttons: Mapping[str, Button]
+    extend: Menu | None = None
+
+
+def blocks(shown: Blocks) -> Card:
+    """Return a page of the block list."""
+    sections: list[Section] = []
+    if not shown.total:
+        sections.append(Paragraph(say("No address is blocked.")))
+    else:
+        last = shown.offset + len(shown.page)
+        paged = f" · {shown.offset + 1:,} to {last:,}, newest first"
+        sections.append(
+            Paragraph(say(Bold(count(shown.total, "blocked network")), paged, ", for SMTP only"))
+        )
+    for number, blocked in enumerate(shown.page):
+        sections.append(_block(blocked, shown.buttons.get(f"unblock-{number}")))
+    sections += _listings(shown)
+    sections += foot(shown.server, shown.taken_at, shown.lacking)
+    controls = [button for button in below(shown.buttons) if not button.slot.startswith("unblock-")]
+    return Card(
+        f"Blocked on {named(shown.server)}",
+        tuple(sections),
+        (*((shown.extend,) if shown.extend else ()), *controls),
+        fallback=count(shown.total, "blocked network"),
+    )
+
+
+def _block(blocked: Blocked, button: Button | None) -> Section:
+    block = blocked.block
+    until = say("until ", Moment(block.until)) if block.until else say("until somebody lifts it")
+    refused = "" if blocked.refused is None else f" · refused {count(blocked.refused, 'time')}"
+    why = f" · {named(blocked.by)}" if blocked.by.strip() else ""
+    about = say("since ", Moment(block.since), ", ", *until, refused, why)
+    name = show_network(block.network)
+    if button is None:
+        return Paragraph(say(Bold(name), " · ", *about))
+    return Row(say(Bold(name), "\n", *about), button)
+
+
+def _listings(shown: Blocks) -> list[Section]:
+    """Return what block lists say of the server's own addresses."""
+    if not shown.zones:
+        return []
+    asked = count(shown.zones, "block list")
+    if not shown.listings:
+        return [Small(say(f"{asked} will be asked about the server's own addresses."))]
+    listed = [row for row in shown.listings if row.since is not None]
+    failed = [row for row in shown.listings if row.error]
+    sections: list[Section] = []
+    if listed:
+        sections.append(Paragraph(say(Bold("Our own addresses on block lists"))))
+        sections.append(Points(tuple(_listed(row) for row in listed)))
+    else:
+        newest = max(row.checked_at for row in shown.listings)
+        sections.append(
+            Small(say(f"None of our own addresses is on the {asked} asked, as of ", Moment(newest)))
+        )
+    for sentence in dict.fromkeys(row.error for row in failed):
+        sections.append(Small(say(f"{sentence}.")))
+    return sections
+
+
+def _listed(row: Listing) -> Text:
+    since = say(", since ", Moment(row.since)) if row.since else ()
+    return say(Bold(row.address), f" on {named(row.zone)}", *since, f": {named(row.said)}")

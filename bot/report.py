@@ -1,0 +1,261 @@
+"""The report on message traffic: its trend, its domains, and a domain's users, page by page.
+
+It only reads. The answer is private, and its menu and buttons change it in place.
+"""
+
+import asyncio
+import csv
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from io import StringIO
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot import report_cards
+from bot.arguments import Arguments, During
+from bot.desk import Desk, Reply, Request
+from bot.elements import Button, Figure, Option, Sheet
+from bot.report_cards import PER_PAGE
+from services.audit import Line, Phase
+from services.errors import BadArgument
+from services.mail.port import MailServer
+from services.models import Intent
+from services.reports import Period, Row, Tally, View, known_since, listing, total, trend
+from services.targets import Report, Target
+
+#: Rows of a file, at most: what every chat takes as one.
+MOST_ROWS = 100_000
+_RANGES = (("today", "Today", 1), ("week", "7 days", 7), ("month", "30 days", 30))
+
+
+async def report(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Answer with the traffic of a period."""
+    today = desk.clock.now().date()
+    first, last = _days(asked.during or During(), today)
+    shown = Report(first=first, last=last)
+    offset = (asked.page - 1) * PER_PAGE
+    if asked.domain is not None:
+        over = {"view": View.USERS, "domain": asked.domain, "offset": offset}
+        shown = shown.model_copy(update=over)
+        await _allowed(desk, request, asked.domain)
+    elif offset:
+        # A trend has no pages.
+        shown = shown.model_copy(update={"view": View.DOMAINS, "offset": offset})
+    return await _report(desk, request, shown)
+
+
+async def report_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer another view, another period, another page, or all of it as a file."""
+    target = Target.model_validate_json(intent.target)
+    today = desk.clock.now().date()
+    shown = target.report or Report(first=today, last=today)
+    await _allowed(desk, request, shown.domain)
+    if shown.file:
+        return await _sheet(desk, request, shown)
+    return await _report(desk, request, shown)
+
+
+async def _allowed(desk: Desk, request: Request, domain: str) -> None:
+    """See to it that a domain, if one is named, is one that this person may look into."""
+    if domain and not request.scope.all_in((domain,)):
+        refusal = request.scope.refusal("see the traffic", domain)
+        await desk.refuse(request.actor, "report", request.server, refusal, domain)
+
+
+def _days(during: During, today: date) -> tuple[date, date]:
+    """Return the first and last day. Raises BadArgument for days to come."""
+    if during.first is None or during.last is None:
+        return today - timedelta(days=during.days - 1), today
+    if during.first > today:
+        raise BadArgument(
+            f"{during.first} is yet to come; today is {today} (UTC). Example: /spool report 7d"
+        )
+    return during.first, min(during.last, today)
+
+
+async def _report(desk: Desk, request: Request, shown: Report) -> Reply:
+    now, scope = desk.clock.now(), request.scope
+    period = shown.period
+    async with desk.store.reading() as session:
+        since = await known_since(session, request.server)
+        whose = frozenset({shown.domain}) if shown.domain else scope.domains
+        whole = await total(session, request.server, period, whose)
+        before = await total(session, request.server, period.before, whose)
+        tallies = await trend(session, request.server, period, now, scope.domains)
+        rows: list[Row] = []
+        names = 0
+        if shown.view is not View.TREND:
+            rows, names, shown = await _page(session, request, shown)
+    facts = report_cards.Facts(
+        server=request.server,
+        shown=shown,
+        whole=whole,
+        before=before,
+        rows=rows,
+        names=names,
+        since=since,
+        taken_at=now,
+        only=scope.note,
+        lacking=_lacking(desk.pipeline.server(request.server)),
+    )
+    figure = None
+    if shown.view is View.TREND:
+        figure = await asyncio.to_thread(_figure, period, tallies)
+    buttons, views = await _offered(desk, request, shown, rows, names)
+    return report_cards.card(facts, figure, buttons, views)
+
+
+def _lacking(server: MailServer) -> tuple[str, ...]:
+    """Return the sentences on what a server's log does not tell, and so is not counted."""
+    able = server.capabilities
+    told = (
+        (able.tell_recipients, "for whom incoming mail is"),
+        (able.tell_outcomes, "what the other side deferred or rejected"),
+    )
+    return tuple(
+        f"The log of {server.name} does not tell {what}, so that is not counted."
+        for capability, what in told
+        if not capability.able
+    )
+
+
+async def _page(
+    session: AsyncSession, request: Request, shown: Report
+) -> tuple[list[Row], int, Report]:
+    """Return a page that there is: it may be asked for one past the end."""
+
+    async def page(offset: int) -> tuple[list[Row], int]:
+        return await listing(
+            session,
+            request.server,
+            shown.period,
+            shown.view,
+            domain=shown.domain,
+            offset=offset,
+            limit=PER_PAGE,
+            domains=request.scope.domains,
+        )
+
+    rows, names = await page(shown.offset)
+    last = max(0, (names - 1) // PER_PAGE * PER_PAGE)
+    if shown.offset > last:
+        rows, names = await page(last)
+        shown = shown.model_copy(update={"offset": last})
+    return rows, names, shown
+
+
+def _figure(period: Period, tallies: Sequence[Tally]) -> Figure:
+    # Here, as what draws takes a moment to load and is not always wanted.
+    from services.pictures.trend import described, drawn
+
+    return Figure(drawn(period, tallies), described(period, tallies))
+
+
+async def _offered(
+    desk: Desk, request: Request, shown: Report, rows: Sequence[Row], names: int
+) -> tuple[dict[str, Button], tuple[Option, ...]]:
+    """Return the buttons by their slots, and the menu's options."""
+    wanted: list[tuple[str, str, str, Target]] = []
+
+    def add(
+        slot: str, label: str, action: str = "report", account: str = "", **over: object
+    ) -> None:
+        report = shown.model_copy(update={"offset": 0, **over})
+        # From an account there is a way back to this page.
+        target = Target(account=account, report=shown) if account else Target(report=report)
+        wanted.append((slot, label, action, target))
+
+    for number, row in enumerate(rows):
+        if shown.view is View.DOMAINS:
+            add(f"row-{number}", "Users", view=View.USERS, domain=row.name)
+        else:
+            add(f"row-{number}", "Why", "why", row.name)
+    if shown.offset:
+        add("before", "◀ Previous", offset=shown.offset - PER_PAGE)
+    if shown.offset + PER_PAGE < names:
+        add("after", "Next ▶", offset=shown.offset + PER_PAGE)
+    today = desk.clock.now().date()
+    for slot, label, days in _RANGES:
+        first = today - timedelta(days=days - 1)
+        if (shown.first, shown.last) != (first, today):
+            add(slot, label, first=first, last=today)
+    add("file", "CSV file", file=True)
+    views = [view for view in (View.TREND, View.DOMAINS) if view is not shown.view]
+    for view in views:
+        add(f"view-{view}", report_cards.VIEWS[view], view=view, domain="")
+    ids = await desk.intents.offer_to(
+        request.actor,
+        request.place,
+        request.server,
+        [(action, target, None) for _, _, action, target in wanted],
+    )
+    made = {
+        slot: Button(slot, label, i) for (slot, label, _, _), i in zip(wanted, ids, strict=True)
+    }
+    options = tuple(
+        Option(button.label, button.intent_id)
+        for slot, button in made.items()
+        if slot.startswith("view-")
+    )
+    return {s: b for s, b in made.items() if not s.startswith("view-")}, options
+
+
+async def _sheet(desk: Desk, request: Request, shown: Report) -> Sheet:
+    """Return all that a view shows as a file. Who took it is written down."""
+    period, scope = shown.period, request.scope
+    lines: list[list[object]] = []
+    numbers = list(Tally.__dataclass_fields__)
+    about = f"{report_cards.VIEWS[shown.view]} of {shown.domain or request.server}"
+    more = 0
+    async with desk.store.reading() as session:
+        if shown.view is View.TREND:
+            lines.append(["begin_utc", *numbers])
+            tallies = await trend(session, request.server, period, desk.clock.now(), scope.domains)
+            for number, tally in enumerate(tallies):
+                at: datetime = period.begin + period.step * number
+                lines.append([f"{at:%Y-%m-%dT%H:%M:%SZ}", *_numbers(tally)])
+        else:
+            lines.append([shown.view.removesuffix("s"), *numbers, "outgoing_before"])
+            rows, names = await listing(
+                session,
+                request.server,
+                period,
+                shown.view,
+                domain=shown.domain,
+                limit=MOST_ROWS,
+                domains=scope.domains,
+            )
+            more = names - len(rows)
+            lines += [[_cell(row.name), *_numbers(row.tally), row.before] for row in rows]
+    await desk.audit.write(
+        Line(
+            Phase.READ,
+            "report",
+            request.actor,
+            request.server,
+            shown.domain,
+            detail={"file": shown.view, "first": str(shown.first), "last": str(shown.last)},
+        )
+    )
+    cut = f" The first {MOST_ROWS:,} rows; {more:,} more are left out." if more else ""
+    name = f"traffic-{request.server}-{shown.view}-{shown.first}-{shown.last}.csv"
+    return Sheet(
+        name,
+        await asyncio.to_thread(_written, lines),
+        f"{about}, {shown.first} to {shown.last}.{cut}",
+    )
+
+
+def _written(lines: Sequence[Sequence[object]]) -> bytes:
+    text = StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue().encode("utf-8")
+
+
+def _numbers(tally: Tally) -> list[int]:
+    return [getattr(tally, name) for name in Tally.__dataclass_fields__]
+
+
+def _cell(name: str) -> str:
+    """Return a name as a spreadsheet shows it: one that begins like a formula is none."""
+    return f"'{name}" if name[:1] in "=+-@\t\r" else name

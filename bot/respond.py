@@ -1,0 +1,185 @@
+"""What the buttons of a response show: the evidence, samples side by side, and the summary."""
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot import acts, looks
+from bot.arguments import Arguments
+from bot.buttons import Buttons
+from bot.cards import note
+from bot.desk import Desk, Reply, Request
+from bot.elements import Bold, Card, Moment, Paragraph, Pre, Section, Small, Style, named, say
+from services.audit import Line, Phase
+from services.errors import BadArgument, Expired
+from services.mail.port import MailServer, Message, SpoolQuery
+from services.models import Incident, Intent
+from services.responding import JUDGE
+from services.summary import summary
+from services.targets import Target
+from services.words import count, short
+
+_SAMPLES = 3
+_TEXT = 280  # characters of each sample's text
+#: Characters of a summary on one page: what a chat shows in one piece.
+_PAGE = 2600
+
+
+async def look_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Note that somebody has looked, and answer with the evidence."""
+    await _tick(desk, request, intent)
+    return await looks.why_pressed(desk, request, intent)
+
+
+async def report_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Note that it is reported, and answer with the summary, in which that stands."""
+    await _tick(desk, request, intent)
+    return await summary_pressed(desk, request, intent)
+
+
+async def _tick(desk: Desk, request: Request, intent: Intent) -> None:
+    try:
+        await acts.act_pressed(desk, request, intent)
+    except Expired:
+        return  # somebody did in this moment; what was asked for is shown all the same
+
+
+# -- samples ------------------------------------------------------------------------------
+
+
+async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer with some of a sender's messages below each other, to judge them."""
+    account = Target.model_validate_json(intent.target).account or ""
+    server = desk.pipeline.server(request.server)
+    total, messages = await _samples(server, account)
+    if not messages:
+        return note(f"Nothing of {named(account)} is in the spool any more: it went out.")
+    sections: list[Section] = [
+        Paragraph(
+            say(
+                Bold(count(total, "message")),
+                f" of {named(account)} in the spool; the first, the middle and the last of them. "
+                "Letters to people it knows are not like this; spam is, again and again.",
+            )
+        )
+    ]
+    for message in messages:
+        sections += await _sample(desk, request, intent, server, message)
+    if not server.capabilities.preview.able:
+        sections.append(Small(say(server.capabilities.preview.why)))
+    made, incident = Buttons(), intent.incident_id
+    judged = Target(account=account)
+    made.add("judge", "It is spam", JUDGE, judged, style=Style.PRIMARY, incident_id=incident)
+    made.add("false_alarm", "False alarm…", "false_alarm", judged, incident_id=incident)
+    made.add("search", "All its messages", "search", Target(query=SpoolQuery(sender=account)))
+    buttons = await made.offered(desk, request)
+    return Card(
+        f"Samples of {named(account)}",
+        tuple(sections),
+        tuple(buttons.values()),
+        fallback=f"{count(len(messages), 'sample')} of {named(account)}",
+    )
+
+
+async def _samples(server: MailServer, account: str) -> tuple[int, list[Message]]:
+    query = SpoolQuery(sender=account)
+    page = await server.search(query, limit=1)
+    found = list(page.messages)
+    for at in sorted({page.total // 2, page.total - 1} - {0, -1})[: _SAMPLES - 1]:
+        found += (await server.search(query, offset=at, limit=1)).messages
+    # The spool goes on while it is looked at.
+    return page.total, list({message.queue_id: message for message in found}.values())
+
+
+async def _sample(
+    desk: Desk, request: Request, intent: Intent, server: MailServer, message: Message
+) -> list[Section]:
+    to = named(message.recipients[0]) if message.recipients else "nobody"
+    more = f" and {len(message.recipients) - 1:,} more" if len(message.recipients) > 1 else ""
+    head: list[Section] = [
+        Paragraph(
+            say(
+                Bold(short(message.subject, 150) or "(no subject)"),
+                f" · to {to}{more} · from {named(message.client_ip or 'unknown')} · ",
+                Moment(message.arrived, seconds=True),
+            )
+        )
+    ]
+    if not server.capabilities.preview.able:
+        return head
+    shown = await server.preview(message.queue_id)
+    if shown is None:
+        return head
+    await desk.audit.write(
+        Line(
+            Phase.READ,
+            "preview",
+            request.actor,
+            request.server,
+            message.sender,
+            intent.incident_id,
+            detail={"queue_id": message.queue_id},
+        )
+    )
+    claims = next((value for name, value in shown.headers if name.lower() == "from"), "")
+    text = f"From: {short(claims, 100)}\n\n{short(shown.text or '(no text)', _TEXT)}"
+    return [*head, Pre(text)]
+
+
+# -- the summary --------------------------------------------------------------------------
+
+
+async def summary_typed(desk: Desk, request: Request, asked: Arguments) -> Reply:
+    """Answer with the summary of an incident by its number; else of the newest of theirs."""
+    assert asked.incident is not None  # noqa: S101 - the table has it required
+    return await _summary(desk, request, asked.incident, asked.page - 1)
+
+
+async def summary_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
+    """Answer with the summary of a button's incident, or another page of it."""
+    offset = Target.model_validate_json(intent.target).offset
+    return await _summary(desk, request, intent.incident_id or 0, offset)
+
+
+async def _summary(desk: Desk, request: Request, incident_id: int, page: int) -> Reply:
+    async with desk.store.reading() as session:
+        incident = await _incident(session, request, incident_id)
+        text = await summary(session, incident)
+    pages = _pages(text)
+    page = min(page, len(pages) - 1)
+    made, about = Buttons(), Target(account=incident.sender)
+    for step, slot, label in ((-1, "before", "◀ Previous"), (1, "after", "Next ▶")):
+        if 0 <= page + step < len(pages):
+            other = about.model_copy(update={"offset": page + step})
+            made.add(slot, label, "summary", other, incident_id=incident_id)
+    again = about.model_copy(update={"offset": page})
+    made.add("again", "Refresh", "summary", again, incident_id=incident_id)
+    buttons = await made.offered(
+        desk, Request(request.actor, request.place, incident.server, request.scope)
+    )
+    said = "Markdown, to copy and paste"
+    if len(pages) > 1:
+        said += f" · part {page + 1} of {len(pages)}"
+    return Card(
+        f"Incident {incident_id}",
+        (Small(say(f"{said}.")), Pre(pages[page])),
+        tuple(buttons.values()),
+        fallback=f"The summary of incident {incident_id}",
+    )
+
+
+async def _incident(session: AsyncSession, request: Request, incident_id: int) -> Incident:
+    incident = await session.get(Incident, incident_id)
+    if incident is None or not request.scope.holds(incident.sender):
+        # Whether there is one of others is not theirs to know.
+        raise BadArgument(f"There is no incident {incident_id:,}. /spool incidents lists them.")
+    return incident
+
+
+def _pages(text: str) -> list[str]:
+    """Cut a text into parts between lines."""
+    pages, part = [], ""
+    for line in text.splitlines(keepends=True):
+        if part and len(part) + len(line) > _PAGE:
+            pages.append(part)
+            part = ""
+        part += line
+    return [*pages, part]

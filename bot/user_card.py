@@ -1,0 +1,138 @@
+"""The card that manages one account: its state, logins, what it sent, and what was done."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from bot.cards import incident_line
+from bot.elements import (
+    Bar,
+    Bars,
+    Bold,
+    Button,
+    Card,
+    Moment,
+    Paragraph,
+    Points,
+    Section,
+    Small,
+    Text,
+    named,
+    say,
+)
+from bot.look_cards import STATES, below, foot, use_row
+from services.mail.port import User
+from services.models import AuditEntry, Incident
+from services.traffic import KEPT, Use
+from services.words import count, span
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is known of one account. ``buttons`` are by their slots."""
+
+    address: str
+    also: str  # the same address with its domain in the other form, "" where there is none
+    server: str
+    user: User | None
+    waiting: int
+    held: int
+    addresses: Sequence[Use]  # it sent from, since KEPT ago
+    more: int  # addresses that are not shown
+    failed_logins: int
+    lately: int  # messages in the last 24 hours
+    days: Sequence[tuple[date, int]]
+    incidents: Sequence[Incident]
+    acts: Sequence[AuditEntry]
+    taken_at: datetime
+    lacking: tuple[str, ...]
+    buttons: Mapping[str, Button]
+
+
+def user(shown: Account) -> Card:
+    """Return an account with everything that can be done about it."""
+    name = named(shown.address)
+    also = f" ({named(shown.also)})" if shown.also else ""
+    sections: list[Section] = [
+        Paragraph(say(Bold(name), f"{also}: {_state(shown)}.", *_sessions(shown.user))),
+        *_logins(shown),
+        *_sent(shown),
+    ]
+    if shown.incidents:
+        sections.append(Points(tuple(incident_line(row) for row in shown.incidents)))
+    else:
+        sections.append(Small(say("No open incident.")))
+    if shown.acts:
+        sections.append(Paragraph(say(Bold("Done to it"))))
+        sections.append(Points(tuple(_act(entry) for entry in shown.acts)))
+    else:
+        sections.append(Small(say("Nothing was done to it through Spoolwarden.")))
+    sections += foot(shown.server, shown.taken_at, shown.lacking)
+    return Card(
+        f"Account {name}",
+        tuple(sections),
+        below(shown.buttons),
+        fallback=f"{name}: {_state(shown)}",
+    )
+
+
+def _state(shown: Account) -> str:
+    if shown.user is None:
+        return f"no mailbox of that name is on {named(shown.server)}"
+    return STATES[shown.user.state]
+
+
+def _sessions(known: User | None) -> Text:
+    if known is None or known.sessions is None:
+        return ()
+    return say(f" {count(known.sessions, 'open SMTP session')}.")
+
+
+def _logins(shown: Account) -> list[Section]:
+    kept = span(KEPT)
+    if not shown.addresses:
+        sections: list[Section] = [Paragraph(say(f"It sent nothing in the last {kept}."))]
+    else:
+        last = max(use.last_at for use in shown.addresses)
+        sections = [
+            Paragraph(say(f"It sent from these in the last {kept}, last at ", Moment(last), ":"))
+        ]
+    for number, use in enumerate(shown.addresses):
+        sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
+    if shown.more:
+        sections.append(Small(say(f"And {count(shown.more, 'more address', 'more addresses')}.")))
+    if shown.failed_logins:
+        failed = count(shown.failed_logins, "login")
+        sections.append(Small(say(f"{failed} of it failed in that time.")))
+    return sections
+
+
+def _sent(shown: Account) -> list[Section]:
+    days = [(day, messages) for day, messages in shown.days if messages]
+    most = max((messages for _, messages in days), default=0)
+    sections: list[Section] = [
+        Paragraph(
+            say(
+                f"{count(shown.lately, 'message')} in the last 24 h. Now ",
+                Bold(f"{shown.waiting:,} waiting"),
+                f", {shown.held:,} held.",
+            )
+        )
+    ]
+    if days:
+        # The share is of the busiest day: what matters is which day stands out.
+        bars = tuple(Bar(f"{day:%a %d %b}", n, n / most) for day, n in reversed(days))
+        sections.append(Bars(f"Messages a day, last {len(shown.days)} days (UTC)", bars))
+    return sections
+
+
+def _act(entry: AuditEntry) -> Text:
+    try:
+        told = json.loads(entry.detail)
+    except ValueError:
+        told = {}  # somebody changed it; verifying the log says so
+    ok = isinstance(told, dict) and told.get("ok", False)
+    failed = "" if ok else " · failed"
+    what = named(entry.action.replace("_", " "))
+    return say(Moment(entry.at), " · ", Bold(named(entry.actor_name)), f" · {what}{failed}")

@@ -1,0 +1,331 @@
+"""Summaries at set local times: what happened, how fast it was found and stopped, what is due.
+
+Each is one row in the database, made in one transaction with the line that tells it: so it is
+told once, whoever leads and however often the bot is started. One that was missed is told
+later, if that is not too late.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import case, func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.clock import Clock
+from services.detection.evidence import Evidence
+from services.errors import MailServerError
+from services.mail.port import MailServer
+from services.models import Announcement, Digest, Incident, Intent, IntentState, SenderHabit
+from services.settings import DigestSettings
+from services.store import Store
+from services.targets import show_network
+
+_log = logging.getLogger(__name__)
+
+DAILY, WEEKLY = "daily", "weekly"
+#: A summary that is later than this is left out: the next one is nearer.
+LATEST = timedelta(hours=6)
+_LISTED = 10
+_MOVERS = 5
+_LENGTHS = {DAILY: timedelta(days=1), WEEKLY: timedelta(days=7)}
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Happened(_Value):
+    """An incident, in short."""
+
+    id: int
+    sender: str
+    server: str
+    state: str
+
+
+class Mover(_Value):
+    """Who sent more than in the period before."""
+
+    sender: str
+    server: str
+    messages: int
+    before: int
+
+
+class Ends(_Value):
+    """A block that runs out in the next period."""
+
+    network: str
+    server: str
+    until: datetime
+
+
+class Failed(_Value):
+    """An act that did not work out."""
+
+    action: str
+    by: str
+    at: datetime
+    summary: str
+
+
+class Report(_Value):
+    """What a summary tells. Times to detect and to stop are in seconds."""
+
+    begin: datetime
+    end: datetime
+    incidents: tuple[Happened, ...] = ()
+    more_incidents: int = 0
+    detected: tuple[float, ...] = ()
+    stopped: tuple[float, ...] = ()
+    movers: tuple[Mover, ...] = ()
+    ends: tuple[Ends, ...] = ()
+    more_ends: int = 0
+    failed: tuple[Failed, ...] = ()
+    more_failed: int = 0
+    unknown: tuple[str, ...] = ()  # sentences on what could not be asked
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing happened that anybody has to know."""
+        return not (self.incidents or self.ends or self.failed or self.unknown)
+
+
+class Due(NamedTuple):
+    """A summary that is due: its kind, its day there, and what it is about."""
+
+    kind: str
+    day: str
+    begin: datetime
+    end: datetime
+
+
+class Timetable:
+    """Knows when a summary is due."""
+
+    def __init__(self, settings: DigestSettings) -> None:
+        self._zone = ZoneInfo(settings.time_zone)
+        self._triggers: dict[str, CronTrigger] = {}
+        if settings.daily is not None:
+            hour, minute = settings.daily
+            self._triggers[DAILY] = CronTrigger(hour=hour, minute=minute, timezone=self._zone)
+        if settings.weekly is not None:
+            day, (hour, minute) = settings.weekly
+            self._triggers[WEEKLY] = CronTrigger(
+                day_of_week=day, hour=hour, minute=minute, timezone=self._zone
+            )
+
+    @property
+    def used(self) -> bool:
+        """Whether there is to be any."""
+        return bool(self._triggers)
+
+    def due(self, now: datetime) -> list[Due]:
+        """Return the newest summary of each kind whose time has come, if that is not too late."""
+        found = []
+        for kind, trigger in self._triggers.items():
+            times = _times(trigger, now - 2 * _LENGTHS[kind] - timedelta(days=1), now)
+            if len(times) < 2 or now - times[-1] > LATEST:
+                continue
+            day = times[-1].astimezone(self._zone).date().isoformat()
+            # A time that comes twice when clocks go back is one summary, from the first of them.
+            whole = [at for at in times if at.astimezone(self._zone).date().isoformat() != day]
+            first = next(at for at in times if at not in whole)
+            found.append(Due(kind, day, whole[-1], first))
+        return found
+
+
+class Digests:
+    """Knows when a summary is due, and makes it."""
+
+    def __init__(
+        self,
+        store: Store,
+        servers: Mapping[str, MailServer],
+        clock: Clock,
+        settings: DigestSettings,
+    ) -> None:
+        self._store = store
+        self._servers = servers
+        self._clock = clock
+        self._timetable = Timetable(settings)
+
+    @property
+    def used(self) -> bool:
+        """Whether there is to be any."""
+        return self._timetable.used
+
+    async def look(self) -> bool:
+        """Make what is due and was not made yet; return whether there was any."""
+        made = False
+        for due in self._timetable.due(self._clock.now()):
+            made |= await self._make(due)
+        return made
+
+    async def _make(self, due: Due) -> bool:
+        async with self._store.reading() as session:
+            if await session.get(Digest, (due.kind, due.day)) is not None:
+                return False
+        report = await self._report(due)
+        async with self._store.session() as session:
+            if await session.get(Digest, (due.kind, due.day)) is not None:
+                return False  # another instance was first
+            line = Announcement(at=self._clock.now())
+            session.add(line)
+            await session.flush()
+            assert line.id is not None  # noqa: S101 - it was just given one
+            session.add(
+                Digest(
+                    kind=due.kind,
+                    day=due.day,
+                    announcement_id=line.id,
+                    report=report.model_dump_json(),
+                )
+            )
+        return True
+
+    async def _report(self, due: Due) -> Report:
+        ends, more, unknown = await self._ends(due)
+        async with self._store.reading() as session:
+            opened = await _opened(session, due)
+            failed = await _failed(session, due)
+            return Report(
+                begin=due.begin,
+                end=due.end,
+                incidents=tuple(
+                    Happened(
+                        id=row.id or 0,
+                        sender=row.sender,
+                        server=row.server,
+                        state=row.state.value,
+                    )
+                    for row in opened[:_LISTED]
+                ),
+                more_incidents=len(opened[_LISTED:]),
+                detected=tuple(_detected(row) for row in opened),
+                stopped=await _stopped(session, opened),
+                movers=await _movers(session, due),
+                ends=ends,
+                more_ends=more,
+                failed=tuple(
+                    Failed(
+                        action=row.action,
+                        by=row.claimed_name or "",
+                        at=row.claimed_at or due.end,
+                        summary=row.summary,
+                    )
+                    for row in failed[:_LISTED]
+                ),
+                more_failed=len(failed[_LISTED:]),
+                unknown=unknown,
+            )
+
+    async def _ends(self, due: Due) -> tuple[tuple[Ends, ...], int, tuple[str, ...]]:
+        """Return which blocks run out before the next summary, and what could not be asked."""
+        found: list[Ends] = []
+        unknown: list[str] = []
+        until = due.end + _LENGTHS[due.kind]
+        for name, server in self._servers.items():
+            try:
+                blocks = await server.blocks()
+            except MailServerError as error:
+                unknown.append(error.sentence)
+                continue
+            found += [
+                Ends(network=show_network(block.network), server=name, until=block.until)
+                for block in blocks
+                if block.until is not None and block.until <= until
+            ]
+        found.sort(key=lambda one: one.until)
+        return tuple(found[:_LISTED]), len(found[_LISTED:]), tuple(unknown)
+
+
+def middle(seconds: Sequence[float]) -> timedelta:
+    """Return the median of lengths of time, of which there must be some."""
+    return timedelta(seconds=median(seconds))
+
+
+def _times(trigger: CronTrigger, after: datetime, until: datetime) -> list[datetime]:
+    """Return when a trigger fires in a stretch, in its order."""
+    found: list[datetime] = []
+    at: datetime | None = after
+    while at is not None and at <= until:
+        at = trigger.get_next_fire_time(found[-1] if found else None, at)
+        if at is None or at > until:
+            break
+        found.append(at)
+        at += timedelta(microseconds=1)
+    return found
+
+
+async def _opened(session: AsyncSession, due: Due) -> Sequence[Incident]:
+    rows = await session.exec(
+        select(Incident)
+        .where(col(Incident.opened_at) >= due.begin, col(Incident.opened_at) < due.end)
+        .order_by(col(Incident.id))
+    )
+    return rows.all()
+
+
+def _detected(incident: Incident) -> float:
+    first = Evidence.model_validate_json(incident.evidence).first_at
+    return max(0.0, (incident.opened_at - first).total_seconds())
+
+
+async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> tuple[float, ...]:
+    """Return how long after its alert each incident was stopped, where it was."""
+    opened = {incident.id: incident.opened_at for incident in incidents}
+    rows = await session.exec(
+        select(Intent.incident_id, func.min(Intent.finished_at))
+        .where(
+            col(Intent.incident_id).in_(opened),
+            col(Intent.action).in_(("stop", "disable", "delete_account")),
+            Intent.state == IntentState.DONE,
+        )
+        .group_by(col(Intent.incident_id))
+    )
+    return tuple(
+        max(0.0, (at - opened[incident_id]).total_seconds())
+        for incident_id, at in rows.all()
+        if at is not None
+    )
+
+
+async def _movers(session: AsyncSession, due: Due) -> tuple[Mover, ...]:
+    """Return who sent most more than in a period of that length before."""
+    before = due.begin - (due.end - due.begin)
+    start, messages = col(SenderHabit.start), col(SenderHabit.messages)
+    now = func.sum(case((start >= due.begin, messages), else_=0))
+    then = func.sum(case((start < due.begin, messages), else_=0))
+    rows = await session.exec(
+        select(SenderHabit.sender, SenderHabit.server, now, then)
+        .where(start >= before, start < due.end)
+        .group_by(col(SenderHabit.sender), col(SenderHabit.server))
+        .having(now > then)
+        .order_by((now - then).desc(), col(SenderHabit.sender))
+        .limit(_MOVERS)
+    )
+    return tuple(
+        Mover(sender=sender, server=server, messages=int(sent), before=int(earlier))
+        for sender, server, sent, earlier in rows.all()
+    )
+
+
+async def _failed(session: AsyncSession, due: Due) -> Sequence[Intent]:
+    rows = await session.exec(
+        select(Intent)
+        .where(
+            col(Intent.state).in_((IntentState.FAILED, IntentState.INTERRUPTED)),
+            col(Intent.claimed_at) >= due.begin,
+            col(Intent.claimed_at) < due.end,
+        )
+        .order_by(col(Intent.claimed_at))
+    )
+    return rows.all()

@@ -1,0 +1,120 @@
+"""What the pictures are drawn on: a panel of its own, good to see on light and on dark."""
+
+from functools import lru_cache
+from io import BytesIO
+from typing import Literal
+
+from PIL import Image, ImageDraw, ImageFont
+
+#: Three dots for each point of a phone's card, which is 360 points wide.
+WIDTH = 1080
+MARGIN = 40
+#: Nothing is smaller than 12 points on that phone.
+SMALL, LARGE = 36, 46
+
+# Okabe and Ito's colours, which colour-blind people can tell apart, on a panel dark enough for
+# night and light enough to stand out from a black page. Text on it has a contrast of 7 or more.
+PANEL, EDGE = "#1f2733", "#52607a"
+TEXT, QUIET = "#f4f6fa", "#b9c3d3"
+ALARM, USUAL, BAND, SHARE = "#e69f00", "#56b4e9", "#2c5470", "#2b587a"
+GREEN, RED = "#00a878", "#e0642a"
+GRID = "#39445a"
+
+Anchor = Literal["la", "ra", "ma", "lm", "rm", "mm", "ld", "rd", "md"]
+_LONGEST = 64  # characters of anything written in a picture
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def printable(text: str) -> str:
+    """Return a text as the type can show it: what is not printable ASCII is a question mark."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text[:_LONGEST])
+
+
+class Canvas:
+    """A panel to draw on; x goes to the right and y down, in dots. Not for several threads."""
+
+    def __init__(self, height: int) -> None:
+        self.height = height
+        self._image = Image.new("RGB", (WIDTH, height), PANEL)
+        self._draw = ImageDraw.Draw(self._image)
+        self._draw.rectangle((0, 0, WIDTH - 1, height - 1), outline=EDGE, width=3)
+
+    def width_of(self, text: str, size: int = SMALL) -> int:
+        """Return how wide a text is, in dots."""
+        return round(self._draw.textlength(printable(text), font=_font(size)))
+
+    def write(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: int = SMALL,
+        colour: str = TEXT,
+        anchor: Anchor = "lm",
+        widest: int | None = None,
+    ) -> None:
+        """Write a text, cut with two dots where it would be wider than ``widest``."""
+        shown = printable(text)
+        if widest is not None and self.width_of(shown, size) > widest:
+            while shown and self.width_of(f"{shown}..", size) > widest:
+                shown = shown[:-1]
+            shown = f"{shown}.."
+        self._draw.text((x, y), shown, fill=colour, font=_font(size), anchor=anchor)
+
+    def box(self, left: float, top: float, right: float, bottom: float, colour: str) -> None:
+        """Fill a rectangle; an empty one is not drawn."""
+        if right > left and bottom > top:
+            # Pillow fills the last dot, too.
+            self._draw.rectangle(
+                (round(left), round(top), round(right) - 1, round(bottom) - 1), fill=colour
+            )
+
+    def across(self, left: float, right: float, y: float, colour: str, width: int = 2) -> None:
+        """Draw a level line."""
+        self._draw.line((left, y, right, y), fill=colour, width=width)
+
+    def dashed(self, x: float, top: float, bottom: float, colour: str) -> None:
+        """Draw an upright dashed line."""
+        y = top
+        while y < bottom:
+            self._draw.line((x, y, x, min(y + 14, bottom)), fill=colour, width=5)
+            y += 24
+
+    def path(self, points: list[tuple[float, float]], colour: str, width: int = 6) -> None:
+        """Draw a line through points, with a dot where there is one alone."""
+        if len(points) > 1:
+            self._draw.line(points, fill=colour, width=width, joint="curve")
+        for x, y in points[:: max(1, len(points) - 1)]:
+            self._draw.ellipse((x - width, y - width, x + width, y + width), fill=colour)
+
+    def png(self) -> bytes:
+        """Return the picture as PNG."""
+        stream = BytesIO()
+        # Few colours, so that it is small: a phone far away fetches it.
+        few = self._image.quantize(64, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(stream, "PNG")
+        return stream.getvalue()
+
+
+def nice(most: int) -> int:
+    """Return a round number that is at least ``most`` and 1: the top of an axis."""
+    step = 1
+    while True:
+        for factor in (1, 2, 3, 4, 5, 6, 8):
+            if step * factor >= most:
+                return step * factor
+        step *= 10
+
+
+def short_number(number: int) -> str:
+    """Return a number as an axis has room for it: 950, 12k, 3.4M."""
+    for unit, size in (("M", 1_000_000), ("k", 1_000)):
+        if number >= size * 10 or (number >= size and number % size == 0):
+            return f"{number / size:.0f}{unit}"
+        if number >= size:
+            return f"{number / size:.1f}{unit}"
+    return f"{number}"

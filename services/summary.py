@@ -1,0 +1,134 @@
+"""The summary of an incident in Markdown: what happened when, how much, and who did what."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.detection.evidence import Evidence
+from services.models import Incident, Intent, IntentState
+from services.remedies import REMEDIES
+from services.words import count, short, span
+
+# All that CommonMark gives a meaning; in front of any punctuation of ASCII a backslash has none.
+_MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+_LONGEST = 300
+
+
+async def summary(session: AsyncSession, incident: Incident) -> str:
+    """Return an incident's summary. Times are in UTC; what a sender wrote is escaped."""
+    acts = await _acts(session, incident.id or 0)
+    evidence = Evidence.model_validate_json(incident.evidence)
+    parts = [
+        f"# Incident {incident.id}: {literal(incident.sender)} on {literal(incident.server)}",
+        _about(incident, evidence, acts),
+        "## Counts",
+        _counts(evidence),
+        "## Why it was alerted",
+        _listed([literal(reason) for reason in evidence.reasons]),
+        "## Timeline (UTC)",
+        _listed(_timeline(incident, evidence, acts)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def literal(text: str) -> str:
+    """Return a text in one line that Markdown shows as it is."""
+    seen = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return _MARKS.sub(r"\\\1", short(seen, _LONGEST))
+
+
+def first_remedy(acts: Sequence[Intent]) -> Intent | None:
+    """Return the first act that stopped the sender and was not taken back."""
+    stops = ("stop", "disable", "delete_account")
+    return next((act for act in acts if act.action in stops and not act.undone), None)
+
+
+async def _acts(session: AsyncSession, incident_id: int) -> Sequence[Intent]:
+    rows = await session.exec(
+        select(Intent)
+        .where(
+            Intent.incident_id == incident_id,
+            col(Intent.state).in_((IntentState.DONE, IntentState.FAILED, IntentState.INTERRUPTED)),
+            col(Intent.claimed_at).is_not(None),
+        )
+        .order_by(col(Intent.claimed_at))
+    )
+    return rows.all()
+
+
+def _about(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> str:
+    by = f" by {literal(incident.state_by)}" if incident.state_by else ""
+    lines = [
+        f"**State**: {incident.state.value}{by}",
+        f"**First message**: {_moment(evidence.first_at)}",
+        f"**Alerted**: {_moment(incident.opened_at)}, "
+        f"{span(incident.opened_at - evidence.first_at)} after the first message, "
+        f"score {incident.score:.0f}",
+    ]
+    stopped = first_remedy([act for act in acts if act.state is IntentState.DONE])
+    if stopped is not None and stopped.finished_at is not None:
+        took = span(stopped.finished_at - incident.opened_at)
+        lines.append(
+            f"**Stopped**: {_moment(stopped.finished_at)} by "
+            f"{literal(stopped.claimed_name or '?')}, {took} after the alert"
+        )
+    else:
+        lines.append("**Stopped**: not through Spoolwarden")
+    return _listed(lines)
+
+
+def _counts(evidence: Evidence) -> str:
+    addresses = [f"{literal(s.name)} ({s.messages:,})" for s in evidence.addresses[:10]]
+    more = evidence.address_count - len(addresses)
+    if more > 0:
+        addresses.append(f"{more:,} more")
+    lines = [
+        f"{count(evidence.total, 'message')} sent in this burst, at most {evidence.peak:,} in "
+        f"{span_of(evidence.window)}",
+        f"{evidence.queued:,} waiting and {evidence.held:,} held, as of "
+        f"{_moment(evidence.taken_at)}",
+        f"From {count(evidence.address_count, 'address', 'addresses')}: {', '.join(addresses)}"
+        if addresses
+        else "",
+        f"Subject: {literal(evidence.subject)}" if evidence.subject else "",
+    ]
+    return _listed([line for line in lines if line])
+
+
+def span_of(seconds: int) -> str:
+    """Return a number of seconds in words."""
+    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
+
+
+def _timeline(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> list[str]:
+    events: list[tuple[datetime, str]] = [
+        (evidence.first_at, "first message of the burst"),
+        (incident.opened_at, "incident opened, alert posted"),
+    ]
+    for act in acts:
+        at = act.finished_at or act.claimed_at
+        if at is not None:
+            events.append((at, f"**{literal(act.claimed_name or '?')}**: {_act(act)}"))
+    if incident.quiet_since is not None:
+        events.append((incident.quiet_since, "quiet since"))
+    events.sort(key=lambda event: event[0])
+    return [f"{_moment(at)} {text}" for at, text in events]
+
+
+def _act(act: Intent) -> str:
+    remedy = REMEDIES.get(act.action)
+    doing = "taking an act back" if act.undo_of else remedy.doing if remedy else act.action
+    failed = "" if act.state is IntentState.DONE else " (did not work out)"
+    undone = " (taken back since)" if act.undone else ""
+    return f"{literal(doing)}{failed}{undone}: {literal(act.summary)}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
