@@ -636,7 +636,6 @@ REMEDIES = {
             needs=lambda c, t: (c.hold, c.no_sending) if t.user_state else (c.hold,),
             changes_account=True,
         ),
-        Remedy("false_alarm", "closing it as a false alarm", Role.OPERATOR, _false_alarm),
         Remedy(RESPOND, "beginning the response", Role.OPERATOR, _respond, once=True),
         Remedy(LOOK, "looking at who sends", Role.OPERATOR, _looked, once=True),
         Remedy(JUDGE, "judging the messages", Role.OPERATOR, _judged, once=True),

@@ -30,9 +30,12 @@ async def test_the_younger_alert_goes_to_the_older_and_has_nothing_left_to_press
     await play.spam(account=OTHER)
     younger = await play.otto.card_with(OTHER, "60 messages in 5 min")
     assert younger.id != older.id
-    # What it shares is looked for again 30 s after it was looked for last.
-    play.app.detector.begin()
     await play.traffic.attack(replace(LOUD, account=OTHER, pace=4000), limit=80)
+    await play.otto.card_with(OTHER, "140 messages in 5 min")
+    # What it shares is looked for again 30 s after it was looked for last, or after a restart;
+    # and only of one that sends.
+    play.app.detector.begin()
+    await play.traffic.attack(replace(LOUD, account=OTHER, pace=4000), limit=5)
     await play.otto.line(older, f"{OTHER} joins, sharing")
     moved = await play.otto.card_with(OTHER, "Its card and thread tell how it goes on")
     assert moved.id == younger.id

@@ -283,6 +283,12 @@ UNBLOCK = Act("unblock", "unblock", Target(networks=(BLOCKED, FOR_A_TIME)), on_i
 ACKNOWLEDGE = Act("acknowledge", "acknowledge", Target(account=ANN))
 SNOOZE = Act("snooze", "snooze", Target(account=ANN, lasting=timedelta(minutes=20)))
 FALSE_ALARM = Act("false alarm", "false_alarm", Target(account=ANN))
+FORGET = Act("forget", "forget", Target(account=ANN, lesson=1))
+CONTAIN = Act("contain", "contain", Target(account=ANN))
+CONTAIN_OFF = Act(
+    "contain, disabling", "contain", Target(account=ANN, user_state=UserState.NO_SENDING)
+)
+STOP_ALL = Act("stop a campaign", "stop", Target(accounts=(ANN, BOB)))
 PASSWORD = Act("new password", "password", Target(account=ANN))
 END_SESSIONS = Act("end sessions", "end_sessions", Target(account=ANN))
 DELETE_ACCOUNT = Act(
@@ -301,11 +307,11 @@ BLOCK_WIDE = Act("block widely", "block", Target(networks=(WIDE,)), on_incident=
 
 _ACTS = (
     STOP, DISABLE, REFUSE, FOR_AN_HOUR, ENABLE, MOVE, RESTORE, DELETE, FOR_GOOD, BLOCK, UNBLOCK,
-    ACKNOWLEDGE, SNOOZE, FALSE_ALARM, PASSWORD, END_SESSIONS, DELETE_ACCOUNT,
-    RESPONDING, LOOKING, JUDGING, REPORTING,
+    ACKNOWLEDGE, SNOOZE, FALSE_ALARM, FORGET, CONTAIN, CONTAIN_OFF, STOP_ALL,
+    PASSWORD, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING, REPORTING,
 )  # fmt: skip
 _FOR_GOOD = (
-    FOR_GOOD, FALSE_ALARM, PASSWORD, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING,
+    FOR_GOOD, PASSWORD, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING,
     REPORTING,
 )  # fmt: skip
 CASES: Sequence[Case] = (
