@@ -212,6 +212,7 @@ def test_a_new_alert_has_every_act_in_its_place() -> None:
         "first": "Stop sending",
         "second": "Review messages",
         "third": "Acknowledge",
+        "respond": "Respond",
         "more": "More…",
     }
     assert more(card) == [label for _, label, _ in cards.MORE]
@@ -243,7 +244,7 @@ def test_what_is_done_in_the_menu_gives_its_line_to_its_undo(number: int) -> Non
 
 
 UNDOABLE = ("stop", "acknowledge", *(action for action, _, undo in cards.MORE if undo))
-PLACES = ["first", "second", "third", "more"]
+PLACES = ["first", "second", "third", "respond", "fourth", "more"]
 
 
 @pytest.mark.parametrize("state", IncidentState)
