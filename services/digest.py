@@ -7,12 +7,11 @@ later, if that is not too late.
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import case, func
 from sqlmodel import col, select
@@ -23,7 +22,7 @@ from services.detection.evidence import Evidence
 from services.errors import MailServerError
 from services.mail.port import MailServer
 from services.models import Announcement, Digest, Incident, Intent, IntentState, SenderHabit
-from services.settings import DigestSettings
+from services.settings import WEEKDAYS, DigestSettings
 from services.store import Store
 from services.targets import show_network
 
@@ -108,37 +107,46 @@ class Due(NamedTuple):
 
 
 class Timetable:
-    """Knows when a summary is due."""
+    """Knows when a summary is due.
+
+    The local days are counted here: APScheduler's cron trigger leaves out the midnight after
+    the clocks went forward, and finds a time that comes twice again and again.
+    """
 
     def __init__(self, settings: DigestSettings) -> None:
         self._zone = ZoneInfo(settings.time_zone)
-        self._triggers: dict[str, CronTrigger] = {}
+        self._times: dict[str, tuple[int | None, time]] = {}  # by kind: day of the week, and when
         if settings.daily is not None:
-            hour, minute = settings.daily
-            self._triggers[DAILY] = CronTrigger(hour=hour, minute=minute, timezone=self._zone)
+            self._times[DAILY] = None, time(*settings.daily)
         if settings.weekly is not None:
-            day, (hour, minute) = settings.weekly
-            self._triggers[WEEKLY] = CronTrigger(
-                day_of_week=day, hour=hour, minute=minute, timezone=self._zone
-            )
+            day, at = settings.weekly
+            self._times[WEEKLY] = WEEKDAYS.index(day), time(*at)
 
     @property
     def used(self) -> bool:
         """Whether there is to be any."""
-        return bool(self._triggers)
+        return bool(self._times)
 
     def due(self, now: datetime) -> list[Due]:
         """Return the newest summary of each kind whose time has come, if that is not too late."""
         found = []
-        for kind, trigger in self._triggers.items():
-            times = _times(trigger, now - 2 * _LENGTHS[kind] - timedelta(days=1), now)
-            if len(times) < 2 or now - times[-1] > LATEST:
-                continue
-            day = times[-1].astimezone(self._zone).date().isoformat()
-            # A time that comes twice when clocks go back is one summary, from the first of them.
-            whole = [at for at in times if at.astimezone(self._zone).date().isoformat() != day]
-            first = next(at for at in times if at not in whole)
-            found.append(Due(kind, day, whole[-1], first))
+        for kind in self._times:
+            (day, end), (_, begin) = self._last_two(kind, now)
+            if now - end <= LATEST:
+                found.append(Due(kind, day.isoformat(), begin, end))
+        return found
+
+    def _last_two(self, kind: str, now: datetime) -> list[tuple[date, datetime]]:
+        """Return the last two days on which one was due until now, and when; the newest first."""
+        weekday, at = self._times[kind]
+        day, found = now.astimezone(self._zone).date(), list[tuple[date, datetime]]()
+        while len(found) < 2:
+            if weekday is None or day.weekday() == weekday:
+                # Of a time that comes twice it is the first; one that is left out is an hour later.
+                moment = datetime.combine(day, at, self._zone).astimezone(UTC)
+                if moment <= now:
+                    found.append((day, moment))
+            day -= timedelta(days=1)
         return found
 
 
@@ -250,19 +258,6 @@ class Digests:
 def middle(seconds: Sequence[float]) -> timedelta:
     """Return the median of lengths of time, of which there must be some."""
     return timedelta(seconds=median(seconds))
-
-
-def _times(trigger: CronTrigger, after: datetime, until: datetime) -> list[datetime]:
-    """Return when a trigger fires in a stretch, in its order."""
-    found: list[datetime] = []
-    at: datetime | None = after
-    while at is not None and at <= until:
-        at = trigger.get_next_fire_time(found[-1] if found else None, at)
-        if at is None or at > until:
-            break
-        found.append(at)
-        at += timedelta(microseconds=1)
-    return found
 
 
 async def _opened(session: AsyncSession, due: Due) -> Sequence[Incident]:

@@ -312,7 +312,7 @@ class DnsblSettings(_Table):
     timeout: float = Field(default=5, gt=0, le=30, description="seconds for one answer")
 
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _time(value: object) -> object:
@@ -330,7 +330,7 @@ def _day_and_time(value: object) -> object:
     if not isinstance(value, str):
         return value
     day, _, time = value.strip().lower().partition(" ")
-    if day not in _DAYS:
+    if day not in WEEKDAYS:
         raise ValueError('a day and a time are written like "mon 08:00"')
     return day, _time(time)
 
