@@ -294,7 +294,9 @@ def check_room(room: Room) -> None:
     """Judge every call that a bot made to a local chat."""
     if isinstance(room, GuildRoom):
         if judge_discord.specification() is None:
-            pytest.skip("Discord's published description is not at hand: its calls were not judged.")
+            pytest.skip(
+                "Discord's published description is not at hand: its calls were not judged."
+            )
         found = judge_discord.judge(room.guild.journal)
         assert not found, "\n".join(found)
         return
