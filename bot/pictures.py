@@ -142,7 +142,7 @@ class Pictures:
         unused: str | None = None
         try:
             unused = handle = await self._chat.take(drawing)
-            unused = await self._shown(number, handle, words)
+            unused = await self._shown(number, handle, words, incident.version)
         except ChatRefused as error:
             _log.warning("the picture of incident %d is not shown: %s", number, error.sentence)
             await self._publisher.no_picture(number, incident.version)
@@ -150,13 +150,13 @@ class Pictures:
             if unused is not None:
                 await self._drop(unused)
 
-    async def _shown(self, number: int, handle: str, words: str) -> str | None:
+    async def _shown(self, number: int, handle: str, words: str, version: int) -> str | None:
         for wait in _WAITS:
             try:
-                return await self._publisher.show_picture(number, handle, words)
+                return await self._publisher.show_picture(number, handle, words, version)
             except PictureRefused:
                 await asyncio.sleep(wait)
-        return await self._publisher.show_picture(number, handle, words)
+        return await self._publisher.show_picture(number, handle, words, version)
 
     async def _drop(self, handle: str) -> None:
         try:

@@ -106,8 +106,12 @@ class Publisher:
         async with self._showing:
             return await self._catch_up()
 
-    async def show_picture(self, incident_id: int, handle: str, words: str) -> str | None:
+    async def show_picture(
+        self, incident_id: int, handle: str, words: str, version: int
+    ) -> str | None:
         """Show a picture on an incident's alert, in place of the one that it has.
+
+        ``version`` is the incident's that was drawn, which may be older than it is now.
 
         Returns the handle of what is shown no more, which may be the new one's: the alert
         may be gone. Raises ChatDown, ChatRefused, StoreError; then the alert is as before.
@@ -124,7 +128,7 @@ class Publisher:
                 return handle
             await self._chat.update(posted.message_id, card)
             posted.version = max(posted.version, incident.version)
-            posted.picture_version, posted.picture_at = incident.version, self._clock.now()
+            posted.picture_version, posted.picture_at = version, self._clock.now()
             await self._save(posted)
             return before
 

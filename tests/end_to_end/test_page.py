@@ -46,7 +46,7 @@ async def test_the_alert_is_stopped_from_a_phone_through_its_dialog(
         card = page.locator("#log .message").filter(has_text=f"{ACCOUNT} is sending spam")
         await expect(card).to_contain_text("60 messages in 5 min")
         buttons = card.locator(".actions button")
-        await expect(buttons).to_have_count(4)
+        await expect(buttons).to_have_count(5)
         for box in [await button.bounding_box() for button in await buttons.all()]:
             assert box is not None
             assert box["x"] >= 0
