@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from services.mail.embedded import tables
 from services.mail.embedded.address import ip_key
 from services.mail.embedded.database import to_stored
 
+_Address = IPv4Address | IPv6Address
 _RAW = b"Subject: x\r\n\r\nHello.\r\n"
-_ADDRESS = ip_address("203.0.113.9")
+_FIRST = ip_address("11.0.0.9")
 
 
 class Mail(NamedTuple):
@@ -31,16 +32,21 @@ def fill(database: Path, mails: Sequence[Mail], at: datetime | None = None) -> N
     """
     at = at or datetime.now(UTC) - timedelta(seconds=30)
     arrived, due = to_stored(at), to_stored(at + timedelta(days=1))
-    senders = [(mail.sender, mail.word) for mail in mails for _ in range(mail.number)]
+    # Each sender has a network of its own: sharing one would make them a campaign.
+    senders = [
+        (mail.sender, mail.word, _FIRST + 256 * place)
+        for place, mail in enumerate(mails)
+        for _ in range(mail.number)
+    ]
     with closing(sqlite3.connect(database)) as connection, connection:
         (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM submission").fetchone()
         messages, submissions, recipients, bodies = [], [], [], []
-        for number, (sender, word) in enumerate(senders):
+        for number, (sender, word, address) in enumerate(senders):
             row, subject = last + number + 1, f"{word} {number}"
-            messages.append(_message(row, sender, subject, arrived + number, due))
+            messages.append(_message(row, sender, subject, arrived + number, due, address))
             to = f"user{number}@list.invalid"
             submissions.append(
-                (row, arrived + number, sender, 1, str(_ADDRESS), 1, len(_RAW), subject, to)
+                (row, arrived + number, sender, 1, str(address), 1, len(_RAW), subject, to)
             )
             recipients.append((row, 0, to, to, 0))
             bodies.append((row, _RAW))
@@ -56,7 +62,9 @@ def fill(database: Path, mails: Sequence[Mail], at: datetime | None = None) -> N
         connection.executemany("INSERT INTO body VALUES (?, ?)", bodies)
 
 
-def _message(row: int, sender: str, subject: str, arrived: int, due: int) -> dict[str, object]:
+def _message(
+    row: int, sender: str, subject: str, arrived: int, due: int, address: _Address
+) -> dict[str, object]:
     return {
         "id": row,
         "queue_id": f"{row:012X}",
@@ -65,8 +73,8 @@ def _message(row: int, sender: str, subject: str, arrived: int, due: int) -> dic
         "envelope_sender": sender,
         "auth_user": sender,
         "sender_key": sender,
-        "client_ip": str(_ADDRESS),
-        "ip_key": ip_key(_ADDRESS),
+        "client_ip": str(address),
+        "ip_key": ip_key(address),
         "subject": subject,
         "subject_key": subject.casefold(),
         "queue": "deferred",
