@@ -52,20 +52,18 @@ async def _blocks(desk: Desk, request: Request, offset: int) -> Reply:
                 label = "Unblock…" if action == "unblock" else "Extend…"
                 slot = f"unblock-{number}" if action == "unblock" else f"extend-{number}"
                 made.add(slot, label, action, Target(networks=(block.network,)))
-    for step, slot, label in ((-PER_PAGE, "before", "◀ Previous"), (PER_PAGE, "after", "Next ▶")):
-        if 0 <= offset + step <= last:
-            made.add(slot, label, "blocks", Target(offset=offset + step))
+    made.pages("blocks", lambda at: Target(offset=at), offset, len(standing), PER_PAGE)
     made.add("again", "Refresh", "blocks", Target(offset=offset))
     buttons = await made.offered(desk, request)
+    # One person has often blocked several.
+    who = {reason: await by(desk, block) for reason, block in {b.reason: b for b in page}.items()}
     for number, block in enumerate(page):
         if button := buttons.pop(f"extend-{number}", None):
             extend.append(Option(named(show_network(block.network)), button.intent_id))
     return block_card.blocks(
         block_card.Blocks(
             server=server.name,
-            page=[
-                Blocked(block, await by(desk, block), refused.get(block.network)) for block in page
-            ],
+            page=[Blocked(b, who[b.reason], refused.get(b.network)) for b in page],
             offset=offset,
             total=len(standing),
             listings=[row for row in await desk.listings.known() if row.server == server.name],

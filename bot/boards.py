@@ -107,9 +107,7 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
         if asked.remove and board is None:
             return cards.note(f"No dashboard of {server} stands in the alerts' channel.")
         if board is None:
-            board = Board(
-                chat=chat, server=server, asked_by=request.actor.key, asked_at=desk.clock.now()
-            )
+            board = Board(chat=chat, server=server)
         # What could not be pinned is tried again.
         board.wanted, board.trouble = not asked.remove, ""
         session.add(board)

@@ -1,5 +1,7 @@
 """The buttons of a private card, collected first, so that their intents are made all at once."""
 
+from collections.abc import Callable
+
 from bot.desk import Desk, Request
 from bot.elements import Button, Confirm, Style
 from services.targets import Target
@@ -30,6 +32,25 @@ class Buttons:
         """Add one in a place, with what it does and to what."""
         self._wanted.append((action, target, incident_id))
         self._made.append((slot, label, style, confirm))
+
+    def pages(
+        self,
+        action: str,
+        at: Callable[[int], Target],
+        offset: int,
+        rows: int,
+        size: int,
+        *,
+        incident_id: int | None = None,
+    ) -> None:
+        """Add the ways to the pages before and after, where there are such.
+
+        The page begins at ``offset`` of ``rows`` in all and holds ``size``; ``at`` is what the
+        button of a page aims at, by that page's offset.
+        """
+        for step, slot, label in ((-size, "before", "◀ Previous"), (size, "after", "Next ▶")):
+            if 0 <= offset + step < rows:
+                self.add(slot, label, action, at(offset + step), incident_id=incident_id)
 
     async def offered(self, desk: Desk, request: Request) -> dict[str, Button]:
         """Return them by their slots, in the order they were added."""

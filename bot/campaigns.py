@@ -1,10 +1,12 @@
 """The command that lists a campaign's accounts: each with a way to look at it."""
 
+from dataclasses import replace
+
 from bot import campaign_cards
 from bot.arguments import Arguments
+from bot.buttons import Buttons
 from bot.campaign_cards import PER_PAGE
 from bot.desk import Desk, Reply, Request
-from bot.elements import Button
 from services.errors import BadArgument
 from services.incidents import campaign_of, group_of
 from services.models import Incident, Intent
@@ -41,18 +43,17 @@ async def _page(desk: Desk, request: Request, campaign_id: int, offset: int) -> 
         raise BadArgument(_UNKNOWN.format(campaign_id))
     offset = min(offset, (len(theirs) - 1) // PER_PAGE * PER_PAGE)
     rows = theirs[offset : offset + PER_PAGE]
-    wanted: list[tuple[str, Target, int | None]] = []
-    labels: list[tuple[str, str]] = []
+    made, leads = Buttons(), lead.sender
     for number, row in enumerate(rows):
-        wanted.append(("why", Target(account=row.sender), row.id))
-        labels.append((f"account-{number}", "Why"))
-    for step, slot, label in ((-PER_PAGE, "before", "◀ Previous"), (PER_PAGE, "after", "Next ▶")):
-        if 0 <= offset + step < len(theirs):
-            target = Target(account=lead.sender, offset=offset + step)
-            wanted.append(("campaign", target, campaign_id))
-            labels.append((slot, label))
-    ids = await desk.intents.offer_to(request.actor, request.place, lead.server, wanted)
-    buttons = {
-        slot: Button(slot, label, made) for (slot, label), made in zip(labels, ids, strict=True)
-    }
+        account = Target(account=row.sender)
+        made.add(f"account-{number}", "Why", "why", account, incident_id=row.id)
+    made.pages(
+        "campaign",
+        lambda at: Target(account=leads, offset=at),
+        offset,
+        len(theirs),
+        PER_PAGE,
+        incident_id=campaign_id,
+    )
+    buttons = await made.offered(desk, replace(request, server=lead.server))
     return campaign_cards.page(lead, rows, offset, len(theirs), buttons, request.scope.note)

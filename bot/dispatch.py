@@ -6,7 +6,7 @@ what can go wrong.
 
 import logging
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot import acts, cards, reads
@@ -84,22 +84,18 @@ class Dispatch:
         place, command = Place(actor.chat, ""), COMMANDS["dashboard"]
         until = self._desk.clock.now() + lasting
 
+        try:
+            request = await self._request(actor, place, command, self._desk.servers[0])
+        except SpoolwardenError as error:
+            return [cards.failure(error.sentence)], False
+
         async def shown(server: str) -> Answer:
-            request = await self._request(actor, place, command, server)
-            return Answer(await reads.dashboard(self._desk, request, Arguments()))
+            of = replace(request, server=server)
+            return Answer(await reads.dashboard(self._desk, of, Arguments()))
 
-        first, *others = self._desk.servers
-        answers = [await _answered(shown(first))]
-        refused = answers[0].failed and not await self._may(actor, command)
-        if not refused:
-            answers += [await _answered(shown(server)) for server in others]
+        answers = [await _answered(shown(server)) for server in self._desk.servers]
         found = [answer.reply for answer in answers if isinstance(answer.reply, Card)]
-        return [*found, *([] if refused else [cards.kept_new(until)])], not refused
-
-    async def _may(self, actor: Actor, command: Command) -> bool:
-        needed = self._desk.access.needed(command.name, command.role)
-        scope = await self._desk.access.scope(actor, needed)
-        return scope.everything or bool(scope.domains)
+        return [*found, cards.kept_new(until)], True
 
     async def question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Ask before a button acts, where the chat's buttons cannot ask by themselves."""

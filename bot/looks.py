@@ -17,7 +17,7 @@ from bot.elements import Confirm, Style
 from bot.forms import networks_of
 from bot.look_cards import PER_PAGE
 from services.errors import Refused
-from services.mail.port import DELIVERING, Block, MailServer, Network, Queue, SpoolQuery, UserState
+from services.mail.port import Block, MailServer, Network, SpoolQuery, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
 from services.rules import plain
@@ -56,8 +56,7 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
     if known is None:
         return note(look_cards.never_sent(account, server.name, user))
     evidence, verdict = known
-    waiting = await server.search(SpoolQuery(sender=account, queues=DELIVERING), limit=1)
-    held = await server.search(SpoolQuery(sender=account, queues=(Queue.HELD,)), limit=1)
+    spool = (await server.spool_of((account,)))[account]
     now = desk.clock.now()
     async with desk.store.reading() as session:
         uses = await addresses_used(session, server.name, account, now - _LATELY)
@@ -78,7 +77,7 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
         if (cannot := _cannot_stop(desk, server, stop)) is not None:
             lacks.append(cannot)
         else:
-            text = stop_text(account, waiting.total, now, holds=server.capabilities.hold.able)
+            text = stop_text(account, spool.waiting, now, holds=server.capabilities.hold.able)
             made.add(
                 "stop",
                 "Stop sending",
@@ -108,8 +107,8 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
             user=user,
             evidence=evidence,
             verdict=verdict,
-            waiting=waiting.total,
-            held=held.total,
+            waiting=spool.waiting,
+            held=spool.held,
             sent=sum(use.messages for use in uses),
             addresses=addresses[:_ADDRESSES],
             more=len(addresses[_ADDRESSES:]),
@@ -173,11 +172,13 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
             made.add(f"row-{number}", "Why", "why", Target(account=rank.name, top=here))
         elif shown.kind is Kind.IPS and (networks := networks_of([rank.name])):
             made.add(f"row-{number}", "Who used it", "ip", Target(networks=networks, top=here))
-    steps = ((-PER_PAGE, "before", "◀ Previous"), (PER_PAGE, "after", "Next ▶"))
-    for step, slot, label in steps:
-        if 0 <= found.offset + step <= last:
-            turned = here.model_copy(update={"offset": found.offset + step})
-            made.add(slot, label, "top", Target(top=turned))
+    made.pages(
+        "top",
+        lambda at: Target(top=here.model_copy(update={"offset": at})),
+        found.offset,
+        found.table.names,
+        PER_PAGE,
+    )
     for window in Window:
         if window is not shown.window:
             label = look_cards.WINDOWS[window]

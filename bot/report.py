@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot import report_cards
 from bot.arguments import Arguments, During
+from bot.buttons import Buttons
 from bot.desk import Desk, Reply, Request
 from bot.elements import Button, Figure, Option, Sheet
 from bot.report_cards import PER_PAGE
@@ -155,7 +156,7 @@ async def _offered(
     desk: Desk, request: Request, shown: Report, rows: Sequence[Row], names: int
 ) -> tuple[dict[str, Button], tuple[Option, ...]]:
     """Return the buttons by their slots, and the menu's options."""
-    wanted: list[tuple[str, str, str, Target]] = []
+    made = Buttons()
 
     def add(
         slot: str, label: str, action: str = "report", account: str = "", **over: object
@@ -163,17 +164,20 @@ async def _offered(
         report = shown.model_copy(update={"offset": 0, **over})
         # From an account there is a way back to this page.
         target = Target(account=account, report=shown) if account else Target(report=report)
-        wanted.append((slot, label, action, target))
+        made.add(slot, label, action, target)
 
     for number, row in enumerate(rows):
         if shown.view is View.DOMAINS:
             add(f"row-{number}", "Users", view=View.USERS, domain=row.name)
         else:
             add(f"row-{number}", "Account", "user", row.name)
-    if shown.offset:
-        add("before", "◀ Previous", offset=shown.offset - PER_PAGE)
-    if shown.offset + PER_PAGE < names:
-        add("after", "Next ▶", offset=shown.offset + PER_PAGE)
+    made.pages(
+        "report",
+        lambda at: Target(report=shown.model_copy(update={"offset": at})),
+        shown.offset,
+        names,
+        PER_PAGE,
+    )
     today = desk.clock.now().date()
     for slot, label, days in _RANGES:
         first = today - timedelta(days=days - 1)
@@ -183,21 +187,13 @@ async def _offered(
     views = [view for view in (View.TREND, View.DOMAINS) if view is not shown.view]
     for view in views:
         add(f"view-{view}", report_cards.VIEWS[view], view=view, domain="")
-    ids = await desk.intents.offer_to(
-        request.actor,
-        request.place,
-        request.server,
-        [(action, target, None) for _, _, action, target in wanted],
-    )
-    made = {
-        slot: Button(slot, label, i) for (slot, label, _, _), i in zip(wanted, ids, strict=True)
-    }
+    buttons = await made.offered(desk, request)
     options = tuple(
         Option(button.label, button.intent_id)
-        for slot, button in made.items()
+        for slot, button in buttons.items()
         if slot.startswith("view-")
     )
-    return {s: b for s, b in made.items() if not s.startswith("view-")}, options
+    return {s: b for s, b in buttons.items() if not s.startswith("view-")}, options
 
 
 async def _sheet(desk: Desk, request: Request, shown: Report) -> Sheet:

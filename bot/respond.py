@@ -146,10 +146,14 @@ async def _summary(desk: Desk, request: Request, incident_id: int, page: int) ->
     pages = _pages(text)
     page = min(page, len(pages) - 1)
     made, about = Buttons(), Target(account=incident.sender)
-    for step, slot, label in ((-1, "before", "◀ Previous"), (1, "after", "Next ▶")):
-        if 0 <= page + step < len(pages):
-            other = about.model_copy(update={"offset": page + step})
-            made.add(slot, label, "summary", other, incident_id=incident_id)
+    made.pages(
+        "summary",
+        lambda at: about.model_copy(update={"offset": at}),
+        page,
+        len(pages),
+        1,
+        incident_id=incident_id,
+    )
     again = about.model_copy(update={"offset": page})
     made.add("again", "Refresh", "summary", again, incident_id=incident_id)
     buttons = await made.offered(

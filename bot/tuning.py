@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlmodel import col, select
 
 from bot.arguments import Arguments
+from bot.buttons import Buttons
 from bot.cards import only
 from bot.desk import Desk, Reply, Request
 from bot.elements import (
@@ -53,20 +54,19 @@ async def _page(desk: Desk, request: Request, account: str | None, offset: int) 
     offset = min(offset, max(0, len(theirs) - 1) // PER_PAGE * PER_PAGE)
     rows = theirs[offset : offset + PER_PAGE]
     now = desk.clock.now()
-    wanted: list[tuple[str, Target, int | None]] = []
-    slots: list[tuple[str, str]] = []
+    made = Buttons()
     for row in rows:
         if row.forgotten_at is None and (row.until is None or row.until > now):
-            wanted.append(("forget", Target(account=row.sender, lesson=row.id), row.incident_id))
-            slots.append((f"forget-{row.id}", "Forget…"))
-    for step, slot, label in ((-PER_PAGE, "before", "◀ Previous"), (PER_PAGE, "after", "Next ▶")):
-        if 0 <= offset + step < len(theirs):
-            wanted.append(("tuning", Target(account=account, offset=offset + step), None))
-            slots.append((slot, label))
-    ids = await desk.intents.offer_to(request.actor, request.place, server, wanted)
-    buttons = {
-        slot: Button(slot, label, made) for (slot, label), made in zip(slots, ids, strict=True)
-    }
+            target = Target(account=row.sender, lesson=row.id)
+            made.add(f"forget-{row.id}", "Forget…", "forget", target, incident_id=row.incident_id)
+    made.pages(
+        "tuning",
+        lambda at: Target(account=account, offset=at),
+        offset,
+        len(theirs),
+        PER_PAGE,
+    )
+    buttons = await made.offered(desk, request)
     return card(server, rows, len(theirs), account, buttons, request.scope.note)
 
 

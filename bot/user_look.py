@@ -14,7 +14,7 @@ from bot.elements import Style, named
 from bot.forms import networks_of
 from services.errors import Refused
 from services.history import acts_on, failed_logins_of, per_day
-from services.mail.port import DELIVERING, MailServer, Queue, SpoolQuery, User, UserState
+from services.mail.port import MailServer, SpoolQuery, User, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
 from services.targets import Target
@@ -79,8 +79,7 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
             f"There is no mailbox {named(account)} on {server.name}, and Spoolwarden has never "
             "seen it send anything. Is it spelt right, or was it deleted?"
         )
-    waiting = await server.search(SpoolQuery(sender=account, queues=DELIVERING), limit=1)
-    held = await server.search(SpoolQuery(sender=account, queues=(Queue.HELD,)), limit=1)
+    spool = (await server.spool_of((account,)))[account]
     made, lacks = Buttons(), list[str]()
     if known is not None:
         _offer(desk, server, known, account, made, lacks)
@@ -100,8 +99,8 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
             also=_other_form(account),
             server=server.name,
             user=known,
-            waiting=waiting.total,
-            held=held.total,
+            waiting=spool.waiting,
+            held=spool.held,
             addresses=named_uses[:_ADDRESSES],
             more=len(named_uses[_ADDRESSES:]),
             failed_logins=failed,

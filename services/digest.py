@@ -22,6 +22,7 @@ from services.detection.evidence import Evidence
 from services.errors import MailServerError
 from services.mail.port import MailServer
 from services.models import Announcement, Digest, Incident, Intent, IntentState, SenderHabit
+from services.remedy import ENDS
 from services.settings import WEEKDAYS, DigestSettings
 from services.store import Store
 from services.targets import show_network
@@ -281,7 +282,7 @@ async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> tupl
         select(Intent.incident_id, func.min(Intent.finished_at))
         .where(
             col(Intent.incident_id).in_(opened),
-            col(Intent.action).in_(("stop", "disable", "delete_account")),
+            col(Intent.action).in_(ENDS),
             Intent.state == IntentState.DONE,
         )
         .group_by(col(Intent.incident_id))

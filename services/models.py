@@ -224,8 +224,6 @@ class Board(SQLModel, table=True):
     chat: str
     server: str
     wanted: bool = True
-    asked_by: str  # Actor.key
-    asked_at: datetime = _when()
     pinned: bool = False
     trouble: str = _text(default="")  # why it could not be pinned, once that was told
 

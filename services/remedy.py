@@ -14,6 +14,11 @@ from services.people import Role
 from services.progress import Progress
 from services.targets import Target, Undo
 
+#: Acts after which an account no longer sends.
+STOPS = ("stop", "disable")
+#: The same, with the one that leaves nothing to send.
+ENDS = (*STOPS, "delete_account")
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.detection.evidence import Evidence
 from services.mail.port import Network
 from services.models import Incident, Intent, IntentState
+from services.remedy import ENDS
 from services.rules import plain
 from services.targets import Target
 
@@ -41,7 +42,7 @@ STEPS = (
         "Stop it: it can no longer send, and what waits is held",
         "Stop sending",
         "stop",
-        ("stop", "disable", "delete_account"),
+        ENDS,
         ("enable",),
     ),
     Step(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.detection.evidence import Evidence
 from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
+from services.remedy import ENDS
 from services.words import count, short, span
 
 # All that CommonMark gives a meaning; in front of any punctuation of ASCII a backslash has none.
@@ -42,8 +43,7 @@ def literal(text: str) -> str:
 
 def first_remedy(acts: Sequence[Intent]) -> Intent | None:
     """Return the first act that stopped the sender and was not taken back."""
-    stops = ("stop", "disable", "delete_account")
-    return next((act for act in acts if act.action in stops and not act.undone), None)
+    return next((act for act in acts if act.action in ENDS and not act.undone), None)
 
 
 async def _acts(session: AsyncSession, incident_id: int) -> Sequence[Intent]:
@@ -87,7 +87,7 @@ def _counts(evidence: Evidence) -> str:
         addresses.append(f"{more:,} more")
     lines = [
         f"{count(evidence.total, 'message')} sent in this burst, at most {evidence.peak:,} in "
-        f"{span_of(evidence.window)}",
+        f"{span(timedelta(seconds=evidence.window))}",
         f"{evidence.queued:,} waiting and {evidence.held:,} held, as of "
         f"{_moment(evidence.taken_at)}",
         f"From {count(evidence.address_count, 'address', 'addresses')}: {', '.join(addresses)}"
@@ -96,11 +96,6 @@ def _counts(evidence: Evidence) -> str:
         f"Subject: {literal(evidence.subject)}" if evidence.subject else "",
     ]
     return _listed([line for line in lines if line])
-
-
-def span_of(seconds: int) -> str:
-    """Return a number of seconds in words."""
-    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
 
 
 def _timeline(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> list[str]:

@@ -17,13 +17,13 @@ from services.detection.evidence import Evidence
 from services.incidents import campaign_of
 from services.models import Incident, Intent, IntentState, Lesson, LessonKind
 from services.people import BOT, Actor
+from services.remedy import STOPS
 from services.targets import Target
 from services.words import count
 
 #: Points that a confirmed abuse counts against its sender, and for how long.
 CONFIRMED_POINTS = 15.0
 CONFIRMED_FOR = timedelta(days=30)
-_STOPS = ("stop", "disable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ async def confirm(session: AsyncSession, incident: Incident, now: datetime) -> N
         select(Intent)
         .where(
             col(Intent.incident_id).in_({incident.id, campaign_of(incident)}),
-            col(Intent.action).in_(_STOPS),
+            col(Intent.action).in_(STOPS),
             Intent.state == IntentState.DONE,
             col(Intent.undone).is_(False),
             Intent.claimed_by != BOT.key,

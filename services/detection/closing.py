@@ -11,11 +11,11 @@ from services.detection.evidence import Evidence
 from services.intents import UNDO, undo_of
 from services.models import Incident, Intent, IntentState
 from services.people import BOT
+from services.remedy import STOPS
 from services.targets import Target
 from services.words import count, listed, span
 
-#: Acts after which an account no longer sends, or what it sent no longer goes out.
-_STOPS = ("stop", "disable")
+#: Acts after which what it sent no longer goes out.
 _HOLDS = ("stop", "contain")
 _NAMED = 5
 
@@ -68,7 +68,7 @@ def facts_of(acts: Sequence[Intent]) -> Facts:
             deleted += len(undo.in_folder)
         elif act.action == "block":
             blocked += len(undo.blocked)
-        if act.action in _STOPS and act.state is IntentState.DONE:
+        if act.action in STOPS and act.state is IntentState.DONE:
             stopped_at = stopped_at or act.finished_at
         if act.action == "contain" and act.state is IntentState.DONE:
             held_at = held_at or act.finished_at

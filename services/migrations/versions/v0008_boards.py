@@ -17,8 +17,6 @@ def upgrade() -> None:
         sa.Column("chat", sa.String(), nullable=False),
         sa.Column("server", sa.String(), nullable=False),
         sa.Column("wanted", sa.Boolean(), nullable=False),
-        sa.Column("asked_by", sa.String(), nullable=False),
-        sa.Column("asked_at", sa.DateTime(), nullable=False),
         sa.Column("pinned", sa.Boolean(), nullable=False),
         sa.Column("trouble", sa.Text(), nullable=False),
         sa.UniqueConstraint("chat", "server"),
