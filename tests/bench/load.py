@@ -31,8 +31,6 @@ from bot.app import App
 from bot.demo.campaigns import LOUD
 from bot.demo.stage import OTTO, PEOPLE, Plan, Stage, make_rooms, reaching, stage
 from bot.demo.town import DOMAINS
-from bot.desk import Desk
-from bot.dispatch import Dispatch
 from bot.drill.scene import remote_waits
 from bot.elements import Card
 from bot.guild.hands import GuildHands, _shown
@@ -47,19 +45,19 @@ from services.detection.evidence import Habit
 from services.garbage import settle
 from services.incidents import open_key
 from services.lease import lease_of
-from services.listings import Listings
 from services.mail.build import Embedded
 from services.mail.embedded.database import to_stored
 from services.mail.port import SpoolQuery
 from services.models import Incident, IncidentState, Intent
 from services.people import Actor, Place
-from services.settings import DnsblSettings, EmbeddedServerSettings, fixed
+from services.settings import EmbeddedServerSettings, fixed
 from services.targets import Target
 from services.traffic import gather
 from tests.filling import Mail, fill
 from tests.mail.harness import START
 from tests.services.bench import CHANNEL as PAPER_CHANNEL
 from tests.services.bench import OPERATOR, Bench, open_bench
+from tests.services.desk import dispatch_of
 
 _ACCOUNT = LOUD.account
 _SO_FAR = re.compile(r"… ([\d,]+) of [\d,]+")
@@ -278,7 +276,7 @@ async def _incidents(number: int) -> dict[str, Any]:
                 bench.clock,
                 lease_of(bench.store),
             )
-            dispatch = _dispatch(bench)
+            dispatch = dispatch_of(bench)
             told = {"first poll": first}
             bench.pass_time(seconds=10)
             told["poll"] = await _best(bench.poll)
@@ -313,29 +311,6 @@ async def _open(bench: Bench, senders: Sequence[str]) -> None:
                     score=60,
                 )
             )
-
-
-def _dispatch(bench: Bench) -> Dispatch:
-    async def refresh(server: str, incident_id: int) -> None:
-        await bench.detector.refresh(bench.server, incident_id)
-
-    return Dispatch(
-        Desk(
-            pipeline=bench.pipeline,
-            intents=bench.intents,
-            store=bench.store,
-            access=bench.access,
-            audit=bench.audit,
-            rules=bench.rules,
-            clock=bench.clock,
-            servers=("mail",),
-            kept=timedelta(days=7),
-            listings=Listings(bench.store, {}, bench.audit, bench.clock, DnsblSettings()),
-            refresh=refresh,
-            why=bench.detector.why,
-            changed=lambda: None,
-        )
-    )
 
 
 # -- a month ---------------------------------------------------------------------------------------

@@ -8,18 +8,15 @@ from sqlmodel import select
 
 from bot.boards import EVERY
 from bot.chat import ChatDown, ChatRefused
-from bot.desk import Desk
-from bot.dispatch import Dispatch
 from bot.publisher import Publisher
 from services.lease import lease_of
-from services.listings import Listings
 from services.models import Announcement, Board
 from services.people import Actor
-from services.settings import DnsblSettings
 from tests.faults.world import Paper
 
 from ..mail.harness import ANN
 from .bench import CHANNEL, OPERATOR, VIEWER, Bench, open_bench
+from .desk import dispatch_of
 
 
 class _Channel(Paper):
@@ -57,26 +54,7 @@ class _Play:
             lease_of(bench.store),
         )
 
-        async def refresh(_: str, __: int) -> None:
-            """Leave the cards as they are."""
-
-        self.dispatch = Dispatch(
-            Desk(
-                pipeline=bench.pipeline,
-                intents=bench.intents,
-                store=bench.store,
-                access=bench.access,
-                audit=bench.audit,
-                rules=bench.rules,
-                clock=bench.clock,
-                servers=("mail",),
-                kept=bench.clock.now() - bench.clock.now(),
-                listings=Listings(bench.store, {}, bench.audit, bench.clock, DnsblSettings()),
-                refresh=refresh,
-                why=bench.detector.why,
-                changed=lambda: None,
-            )
-        )
+        self.dispatch = dispatch_of(bench)
 
     async def typed(self, text: str, actor: Actor = OPERATOR) -> str:
         return (await self.dispatch.typed(actor, CHANNEL, text)).sentence
