@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 from slack_bolt.async_app import AsyncApp
@@ -36,6 +37,10 @@ _log = logging.getLogger(__name__)
 _PATIENCE = 1.5
 #: Seconds before each try to show an answer with a picture.
 _LOOKS = (0.4, 1.0, 2.0)
+
+#: Seconds in which Slack has taken an acknowledgement that was sent.
+_TAKEN = 3.0
+_LOOK_AGAIN = 0.1  # seconds
 
 #: What says that something was not shown, or that nobody knows.
 _NOT_SHOWN = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
@@ -250,8 +255,13 @@ class Listeners:
         await asyncio.wait({task}, timeout=_PATIENCE)
         # Whether an acknowledgement arrives nobody tells; a secret must surely be seen.
         if not task.done() or _is_secret(task.result()):
-            await ack(response_action="update", view=panel(_working(), carried.channel))
-            await self._fill(client, carried.channel, body["user"]["id"], view["id"], await task)
+            name = uuid4().hex
+            working = {**panel(_working(), carried.channel), "external_id": name}
+            await ack(response_action="update", view=working)
+            due = asyncio.get_running_loop().time() + _TAKEN
+            await self._fill(
+                _Held(client, name, due), carried.channel, body["user"]["id"], await task
+            )
             return
         answer = task.result()
         field = next((b["block_id"] for b in view["blocks"] if b["type"] == "input"), None)
@@ -261,18 +271,42 @@ class Listeners:
         else:
             await ack(response_action="update", view=panel(_shown(answer), carried.channel))
 
-    async def _fill(
-        self, client: AsyncWebClient, channel: str, user: str, view_id: str, answer: Answer
-    ) -> None:
+    async def _fill(self, held: "_Held", channel: str, user: str, answer: Answer) -> None:
         """Put a late answer to a form in its place."""
         shown = _shown(answer)
         try:
-            await client.views_update(view_id=view_id, view=panel(shown, channel))
+            await held.fill(panel(shown, channel))
         except _NOT_SHOWN as error:
             _log.warning("an answer could not be shown: %s", _first(error))
             if shown.once:
                 shown = await self._dispatch.not_shown(shown.once)
-            await _whisper(client, channel, user, shown)
+            await _whisper(held.client, channel, user, shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A form's window that an acknowledgement turns into "working", to be filled in later.
+
+    The acknowledgement and the call that fills it in travel on two connections, and Slack may
+    take the call first: the acknowledgement would then wipe the answer out. So the window is
+    found by a name that only the acknowledgement gives it ("views.update": external_id).
+    """
+
+    client: AsyncWebClient
+    name: str
+    due: float  # of the event loop's clock: the acknowledgement has been taken by then
+
+    async def fill(self, view: dict[str, Any]) -> None:
+        """Show something else in the window. Raises what _NOT_SHOWN lists."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await self.client.views_update(external_id=self.name, view=view)
+                return
+            except SlackApiError as error:
+                if _first(error) != "not_found" or loop.time() > self.due:
+                    raise
+            await asyncio.sleep(_LOOK_AGAIN)
 
 
 async def _whisper(client: AsyncWebClient, channel: str, user: str, card: Card) -> None:

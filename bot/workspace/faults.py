@@ -1,5 +1,6 @@
 """Faults a test or the drill can switch on: outages, limits, lost answers, dropped sockets."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class Faults:
         self._dispatcher = dispatcher
         self._limits: dict[str, _Limit] = {}
         self._losses: dict[str, int] = {}
+        self._overtaking: dict[str, asyncio.Event] = {}
         self._drop_sockets = drop_sockets
         self._ask_to_reconnect = ask_to_reconnect
 
@@ -38,6 +40,13 @@ class Faults:
     def lose_answers(self, method: str, times: int = 1) -> None:
         """Carry out the next ``times`` calls of ``method``, then hang up without answering."""
         self._losses[method] = times
+
+    def overtake(self, method: str) -> None:
+        """Answer one call of ``method`` before the next submission's acknowledgement is acted on.
+
+        They come over two connections; nothing says in which order they are taken.
+        """
+        self._overtaking[method] = asyncio.Event()
 
     def resend_envelopes(self, on: bool) -> None:
         """Deliver each interactive or command envelope twice, the second marked as a retry."""
@@ -60,6 +69,17 @@ class Faults:
         if limit.times <= 0:
             del self._limits[method]
         return limit.retry_after
+
+    def answered(self, method: str) -> None:
+        """Tell that a call of ``method`` was answered, in whatever way."""
+        if waited := self._overtaking.get(method):
+            waited.set()
+
+    async def overtaken(self) -> None:
+        """Return once the calls that overtake were answered."""
+        for method, event in list(self._overtaking.items()):
+            await event.wait()
+            self._overtaking.pop(method, None)
 
     def answer_is_lost(self, method: str) -> bool:
         """Tell whether this call of ``method``, now carried out, gets no answer; count it."""

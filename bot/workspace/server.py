@@ -120,7 +120,7 @@ class Workspace:
         self._member_api = MemberApi(
             parts,
             interactions,
-            Submissions(parts, interactions),
+            Submissions(parts, interactions, self.faults),
             lambda: self.app_connected,
             self.identity.name,
         )

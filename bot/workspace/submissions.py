@@ -6,6 +6,7 @@ from bot.workspace.checks.grammar import Report, one_of, record
 from bot.workspace.checks.layout import elements_of
 from bot.workspace.checks.views import check_view
 from bot.workspace.envelopes import NotAcknowledged
+from bot.workspace.faults import Faults
 from bot.workspace.forms import BadValue, FormState, complaint, entered, is_stateful
 from bot.workspace.interactions import Interactions, Parts, Refused
 from bot.workspace.modals import View
@@ -28,8 +29,9 @@ _ANSWER = record(
 class Submissions:
     """Members' submits and closes."""
 
-    def __init__(self, parts: Parts, interactions: Interactions) -> None:
+    def __init__(self, parts: Parts, interactions: Interactions, faults: Faults) -> None:
         self._parts = parts
+        self._faults = faults
         self._interactions = interactions
         self._waiting: set[str] = set()
 
@@ -63,6 +65,7 @@ class Submissions:
             raise Refused(failure.code) from None
         finally:
             self._waiting.discard(view.id)
+        await self._faults.overtaken()
         return self._act(view, answer)
 
     async def close(self, user: str, view_id: str) -> None:

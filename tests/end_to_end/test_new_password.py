@@ -8,9 +8,10 @@ import pytest
 
 from bot.demo.sender import Sender, SmtpRefused
 from bot.demo.town import PASSWORD
+from bot.workspace.reading import plain_text
 from services.mail.embedded import EmbeddedServer
 
-from .playing import ACCOUNT, Play, kept_or_told, playing
+from .playing import ACCOUNT, Play, in_workspace, kept_or_told, playing
 
 _NOT_SHOWN = "It could not be shown, so nobody knows it: set it again."
 _CALLBACK = ("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
@@ -90,3 +91,17 @@ async def test_one_that_could_not_be_shown_is_told_as_such_and_stands_nowhere(
     async with Sender("127.0.0.1", play.stage.server.port, client_ip="192.0.2.7") as client:
         with pytest.raises(SmtpRefused):
             await client.log_in(ACCOUNT, PASSWORD)
+
+
+@pytest.mark.parametrize("play", ["slack"], indirect=True)
+async def test_one_whose_call_overtakes_the_acknowledgement_before_it_is_shown(
+    play: Play, passwords: list[str]
+) -> None:
+    shown = await play.otto.type(f"user {ACCOUNT}")
+    form = await play.otto.press_for_form(shown, "New password…")
+    play.workspace.faults.overtake("views.update")
+    otto = in_workspace(play.otto)
+    taken = await otto._client.submit(form.raw, {})
+    assert taken.ok
+    (password,) = passwords
+    await otto.wait(lambda state: state.view and password in plain_text(state.view))

@@ -85,7 +85,12 @@ async def test_an_answer_that_slack_does_not_take_in_any_way_is_a_line_in_the_lo
     outcome = await in_workspace(play.otto)._client.command(f"/spool stop {ACCOUNT}")
     assert outcome.ok
     await until(lambda: any("nor could it be said" in line for line in caplog.messages))
-    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    said = [
+        r.getMessage()
+        for r in caplog.records
+        # A busy machine may poll late, and the scheduler says so.
+        if r.levelno >= logging.WARNING and not r.name.startswith("apscheduler")
+    ]
     assert said == [
         "an answer could not be shown: ratelimited",
         "nor could it be said in another way: ratelimited",

@@ -62,6 +62,7 @@ class WebApi:
             status, answer = 429, {"ok": False, "error": "ratelimited"}
             headers["Retry-After"] = str(limited.args[0])
         self._journal.note(name, arguments, status, answer)
+        self._faults.answered(name)
         carried_out = status == 200 and answer["ok"]
         if carried_out and self._faults.answer_is_lost(name) and request.transport is not None:
             request.transport.abort()  # the answer below goes nowhere
