@@ -86,8 +86,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--on-mail",
         action="store_true",
-        help="each step at which the mail server's module is at work; the rest is the bot's alone, "
-        "and the same whatever the mail server is",
+        help="only steps at which the mail server's module is at work: the rest is the bot's "
+        "alone, and the same whatever the mail server is",
     )
     parser.add_argument("--seed", type=int, default=1, help="which runs are drawn")
     parser.add_argument("--runs", type=int, help="how many are drawn")
@@ -150,14 +150,12 @@ def _specs(runner: Runner, options: argparse.Namespace, names: Sequence[str]) ->
         random = Random(f"{options.seed} {name}")  # noqa: S311 - to be drawn again the same
         messages = random.choice(_MESSAGES)
         steps = runner.steps(name, messages)
-        lasts: Sequence[int]
+        lasts: Sequence[int] = range(steps + 1)
         if options.on_mail:
             lasts = runner.on_mail(name, messages)
-        elif options.every:
-            lasts = range(steps + 1)
-        else:
+        if not options.every:
             share = max(1, round(options.runs / len(options.only)))
-            lasts = sorted(random.sample(range(steps + 1), min(share, steps + 1)))
+            lasts = sorted(random.sample(lasts, min(share, len(lasts))))
         for last in lasts:
             yield Spec(name, messages, last, random.random() < 0.5)
 

@@ -20,7 +20,7 @@ from services.targets import Target
 
 from ..mail.harness import ANN, BOB, PASSWORD
 from ..services.bench import CHANNEL, Bench
-from .alone import GoneOn, Mended, Purged
+from .alone import Contained, GoneOn, Mended, Purged
 from .kinds import Asked, Case, Declined, HandedOn, Set, passwords_taken
 from .world import Paper, Snapshot, pressable, publisher, snapshot
 
@@ -82,6 +82,9 @@ class Checks:
         self._must(await bench.upkeep.recover() == 0, "a second start found it again")
         self._must(found == await snapshot(bench), "the start changed the server")
         self._part_of(found)
+        if isinstance(case, Contained) and came != DONE:
+            said = [incident.containment for incident in await bench.incidents()]
+            self._must(not any(said), f"it is not done, and the card says {said}")
         await self._copies(found)
         if came != INTERRUPTED:
             await self._passwords(done=came == DONE)
