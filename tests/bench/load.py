@@ -352,9 +352,9 @@ async def _month(days: int, number: int) -> dict[str, Any]:
     told = json.loads(await rooms.stdout.readline())
     try:
         with TemporaryDirectory() as folder:
+            settle()
             month = _Month(Path(folder), told["settings"], told["otto"], number)
             async with month.app.running():
-                settle()
                 told_days = [await month.day(day) for day in range(1, days + 1)]
             stands = [one for one in told_days if one is not None]
             return {"seconds": time.perf_counter() - begin, "days": stands}
