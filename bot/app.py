@@ -24,6 +24,7 @@ from services.digest import Digests
 from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
+from services.language import speak, trn, voice_of
 from services.lease import lease_of
 from services.listings import Listings
 from services.mail.build import HostedServer, build
@@ -36,7 +37,6 @@ from services.store import Store
 from services.tasks import end
 from services.upkeep import Upkeep
 from services.watch import Watch
-from services.words import count
 
 _log = logging.getLogger(__name__)
 #: Seconds in which a chat may still take what is left to say when the bot stops.
@@ -180,6 +180,7 @@ class App:
 
     async def start(self) -> None:
         """Open the database and the servers, mend what a crash left, then watch and answer."""
+        speak(voice_of(self.settings.language))
         await self.lease.take()
         await self.store.open()
         await self.audit.use_key()
@@ -217,7 +218,7 @@ class App:
             _log.warning(
                 "%s cut off, not having ended after %g s; what became of each is said in "
                 "its thread at the next start",
-                count(sum(cut), "act"),
+                trn("{n} act", "{n} acts", sum(cut)),
                 limit,
             )
         if self._publishing:

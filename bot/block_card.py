@@ -20,10 +20,10 @@ from bot.elements import (
     say,
 )
 from bot.look_cards import below, foot
+from services.language import trn
 from services.mail.port import Block
 from services.models import Listing
 from services.targets import show_network
-from services.words import count
 
 #: Blocks on a page: more of them, with their buttons, are more than every chat's messages hold.
 PER_PAGE = 6
@@ -63,7 +63,13 @@ def blocks(shown: Blocks) -> Card:
         last = shown.offset + len(shown.page)
         paged = f" · {shown.offset + 1:,} to {last:,}, newest first"
         sections.append(
-            Paragraph(say(Bold(count(shown.total, "blocked network")), paged, ", for SMTP only"))
+            Paragraph(
+                say(
+                    Bold(trn("{n} blocked network", "{n} blocked networks", shown.total)),
+                    paged,
+                    ", for SMTP only",
+                )
+            )
         )
     for number, blocked in enumerate(shown.page):
         sections.append(_block(blocked, shown.buttons.get(f"unblock-{number}")))
@@ -74,14 +80,18 @@ def blocks(shown: Blocks) -> Card:
         f"Blocked on {named(shown.server)}",
         tuple(sections),
         (*((shown.extend,) if shown.extend else ()), *controls),
-        fallback=count(shown.total, "blocked network"),
+        fallback=trn("{n} blocked network", "{n} blocked networks", shown.total),
     )
 
 
 def _block(blocked: Blocked, button: Button | None) -> Section:
     block = blocked.block
     until = say("until ", Moment(block.until)) if block.until else say("until somebody lifts it")
-    refused = "" if blocked.refused is None else f" · refused {count(blocked.refused, 'time')}"
+    refused = (
+        ""
+        if blocked.refused is None
+        else f" · refused {trn('{n} time', '{n} times', blocked.refused)}"
+    )
     why = f" · {named(blocked.by)}" if blocked.by.strip() else ""
     about = say("since ", Moment(block.since), ", ", *until, refused, why)
     name = show_network(block.network)
@@ -94,7 +104,7 @@ def _listings(shown: Blocks) -> list[Section]:
     """Return what block lists say of the server's own addresses."""
     if not shown.zones:
         return []
-    asked = count(shown.zones, "block list")
+    asked = trn("{n} block list", "{n} block lists", shown.zones)
     if not shown.listings:
         return [Small(say(f"{asked} will be asked about the server's own addresses."))]
     listed = [row for row in shown.listings if row.since is not None]

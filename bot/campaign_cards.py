@@ -28,8 +28,9 @@ from bot.elements import (
 )
 from services.detection.evidence import Evidence
 from services.detection.life import shared_state
+from services.language import trn
 from services.models import LIVE, Incident, IncidentState, Intent
-from services.words import count, listed
+from services.words import listed
 
 #: Accounts on the card itself; with their buttons more are more than every chat's messages hold.
 ON_CARD = 5
@@ -85,7 +86,7 @@ def campaign(
     if live:
         sections.append(cards.severity(lead, sum(e.messages for e in evidences.values())))
     why = next((row.joined_by for row in group if row.joined_by), "")
-    accounts = count(len(rows), "account")
+    accounts = trn("{n} account", "{n} accounts", len(rows))
     sections.append(
         Paragraph(say(Bold(f"{accounts}, one campaign"), f": they share {why}." if why else "."))
     )
@@ -110,7 +111,7 @@ def campaign(
     newest = max(evidences.values(), key=lambda one: one.taken_at)
     score = max(row.score for row in rows)
     sections.append(cards.foot(lead, score, newest.taken_at))
-    more = f" and {count(len(rows) - 1, 'other')}"
+    more = f" and {trn('{n} other', '{n} others', len(rows) - 1)}"
     verb = "are sending" if live and buttons.stoppable else "sent"
     headline = f"{named(lead.sender)}{more} {verb} spam"
     if state is IncidentState.FALSE_ALARM:
@@ -150,7 +151,9 @@ def page(
     """Return a page of a campaign's accounts, for the person who asked."""
     where = f"{offset + 1:,} to {offset + len(rows):,} of " if accounts > len(rows) else ""
     sections: list[Section] = [
-        Paragraph(say(Bold(f"{where}{count(accounts, 'account')}"), ", one campaign."))
+        Paragraph(
+            say(Bold(f"{where}{trn('{n} account', '{n} accounts', accounts)}"), ", one campaign.")
+        )
     ]
     for number, row in enumerate(rows):
         text = _line(row, _evidence(row))
@@ -170,7 +173,7 @@ def stop_text(accounts: Sequence[str], waiting: int, *, holds: bool) -> str:
     kept = "will be held" if holds else "go out all the same"
     return (
         f"{who} can no longer send (they still receive), and their "
-        f"{count(waiting, 'waiting message')} {kept}. This can be undone."
+        f"{trn('{n} waiting message', '{n} waiting messages', waiting)} {kept}. This can be undone."
     )
 
 
@@ -210,7 +213,7 @@ def _line(row: Incident, evidence: Evidence) -> Text:
     )
     return say(
         Bold(named(row.sender)),
-        f"\n{state}{by} · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
+        f"\n{state}{by} · {trn('{n} message', '{n} messages', evidence.total)}, {evidence.queued:,} waiting, "
         f"{evidence.held:,} held · incident {row.id}",
     )
 

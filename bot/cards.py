@@ -35,11 +35,12 @@ from bot.elements import (
 )
 from services.detection.evidence import Evidence, Share
 from services.detection.life import Severity
+from services.language import trn
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.remedies import REMEDIES
 from services.targets import Target
-from services.words import count, short, size
+from services.words import short, size
 
 _TOP = 5
 _REMEDIED = {"stop": "Stopped", "disable": "Disabled", "delete_account": "Deleted"}
@@ -155,7 +156,11 @@ def severity(incident: Incident, rate: int) -> Paragraph:
     """Return how bad it is, in words and with a colour; ``rate`` is messages in five minutes."""
     mark, words = SEVERITIES[Severity(incident.severity)]
     return Paragraph(
-        say(f"{mark} Severity: ", Bold(words), f" · {count(rate, 'message')} in the last 5 min")
+        say(
+            f"{mark} Severity: ",
+            Bold(words),
+            f" · {trn('{n} message', '{n} messages', rate)} in the last 5 min",
+        )
     )
 
 
@@ -168,7 +173,7 @@ def so_far(since: datetime, evidences: Sequence[Evidence]) -> Paragraph:
         say(
             "Since ",
             Moment(since),
-            f": {count(sum(one.total for one in evidences), 'message')} sent. Now ",
+            f": {trn('{n} message', '{n} messages', sum(one.total for one in evidences))} sent. Now ",
             Bold(f"{queued:,} waiting"),
             f"{of_spool}, {sum(one.held for one in evidences):,} held.",
         )
@@ -283,7 +288,7 @@ def stop_text(sender: str, waiting: int, at: datetime, *, holds: bool) -> str:
     """Return what stopping would do, for the question that is asked first."""
     return (
         f"{cut(sender, 80)} can no longer send (it still receives), and its "
-        f"{count(waiting, 'waiting message')} (as of {at:%H:%M:%S} UTC) "
+        f"{trn('{n} waiting message', '{n} waiting messages', waiting)} (as of {at:%H:%M:%S} UTC) "
         f"{'will be held' if holds else 'go out all the same'}. This can be undone."
     )
 
@@ -301,7 +306,7 @@ def asked_text(intent: Intent) -> str:
     target = Target.model_validate_json(intent.target)
     about = cut(target.subject, 120)
     if target.queue_ids:
-        about = f"{count(len(target.queue_ids), 'message')} that match {about or 'what was chosen'}"
+        about = f"{trn('{n} message', '{n} messages', len(target.queue_ids))} that match {about or 'what was chosen'}"
     how = ", for good" if target.permanent else ""
     return (
         f"{named(intent.asked_name or 'Somebody')} asks for {REMEDIES[intent.action].doing}{how}: "
@@ -446,7 +451,7 @@ def dashboard(state: Dashboard) -> Card:
     sections.append(
         Small(
             say(
-                f"{count(state.blocks, 'blocked network')} · as of ",
+                f"{trn('{n} blocked network', '{n} blocked networks', state.blocks)} · as of ",
                 Moment(state.taken_at, seconds=True),
                 " · /spool help lists the commands",
             )
@@ -473,7 +478,7 @@ def incidents(rows: Sequence[Incident], sentence: str = "") -> Card:
     return Card(
         "Incidents",
         (Points(tuple(incident_line(row) for row in rows)), *only(sentence)),
-        fallback=count(len(rows), "incident"),
+        fallback=trn("{n} incident", "{n} incidents", len(rows)),
     )
 
 
@@ -487,7 +492,7 @@ def incident_line(row: Incident) -> Text:
         Bold(named(row.sender)),
         f" on {row.server} · {row.state.value}{by}{campaign} · since ",
         Moment(evidence.first_at),
-        f" · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
+        f" · {trn('{n} message', '{n} messages', evidence.total)}, {evidence.queued:,} waiting, "
         f"{evidence.held:,} held",
     )
 
@@ -512,7 +517,7 @@ def results(found: Found) -> Card:
     rows: list[Section] = [
         Paragraph(
             say(
-                Bold(count(found.page.total, "message")),
+                Bold(trn("{n} message", "{n} messages", found.page.total)),
                 f" match {found.asked} · page {found.number:,} of {found.last:,}, oldest first",
             )
         )
@@ -529,7 +534,7 @@ def results(found: Found) -> Card:
         "Messages in the spool",
         tuple(rows),
         found.buttons,
-        fallback=count(found.page.total, "message"),
+        fallback=trn("{n} message", "{n} messages", found.page.total),
     )
 
 
@@ -558,7 +563,7 @@ def preview(shown: Preview) -> Card:
         say("Envelope sender ", Code(message.envelope_sender or "<>")),
         say("From address ", Code(message.client_ip or "unknown")),
         say(
-            f"To {count(len(message.recipients), 'recipient')}: ",
+            f"To {trn('{n} recipient', '{n} recipients', len(message.recipients))}: ",
             short(", ".join(message.recipients), 300),
         ),
         say(f"In {message.queue.value} · {size(message.size)} · arrived ", Moment(message.arrived)),

@@ -2,7 +2,8 @@
 
 from bot.elements import Bold, Card, Moment, Paragraph, Points, Section, Small, Text, named, say
 from services.digest import Failed, Mover, Report, middle
-from services.words import count, short, span
+from services.language import trn
+from services.words import short, span
 
 _TITLES = {"daily": "The day", "weekly": "The week"}
 
@@ -44,7 +45,7 @@ def digest(kind: str, report: Report) -> Card:
 
 
 def _incidents(number: int) -> str:
-    return count(number, "incident") if number else "no incident"
+    return trn("{n} incident", "{n} incidents", number) if number else "no incident"
 
 
 def _times(report: Report) -> str:

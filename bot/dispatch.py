@@ -17,6 +17,7 @@ from bot.elements import Card, Values
 from bot.suggest import suggest
 from services.audit import storable
 from services.errors import BadArgument, Refused, SpoolwardenError
+from services.language import reading
 from services.models import Intent
 from services.people import Actor, Place
 from services.targets import Target
@@ -51,13 +52,13 @@ class Dispatch:
 
     async def typed(self, actor: Actor, place: Place, text: str) -> Answer:
         """Answer what was typed after /spool."""
-        return await _answered(self._typed(actor, place, text))
+        return await _answered(actor, self._typed(actor, place, text))
 
     async def chosen(
         self, actor: Actor, place: Place, name: str, given: Mapping[str, str]
     ) -> Answer:
         """Answer a command whose arguments the chat itself has told apart, by their names."""
-        return await _answered(self._chosen(actor, place, name, given))
+        return await _answered(actor, self._chosen(actor, place, name, given))
 
     async def suggestions(
         self, actor: Actor, name: str, given: Mapping[str, str], typing: str
@@ -93,21 +94,21 @@ class Dispatch:
             of = replace(request, server=server)
             return Answer(await reads.dashboard(self._desk, of, Arguments()))
 
-        answers = [await _answered(shown(server)) for server in self._desk.servers]
+        answers = [await _answered(actor, shown(server)) for server in self._desk.servers]
         found = [answer.reply for answer in answers if isinstance(answer.reply, Card)]
         return [*found, cards.kept_new(until)], True
 
     async def question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Ask before a button acts, where the chat's buttons cannot ask by themselves."""
-        return await _answered(self._question(actor, place, intent_id))
+        return await _answered(actor, self._question(actor, place, intent_id))
 
     async def pressed(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Answer a button or a menu's option."""
-        return await _answered(self._pressed(actor, place, intent_id))
+        return await _answered(actor, self._pressed(actor, place, intent_id))
 
     async def submitted(self, actor: Actor, place: Place, intent_id: str, values: Values) -> Answer:
         """Answer a form."""
-        return await _answered(self._submitted(actor, place, intent_id, values))
+        return await _answered(actor, self._submitted(actor, place, intent_id, values))
 
     async def not_shown(self, intent_id: str) -> Card:
         """Hear that a secret could not be shown; return what the person is told instead."""
@@ -226,9 +227,10 @@ def _row(intent: Intent) -> Command:
     return command
 
 
-async def _answered(work: Awaitable[Answer]) -> Answer:
+async def _answered(actor: Actor, work: Awaitable[Answer]) -> Answer:
     try:
-        return await work
+        with reading(actor.locale):
+            return await work
     except SpoolwardenError as error:
         again = isinstance(error, BadArgument)
         return Answer(cards.failure(error.sentence), layer=True, failed=True, again=again)

@@ -9,7 +9,9 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from string import Formatter
 
+from services.language import number, template, template_n
 from services.words import short
 
 
@@ -57,6 +59,36 @@ Text = tuple[Span, ...]
 def say(*parts: Span | str) -> Text:
     """Return a text of these parts; a str is plain."""
     return tuple(Plain(part) if isinstance(part, str) else part for part in parts)
+
+
+#: What may fill a {name} in a sentence: text of any look, or a number.
+Filling = Span | Text | str | int
+
+
+def rich(message: str, /, **values: Filling) -> Text:
+    """Return a sentence in the present language, its {names} filled in, each with its look."""
+    return _filled(template(message), values)
+
+
+def richn(one: str, many: str, n: int, /, **values: Filling) -> Text:
+    """Return a sentence on a number of things, ``{n}``, in the present language."""
+    return _filled(template_n(one, many, n), {"n": n, **values})
+
+
+def _filled(message: str, values: dict[str, Filling]) -> Text:
+    parts: list[Span] = []
+    for literal, name, _, _ in Formatter().parse(message):
+        if literal:
+            parts.append(Plain(literal))
+        if name is None:
+            continue
+        value = values[name]
+        if isinstance(value, int):
+            value = number(value)
+        if isinstance(value, str):
+            value = (Plain(value),) if value else ()
+        parts += value if isinstance(value, tuple) else (value,)
+    return tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)

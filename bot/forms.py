@@ -25,12 +25,13 @@ from bot.elements import (
     visible,
 )
 from services.errors import BadArgument
+from services.language import trn
 from services.mail.port import Network, UserState
 from services.models import Intent
 from services.pipeline import Proposal
 from services.remedies import DELETED, REVIEW
 from services.targets import Target, describe, show_network
-from services.words import count, listed, span
+from services.words import listed, span
 
 # A chat's checkboxes hold ten options; the last stands for all that are left.
 _TICKS = 10
@@ -96,7 +97,7 @@ def _messages(proposal: Proposal, now: datetime, verb: str) -> tuple[Section, ..
     return (
         Paragraph(
             say(
-                Bold(count(len(target.queue_ids), "message")),
+                Bold(trn("{n} message", "{n} messages", len(target.queue_ids))),
                 f" {verb}: those that match ",
                 Bold(visible(describe(target.query)) if target.query else "your choice"),
                 f" on {proposal.server} as of ",

@@ -21,19 +21,25 @@ from bot.elements import (
 )
 from services.detection.engine import OPENS_AT, Verdict
 from services.detection.evidence import Evidence
+from services.language import later, later_n, tr, trn
 from services.mail.port import Block, User, UserState
 from services.models import Incident
 from services.tables import Kind, Rank, Table, Window
 from services.targets import Top, show_network
 from services.traffic import KEPT, Use
-from services.words import count, span
+from services.words import span
 
 WINDOWS = {Window.FIVE_MINUTES: "5 min", Window.HOUR: "1 h", Window.DAY: "24 h"}
 KINDS = {Kind.USERS: "Users", Kind.IPS: "IP addresses", Kind.DOMAINS: "Domains"}
 _NOUNS = {
-    Kind.USERS: ("user", "users"),
-    Kind.IPS: ("IP address", "IP addresses"),
-    Kind.DOMAINS: ("domain", "domains"),
+    Kind.USERS: later_n("{n} user", "{n} users"),
+    Kind.IPS: later_n("{n} IP address", "{n} IP addresses"),
+    Kind.DOMAINS: later_n("{n} domain", "{n} domains"),
+}
+_TITLES = {
+    Kind.USERS: later("Top users, last {window}"),
+    Kind.IPS: later("Top IP addresses, last {window}"),
+    Kind.DOMAINS: later("Top domains, last {window}"),
 }
 STATES = {
     UserState.ACTIVE: "active",
@@ -75,7 +81,7 @@ def why(shown: Why) -> Card:
             say(
                 "Last message ",
                 Moment(_newest(shown.verdict)),
-                f"; {count(shown.sent, 'message')} in the last 24 h. Now ",
+                f"; {trn('{n} message', '{n} messages', shown.sent)} in the last 24 h. Now ",
                 Bold(f"{shown.waiting:,} waiting"),
                 f", {shown.held:,} held.",
             )
@@ -85,7 +91,7 @@ def why(shown: Why) -> Card:
         sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
     if shown.more:
         sections.append(
-            Small(say(f"And {count(shown.more, 'more address', 'more addresses')} in 24 h."))
+            Small(say(f"And {trn('{n} more address', '{n} more addresses', shown.more)} in 24 h."))
         )
     if shown.incidents:
         sections.append(Points(tuple(incident_line(row) for row in shown.incidents)))
@@ -118,7 +124,7 @@ def _verdict(evidence: Evidence, verdict: Verdict) -> Iterator[Section]:
     """Yield what speaks for abuse; where nothing does, the usual figures."""
     habit = evidence.habit
     usual = (
-        f"When it sends, it usually sends {count(round(habit.usual), 'message')} in five minutes, "
+        f"When it sends, it usually sends {trn('{n} message', '{n} messages', round(habit.usual))} in five minutes, "
         f"at most {habit.high:,}."
         if habit.windows
         else "It has not sent for long enough to say what is usual for it."
@@ -173,7 +179,7 @@ def top(
     """Return a page of who sends most, each with its share and against the window before."""
     table, window = page.table, WINDOWS[shown.window]
     one, many = _NOUNS[shown.kind]
-    title = f"Top {many}, last {window}"
+    title = tr(_TITLES[shown.kind], window=window)
     if not table.ranks:
         sections: list[Section] = [Paragraph(say(f"Nothing was sent in the last {window}."))]
     else:
@@ -183,8 +189,8 @@ def top(
         sections = [
             Paragraph(
                 say(
-                    Bold(count(table.messages, "message")),
-                    f"{against} · {paged}{count(table.names, one, many)}",
+                    Bold(trn("{n} message", "{n} messages", table.messages)),
+                    f"{against} · {paged}{trn(one, many, table.names)}",
                 )
             )
         ]
@@ -199,14 +205,14 @@ def top(
         title,
         tuple(sections),
         below(buttons),
-        fallback=f"{title}: {count(table.messages, 'message')}",
+        fallback=f"{title}: {trn('{n} message', '{n} messages', table.messages)}",
     )
 
 
 def _rank(place: int, rank: Rank, table: Table, button: Button | None) -> Section:
     share = rank.messages / (table.messages or 1)
     change = _change(rank.messages, rank.before, table)
-    said = f"{count(rank.messages, 'message')} · {share:.0%} of all"
+    said = f"{trn('{n} message', '{n} messages', rank.messages)} · {share:.0%} of all"
     about = say(f"{said} · {change}" if change else said)
     return _row(f"{place:,}. {named(rank.name)}", about, button)
 
@@ -240,7 +246,7 @@ def address(shown: Address) -> Card:
     name, kept = shown.network, span(KEPT)
     points = [_block(block, by) for block, by in shown.blocks]
     if shown.more_blocks:
-        points.append(say(f"{count(shown.more_blocks, 'more block')} in it"))
+        points.append(say(f"{trn('{n} more block', '{n} more blocks', shown.more_blocks)} in it"))
     sections: list[Section] = [
         Points(tuple(points)) if points else Paragraph(say(Bold(name), " is not blocked."))
     ]
@@ -248,8 +254,8 @@ def address(shown: Address) -> Card:
         sections.append(
             Paragraph(
                 say(
-                    f"{count(shown.accounts, 'account')} sent "
-                    f"{count(shown.messages, 'message')} from it in the last {kept}:"
+                    f"{trn('{n} account', '{n} accounts', shown.accounts)} sent "
+                    f"{trn('{n} message', '{n} messages', shown.messages)} from it in the last {kept}:"
                 )
             )
         )
@@ -258,9 +264,9 @@ def address(shown: Address) -> Card:
     for number, use in enumerate(shown.uses):
         sections.append(use_row(use, shown.buttons.get(f"account-{number}")))
     if more := shown.accounts - len(shown.uses):
-        sections.append(Small(say(f"And {count(more, 'more account')}.")))
+        sections.append(Small(say(f"And {trn('{n} more account', '{n} more accounts', more)}.")))
     if shown.failed_logins:
-        failed = count(shown.failed_logins, "login")
+        failed = trn("{n} login", "{n} logins", shown.failed_logins)
         sections.append(Small(say(f"{failed} failed just before these were sent.")))
     sections += foot(shown.server, shown.taken_at, shown.lacking)
     blocked = "blocked" if shown.blocks else "not blocked"
@@ -268,7 +274,7 @@ def address(shown: Address) -> Card:
         f"Who used {name}",
         tuple(sections),
         below(shown.buttons),
-        fallback=f"{name}: {count(shown.accounts, 'account')}, {blocked}",
+        fallback=f"{name}: {trn('{n} account', '{n} accounts', shown.accounts)}, {blocked}",
     )
 
 
@@ -284,7 +290,9 @@ def use_row(use: Use, button: Button | None) -> Section:
     same = use.first_at == use.last_at
     later = () if same else say(", last ", Moment(use.last_at))
     when = say("at " if same else "first ", Moment(use.first_at), *later)
-    return _row(named(use.name), say(f"{count(use.messages, 'message')}, ", *when), button)
+    return _row(
+        named(use.name), say(f"{trn('{n} message', '{n} messages', use.messages)}, ", *when), button
+    )
 
 
 def _row(name: str, about: Text, button: Button | None) -> Section:

@@ -25,9 +25,9 @@ from bot.elements import (
     say,
 )
 from services import reports
+from services.language import trn
 from services.reports import Tally, View
 from services.targets import Report
-from services.words import count
 
 VIEWS = {View.TREND: "Trend", View.DOMAINS: "Domains", View.USERS: "Users"}
 #: Rows on a page: more of them, with their buttons, are more than every chat's messages hold.
@@ -106,9 +106,9 @@ def _table(facts: Facts, buttons: Mapping[str, Button]) -> list[Section]:
     shown = facts.shown
     of_domain = shown.view is View.USERS
     what = (
-        count(facts.names, "user") + f" of {both_forms(shown.domain)}"
+        trn("{n} user", "{n} users", facts.names) + f" of {both_forms(shown.domain)}"
         if of_domain
-        else count(facts.names, "domain")
+        else trn("{n} domain", "{n} domains", facts.names)
     )
     if not facts.rows:
         nothing = f"Nothing was counted for {both_forms(shown.domain)}" if of_domain else "No mail"

@@ -10,12 +10,13 @@ from bot.desk import Desk, Reply, Request
 from bot.elements import Bold, Card, Moment, Paragraph, Pre, Section, Small, Style, named, say
 from services.audit import Line, Phase
 from services.errors import BadArgument, Expired
+from services.language import trn
 from services.mail.port import MailServer, Message, SpoolQuery
 from services.models import Incident, Intent
 from services.responding import JUDGE
 from services.summary import summary
 from services.targets import Target
-from services.words import count, short
+from services.words import short
 
 _SAMPLES = 3
 _TEXT = 280  # characters of each sample's text
@@ -55,7 +56,7 @@ async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
     sections: list[Section] = [
         Paragraph(
             say(
-                Bold(count(total, "message")),
+                Bold(trn("{n} message", "{n} messages", total)),
                 f" of {named(account)} in the spool; the first, the middle and the last of them. "
                 "Letters to people it knows are not like this; spam is, again and again.",
             )
@@ -75,7 +76,7 @@ async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
         f"Samples of {named(account)}",
         tuple(sections),
         tuple(buttons.values()),
-        fallback=f"{count(len(messages), 'sample')} of {named(account)}",
+        fallback=f"{trn('{n} sample', '{n} samples', len(messages))} of {named(account)}",
     )
 
 

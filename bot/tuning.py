@@ -21,10 +21,10 @@ from bot.elements import (
     named,
     say,
 )
+from services.language import trn
 from services.models import Intent, Lesson
 from services.targets import Target
 from services.tuning import effect
-from services.words import count
 
 PER_PAGE = 8
 
@@ -87,7 +87,7 @@ def card(
             "closed then, teach the detector."
         )
         return Card(title, (Paragraph(say(text)), *only(sentence)), fallback=title)
-    sections: list[Section] = [Paragraph(say(Bold(count(number, "lesson")), f"{about}, newest "
+    sections: list[Section] = [Paragraph(say(Bold(trn("{n} lesson", "{n} lessons", number)), f"{about}, newest "
                                              "first."))]  # fmt: skip
     for row in rows:
         button = buttons.get(f"forget-{row.id}")

@@ -22,10 +22,11 @@ from bot.elements import (
     say,
 )
 from bot.look_cards import STATES, below, foot, use_row
+from services.language import trn
 from services.mail.port import User
 from services.models import AuditEntry, Incident
 from services.traffic import KEPT, Use
-from services.words import count, span
+from services.words import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _state(shown: Account) -> str:
 def _sessions(known: User | None) -> Text:
     if known is None or known.sessions is None:
         return ()
-    return say(f" {count(known.sessions, 'open SMTP session')}.")
+    return say(f" {trn('{n} open SMTP session', '{n} open SMTP sessions', known.sessions)}.")
 
 
 def _logins(shown: Account) -> list[Section]:
@@ -101,9 +102,11 @@ def _logins(shown: Account) -> list[Section]:
     for number, use in enumerate(shown.addresses):
         sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
     if shown.more:
-        sections.append(Small(say(f"And {count(shown.more, 'more address', 'more addresses')}.")))
+        sections.append(
+            Small(say(f"And {trn('{n} more address', '{n} more addresses', shown.more)}."))
+        )
     if shown.failed_logins:
-        failed = count(shown.failed_logins, "login")
+        failed = trn("{n} login", "{n} logins", shown.failed_logins)
         sections.append(Small(say(f"{failed} of it failed in that time.")))
     return sections
 
@@ -114,7 +117,7 @@ def _sent(shown: Account) -> list[Section]:
     sections: list[Section] = [
         Paragraph(
             say(
-                f"{count(shown.lately, 'message')} in the last 24 h. Now ",
+                f"{trn('{n} message', '{n} messages', shown.lately)} in the last 24 h. Now ",
                 Bold(f"{shown.waiting:,} waiting"),
                 f", {shown.held:,} held.",
             )

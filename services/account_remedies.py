@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 from services.errors import BadArgument, MailServerError, ServerDown, SpoolwardenError
+from services.language import trn
 from services.mail.port import UserState
 from services.models import IncidentState
 from services.passwords import NotHandedOn
 from services.people import Role
 from services.remedy import Aim, Remedy, Result
-from services.words import count, size
+from services.words import size
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9.@_-]")
 # RFC 4155: what separates messages in a mailbox file, and what hides such a line in one.
@@ -52,7 +53,7 @@ async def _password(aim: Aim) -> Result:
 async def _end_sessions(aim: Aim) -> Result:
     account = account_of(aim)
     ended = await aim.server.end_sessions(account)
-    said = "The sessions" if ended is None else count(ended, "session")
+    said = "The sessions" if ended is None else trn("{n} session", "{n} sessions", ended)
     were = "was" if ended == 1 else "were"
     return Result(
         f"{said} of {account} {were} ended. Whoever has the password can log in again."
@@ -115,7 +116,9 @@ async def _copy(aim: Aim, account: str) -> str:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    return f"A copy of its {count(number, 'message')} ({size(octets)}) is in {path}."
+    return (
+        f"A copy of its {trn('{n} message', '{n} messages', number)} ({size(octets)}) is in {path}."
+    )
 
 
 def _opened(part: Path) -> int:

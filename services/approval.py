@@ -6,12 +6,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import AuditLog, Line, Phase
 from services.intents import touch
+from services.language import trn
 from services.models import Intent, IntentState
 from services.people import Actor
 from services.scope import of_domains
 from services.settings import ApprovalSettings
 from services.targets import Target, show_network
-from services.words import count
 
 
 class Approval:
@@ -30,7 +30,7 @@ class Approval:
             return "deleting an account takes two (setting approval.delete_account)"
         if target.permanent and len(target.queue_ids) > rules.permanent_above:
             return (
-                f"deleting more than {count(rules.permanent_above, 'message')} for good takes two "
+                f"deleting more than {trn('{n} message', '{n} messages', rules.permanent_above)} for good takes two "
                 "(setting approval.permanent_above)"
             )
         widest = {4: rules.widest_v4, 6: rules.widest_v6}

@@ -20,6 +20,7 @@ from services.errors import Refused, SpoolwardenError
 from services.hosts import host_of
 from services.incidents import redraw
 from services.intents import Intents
+from services.language import trn
 from services.mail.port import MailServer, UserState
 from services.models import Announcement, Incident, IncidentState, Intent, IntentState
 from services.people import BOT, Place
@@ -29,7 +30,6 @@ from services.rules import Rules
 from services.settings import ContainmentSettings
 from services.store import Store
 from services.targets import Target
-from services.words import count
 
 _log = logging.getLogger(__name__)
 CONTAIN = "contain"
@@ -144,7 +144,7 @@ class Containment:
         target = Target(user_state=UserState.NO_SENDING if settings.disable else None)
         if (cannot := lacking(CONTAIN, server.capabilities, target)) is not None:
             return _Why(False, f"Not held by itself ({sure}): {cannot}")
-        number = count(evidence.queued, "waiting message")
+        number = trn("{n} waiting message", "{n} waiting messages", evidence.queued)
         disabled = " and its account disabled for sending" if settings.disable else ""
         if settings.dry_run:
             return _Why(
@@ -154,7 +154,7 @@ class Containment:
         if not begun and await self._this_hour() >= settings.accounts_an_hour:
             return _Why(
                 False,
-                f"Not held by itself ({sure}): {count(settings.accounts_an_hour, 'account')} an "
+                f"Not held by itself ({sure}): {trn('{n} account', '{n} accounts', settings.accounts_an_hour)} an "
                 "hour is the limit that is set.",
             )
         reasons = "; ".join(evidence.reasons[:3])

@@ -46,6 +46,7 @@ from services.intents import (
     touch_responses,
     undo_of,
 )
+from services.language import for_everybody
 from services.mail.port import MailServer, Network, SpoolQuery, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.passwords import Passwords
@@ -132,6 +133,7 @@ class Pipeline:
 
     # -- proposing --------------------------------------------------------------
 
+    @for_everybody
     async def propose(
         self,
         actor: Actor,
@@ -226,6 +228,7 @@ class Pipeline:
             raise Expired(why or "")
         return intent
 
+    @for_everybody
     async def execute(
         self,
         actor: Actor,
@@ -262,6 +265,7 @@ class Pipeline:
         intent = await self._claim(actor, intent, remedy, target, follows=follows)
         return await self._act(actor, place, intent, original, remedy, target, follows)
 
+    @for_everybody
     async def decide(self, actor: Actor, place: Place, intent_id: str, *, approve: bool) -> Outcome:
         """Approve what somebody else asked for, and do it; or decline it. Once.
 
@@ -289,6 +293,7 @@ class Pipeline:
         assert asked is not None  # noqa: S101 - over() raises
         return asked
 
+    @for_everybody
     async def over(self, actor: Actor, button: Intent, action: str, why: str) -> NoReturn:
         """Write down that a button was pressed again whose act is over. Raises Expired: ``why``."""
         target = Target.model_validate_json(button.target)
@@ -367,6 +372,7 @@ class Pipeline:
                 result.secret,
             )
 
+    @for_everybody
     async def not_shown(self, intent_id: str) -> None:
         """Say that a new password was set and reached nobody, in its line and in the log."""
         async with self._store.session() as session:
@@ -392,6 +398,7 @@ class Pipeline:
             )
         self._changed()
 
+    @for_everybody
     async def used_menu(self, incident_id: int) -> None:
         """Have an incident's card drawn with its menu unpicked."""
         async with self._store.session() as session:

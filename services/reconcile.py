@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from services.language import trn
 from services.mail.port import DELIVERING, MailServer, Queue, SpoolQuery, UserState
 from services.remedies import DELETED, MAX_MESSAGES, REVIEW
 from services.targets import Target
-from services.words import count
 
 _STATES = {
     UserState.ACTIVE: "can send and receive",
@@ -41,13 +41,13 @@ async def _stopped(server: MailServer, target: Target) -> str:
         numbers.append((await server.search(query, limit=1)).total)
     waiting, held = numbers
     said = (await _account(server, target)).removesuffix(".")
-    return f"{said}; {count(waiting, 'message')} of it waiting, {held:,} held."
+    return f"{said}; {trn('{n} message', '{n} messages', waiting)} of it waiting, {held:,} held."
 
 
 async def _all_stopped(server: MailServer, target: Target) -> str:
     users = [await server.user(account) for account in target.accounts]
     active = sum(user is not None and user.state is UserState.ACTIVE for user in users)
-    return f"Now {active:,} of {count(len(users), 'account')} can send."
+    return f"Now {active:,} of {trn('{n} account', '{n} accounts', len(users))} can send."
 
 
 async def _messages(server: MailServer, target: Target, folder: str) -> str:
@@ -61,7 +61,7 @@ async def _messages(server: MailServer, target: Target, folder: str) -> str:
     gone = len(ids) - queue - kept
     others = f", {gone:,} elsewhere or gone" if gone else ""
     return (
-        f"Now of {count(len(ids), 'message')} {queue:,} are in the queue and {kept:,} in the "
+        f"Now of {trn('{n} message', '{n} messages', len(ids))} {queue:,} are in the queue and {kept:,} in the "
         f"folder {folder}{others}."
     )
 
@@ -78,7 +78,7 @@ async def _blocked(server: MailServer, target: Target) -> str:
     standing = {block.network for block in await server.blocks()}
     number = sum(network in standing for network in target.networks)
     plural = "is" if number == 1 else "are"
-    return f"Now {number:,} of {count(len(target.networks), 'network')} {plural} blocked."
+    return f"Now {number:,} of {trn('{n} network', '{n} networks', len(target.networks))} {plural} blocked."
 
 
 async def _password(_: MailServer, target: Target) -> str:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from services.account_remedies import ACCOUNT_REMEDIES, account_of
 from services.errors import BadArgument, SpoolwardenError
+from services.language import trn
 from services.mail.port import (
     DELIVERING,
     Block,
@@ -27,7 +28,7 @@ from services.people import Role
 from services.remedy import Aim, Remedy, Result
 from services.responding import JUDGE, LOOK, REPORT, RESPOND
 from services.targets import Target, Undo, show_network
-from services.words import count, listed, short, span
+from services.words import listed, short, span
 
 #: The most messages one act takes on; a larger spool takes several.
 MAX_MESSAGES = 100_000
@@ -86,13 +87,17 @@ async def _stop_all(aim: Aim) -> Result:
             states[account] = result.undo.user_state
             held += result.undo.held
     number, of = len(reached), len(aim.target.accounts)
-    whole = f"{number:,} of {count(of, 'account')}" if number < of else count(of, "account")
+    whole = (
+        f"{number:,} of {trn('{n} account', '{n} accounts', of)}"
+        if number < of
+        else trn("{n} account", "{n} accounts", of)
+    )
     lacks = aim.server.capabilities.hold
     out = "" if lacks.able else f" What they have waiting goes out. {lacks.why}"
     more = [f"And {len(said) - _SAID:,} more."] if len(said) > _SAID else []
     receives = "still receives" if number == 1 else "still receive"
     return Result(
-        f"{whole} can no longer send and {receives}; {count(len(held), 'message')} held.{out} "
+        f"{whole} can no longer send and {receives}; {trn('{n} message', '{n} messages', len(held))} held.{out} "
         + " ".join([*said[:_SAID], *more]),
         tuple(messages),
         Undo(states=states, held=tuple(held)),
@@ -177,7 +182,7 @@ async def _undo_stop_all(aim: Aim, undo: Undo) -> Result:
     return Result(
         " ".join(
             [
-                f"{count(len(reached), 'account')} put back as before.",
+                f"{trn('{n} account', '{n} accounts', len(reached))} put back as before.",
                 _tally(results, "released"),
                 *failed[:_SAID],
             ]
@@ -522,7 +527,7 @@ def _ok(results: Sequence[MessageResult]) -> bool:
 
 def _tally(results: Sequence[MessageResult], done: str) -> str:
     """Return "1,812 messages held; 3 were already gone."."""
-    said = [f"{count(len(_ids(results, Fate.DONE)), 'message')} {done}"]
+    said = [f"{trn('{n} message', '{n} messages', len(_ids(results, Fate.DONE)))} {done}"]
     if gone := len(_ids(results, Fate.GONE)):
         said.append(f"{gone:,} already gone")
     failed = [result for result in results if result.fate is Fate.FAILED]

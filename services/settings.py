@@ -401,6 +401,8 @@ class Settings(FromFiles, BaseSettings):
     )
 
     database: Annotated[str, MayBeInFile] = "sqlite:///spoolwarden.db"
+    #: What the bot says, in chat and in its log, is in this language.
+    language: Literal["en", "de"] = "en"
     slack: SlackSettings | None = None
     discord: DiscordSettings | None = None
     mail_server: tuple[MailServerSettings, ...] = Field(min_length=1)

@@ -8,10 +8,11 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
+from services.language import trn
 from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
 from services.remedy import ENDS
-from services.words import count, short, span
+from services.words import short, span
 
 # All that CommonMark gives a meaning; in front of any punctuation of ASCII a backslash has none.
 _MARKS = re.compile(r"([!-/:-@\[-`{-~])")
@@ -86,11 +87,11 @@ def _counts(evidence: Evidence) -> str:
     if more > 0:
         addresses.append(f"{more:,} more")
     lines = [
-        f"{count(evidence.total, 'message')} sent in this burst, at most {evidence.peak:,} in "
+        f"{trn('{n} message', '{n} messages', evidence.total)} sent in this burst, at most {evidence.peak:,} in "
         f"{span(timedelta(seconds=evidence.window))}",
         f"{evidence.queued:,} waiting and {evidence.held:,} held, as of "
         f"{_moment(evidence.taken_at)}",
-        f"From {count(evidence.address_count, 'address', 'addresses')}: {', '.join(addresses)}"
+        f"From {trn('{n} address', '{n} addresses', evidence.address_count)}: {', '.join(addresses)}"
         if addresses
         else "",
         f"Subject: {literal(evidence.subject)}" if evidence.subject else "",

@@ -2,22 +2,19 @@
 
 from datetime import timedelta
 
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """Return "1 message", "1,840 messages"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+from services.language import decimal, tr, trn
 
 
 def span(length: timedelta) -> str:
     """Return a length of time, rounded, in its largest fitting unit: "40 s", "5 min", "2 h"."""
     seconds = max(0, round(length.total_seconds()))
     if seconds < 90 and seconds != 60:
-        return f"{seconds} s"
+        return tr("{n} s", n=seconds)
     if seconds < 90 * 60 and seconds != 3600:
-        return f"{round(seconds / 60)} min"
+        return tr("{n} min", n=round(seconds / 60))
     if seconds < 48 * 3600:
-        return f"{round(seconds / 3600)} h"
-    return f"{round(seconds / 86400)} days"
+        return tr("{n} h", n=round(seconds / 3600))
+    return trn("{n} day", "{n} days", round(seconds / 86400))
 
 
 def size(octets: int) -> str:
@@ -26,7 +23,7 @@ def size(octets: int) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         # From here on one decimal would be rounded up to "1000.0".
         if amount < 999.95 or unit == "GB":
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+            return f"{decimal(amount, 0 if unit == 'B' else 1)} {unit}"
         amount /= 1000
     raise AssertionError("unreachable")
 
@@ -40,4 +37,4 @@ def listed(items: list[str]) -> str:
     """Return "a", "a and b", "a, b and c"."""
     if len(items) < 2:
         return "".join(items)
-    return ", ".join(items[:-1]) + " and " + items[-1]
+    return tr("{some} and {last}", some=", ".join(items[:-1]), last=items[-1])

@@ -262,7 +262,8 @@ def _actor(interaction: Interaction) -> Actor:
     user = interaction.user
     # Sent by Discord with each interaction, so it is never out of date.
     roles = user.roles if isinstance(user, discord.Member) else []
-    return Actor(DISCORD, str(user.id), user.name, frozenset(str(role.id) for role in roles))
+    groups = frozenset(str(role.id) for role in roles)
+    return Actor(DISCORD, str(user.id), user.name, groups, str(interaction.locale))
 
 
 def _place(interaction: Interaction) -> Place:

@@ -19,9 +19,9 @@ from bot.drill.scene import (
 from bot.drill.wire import is_refused, is_taken
 from bot.hands import PATIENCE, Hands, Shown, Unexpected, expect
 from services.audit import Phase
+from services.language import trn
 from services.mail.port import SpoolQuery, UserState
 from services.remedies import REVIEW
-from services.words import count
 
 _LOOKS = 100
 _MORE = 10  # messages after a false alarm
@@ -72,7 +72,7 @@ async def stop(scene: Acting, feature: Feature) -> None:
         )
         await scene.otto.line(
             card,
-            f"{count(scene.before_stop[1], 'message')} held"
+            f"{trn('{n} message', '{n} messages', scene.before_stop[1])} held"
             if holds
             else "What it has waiting goes out",
         )
@@ -103,7 +103,7 @@ async def undo_stop(scene: Acting, feature: Feature) -> None:
     feature.asked = True
     form = await scene.otto.press_for_form(card, "Undo stop")
     holds = scene.server.capabilities.hold.able
-    released = f"{count(scene.before_stop[1], 'message')} released"
+    released = f"{trn('{n} message', '{n} messages', scene.before_stop[1])} released"
     expect(
         await scene.otto.choose(form),
         released if holds and scene.before_stop[1] else "Nothing of it was held",

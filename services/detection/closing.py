@@ -9,11 +9,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
 from services.intents import UNDO, undo_of
+from services.language import trn
 from services.models import Incident, Intent, IntentState
 from services.people import BOT
 from services.remedy import STOPS
 from services.targets import Target
-from services.words import count, listed, span
+from services.words import listed, span
 
 #: Acts after which what it sent no longer goes out.
 _HOLDS = ("stop", "contain")
@@ -83,8 +84,10 @@ async def summary_of(session: AsyncSession, incidents: Sequence[Incident]) -> tu
     opened = min(one.opened_at for one in incidents)
     first = min(one.first_at for one in evidences)
     last = max(one.last_at for one in evidences)
-    accounts = f" by {count(len(incidents), 'account')}" if len(incidents) > 1 else ""
-    sent = count(sum(one.total for one in evidences), "message")
+    accounts = (
+        f" by {trn('{n} account', '{n} accounts', len(incidents))}" if len(incidents) > 1 else ""
+    )
+    sent = trn("{n} message", "{n} messages", sum(one.total for one in evidences))
     lines = [
         f"{sent} in all{accounts}, within {span(last - first)}.",
         f"{_kept(facts)}. Now {sum(one.held for one in evidences):,} held, "
@@ -111,7 +114,7 @@ def _kept(facts: Facts) -> str:
         if number
     ]
     if facts.blocked:
-        done.append(f"{count(facts.blocked, 'network')} blocked")
+        done.append(f"{trn('{n} network', '{n} networks', facts.blocked)} blocked")
     return f"By acts: {listed(done)}" if done else "Nothing was held, moved or deleted"
 
 

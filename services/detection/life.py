@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from services.detection.evidence import Evidence
+from services.language import trn
 from services.models import Incident, IncidentState
 from services.people import BOT
-from services.words import count, listed, short
+from services.words import listed, short
 
 #: A stopped account may have had messages under way; later ones mean it is not stopped.
 _GRACE = timedelta(seconds=30)
@@ -169,9 +170,11 @@ def _double(made: Step, members: Sequence[Member], now: datetime, least: int) ->
     rate = sum(one.evidence.messages for one in waiting)
     peak = sum(one.incident.noted_peak or 0 for one in waiting)
     if total >= 2 * noted and total - noted >= least:
-        why = f"{count(total, 'message')} by now, {noted:,} then"
+        why = f"{trn('{n} message', '{n} messages', total)} by now, {noted:,} then"
     elif rate >= 2 * peak and rate - peak >= least:
-        why = f"{count(rate, 'message')} in the last 5 min, at most {peak:,} before"
+        why = (
+            f"{trn('{n} message', '{n} messages', rate)} in the last 5 min, at most {peak:,} before"
+        )
     else:
         return
     state = shared_state([one.incident for one in waiting])
@@ -214,7 +217,7 @@ def _rise(made: Step, lead: Incident, members: Sequence[Member], now: datetime) 
         rate = sum(one.evidence.messages for one in members)
         score = max(one.score for one in members)
         made.lines.append(
-            f"Severity rises to {level.word}: {count(rate, 'message')} in the last 5 min, "
+            f"Severity rises to {level.word}: {trn('{n} message', '{n} messages', rate)} in the last 5 min, "
             f"score {score:.0f}."
         )
 

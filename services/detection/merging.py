@@ -10,11 +10,12 @@ from services.detection.campaigns import WINDOW, Tie, Traits, is_theirs, ties, t
 from services.detection.evidence import Evidence
 from services.detection.life import Member, inherit
 from services.incidents import campaign_of, group_of
+from services.language import trn
 from services.mail.port import Network
 from services.models import Announcement, Incident
 from services.people import BOT
 from services.rules import Rules
-from services.words import count, short
+from services.words import short
 
 #: An account that goes on sending is looked at again for what it shares, at most so often.
 _AGAIN = timedelta(seconds=30)
@@ -148,7 +149,7 @@ class Merging:
             Announcement(
                 at=now,
                 incident_id=first,
-                text=f"{who} {verb}, sharing {why}. {count(live, 'account')}, one campaign.",
+                text=f"{who} {verb}, sharing {why}. {trn('{n} account', '{n} accounts', live)}, one campaign.",
             )
         )
         await self._audit.append(

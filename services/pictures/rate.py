@@ -13,10 +13,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence, Share
 from services.detection.ingest import SETTLED, ordinary_stretches, spread_of, stretch_of
+from services.language import trn
 from services.models import Incident, SenderHabit
 from services.traffic import WINDOW
 from services.tuning import ordinary as taught_ordinary
-from services.words import count, span
+from services.words import span
 
 #: How long a bar may stand for; the shortest that leaves few enough bars is taken.
 _STRETCHES = tuple(timedelta(minutes=n) for n in (5, 15, 30, 60, 180, 360, 1440))
@@ -62,7 +63,7 @@ class Rate:
         rows = [(share.name, share.messages / whole) for share in named]
         if others > 0:
             left = whole - sum(share.messages for share in named)
-            rows.append((count(others, "other"), left / whole))
+            rows.append((trn("{n} other", "{n} others", others), left / whole))
         return rows
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from services.language import trn
 from services.pictures.canvas import (
     ALARM,
     GREEN,
@@ -18,7 +19,6 @@ from services.pictures.canvas import (
     short_number,
 )
 from services.reports import Period, Tally
-from services.words import count
 
 #: What is drawn, in the order of the legend, each in a colour that colour-blind people tell apart.
 SERIES = (("outgoing", ALARM), ("incoming", USUAL), ("deferred", GREEN), ("rejected", RED))
@@ -95,4 +95,4 @@ def title(period: Period) -> str:
     """Return a period in a few words."""
     if period.days == 1:
         return f"{period.first}"
-    return f"{period.first} to {period.last}, {count(period.days, 'day')}"
+    return f"{period.first} to {period.last}, {trn('{n} day', '{n} days', period.days)}"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.words import count, listed, short, size, span
+from services.language import trn
+from services.words import listed, short, size, span
 
 
 @pytest.mark.parametrize(
@@ -14,11 +15,11 @@ from services.words import count, listed, short, size, span
     [(0, "0 messages"), (1, "1 message"), (2, "2 messages"), (1840, "1,840 messages")],
 )
 def test_counts(number: int, said: str) -> None:
-    assert count(number, "message") == said
+    assert trn("{n} message", "{n} messages", number) == said
 
 
 def test_a_count_may_have_its_own_plural() -> None:
-    assert [count(n, "entry", "entries") for n in (1, 2)] == ["1 entry", "2 entries"]
+    assert [trn("{n} entry", "{n} entries", n) for n in (1, 2)] == ["1 entry", "2 entries"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from math import log2, log10, sqrt
 from services.detection.engine import tuning
 from services.detection.engine.sender import DAY, HOUR, Letter, Population, Sender
 from services.detection.engine.subjects import Sketch, largest_group, size_sketch, sketch_of
-from services.words import count, short
+from services.language import trn
+from services.words import short
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def _together(company: Company) -> bool:
 
 
 def _said(sent: int, window: int) -> str:
-    return f"{count(sent, 'message')} in {_SPANS[window]}"
+    return f"{trn('{n} message', '{n} messages', sent)} in {_SPANS[window]}"
 
 
 def band(sender: Sender, window: int, least: float) -> tuple[float, float]:
@@ -270,9 +271,7 @@ def _networks(
     distinct = len(seen.networks)
     if not distinct:
         return Reason("", 0.0)
-    addresses = (
-        f"from {count(len(seen.addresses), 'address', 'addresses')} in {count(distinct, 'network')}"
-    )
+    addresses = f"from {trn('{n} address', '{n} addresses', len(seen.addresses))} in {trn('{n} network', '{n} networks', distinct)}"
     points, young = 0.0, len(seen.young_networks)
     if settled and young:
         usual = everybody.rate(everybody.young, everybody.days, tuning.YOUNG_A_DAY, 100)
@@ -307,7 +306,9 @@ def _repetition(sender: Sender, everybody: Population, seen: _Seen) -> Reason:
         f" subjects: “{short(seen.subject, 80)}”" if seen.subject else " in size"
     )
     if seen.with_people and len(seen.people) < tuning.FEW_PEOPLE:
-        return Reason(f"{text}, to {count(len(seen.people), 'recipient')} only", 0.0)
+        return Reason(
+            f"{text}, to {trn('{n} recipient', '{n} recipients', len(seen.people))} only", 0.0
+        )
     usual = everybody.rate(everybody.runs, everybody.days, tuning.RUNS_A_DAY, 100)
     prior = tuning.PRIOR_DAYS
     rate = (sender.run_days + usual * prior) / (sender.active_days + prior)
@@ -345,7 +346,7 @@ def _fan_out(seen: _Seen, sent: int) -> Reason:
     each = seen.recipients / seen.letters
     about = "" if sent == seen.letters else "about "
     points = tuning.FAN_OUT_POINTS if each >= tuning.FAN_OUT and sent >= 5 else 0.0
-    return Reason(f"to {about}{count(round(each * sent), 'recipient')}", points)
+    return Reason(f"to {about}{trn('{n} recipient', '{n} recipients', round(each * sent))}", points)
 
 
 def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, sent: int) -> Reason:
@@ -375,7 +376,10 @@ def _logins(sender: Sender) -> Reason:
     if failed <= tuning.FAILURES_USUAL:
         return Reason("", 0.0)
     points = min(tuning.LOGIN_CAP, 5 * log2(failed / tuning.FAILURES_USUAL))
-    return Reason(f"{count(failed, 'failed login')} in the week before", round(points, 1))
+    return Reason(
+        f"{trn('{n} failed login', '{n} failed logins', failed)} in the week before",
+        round(points, 1),
+    )
 
 
 def _abused(sender: Sender) -> Reason:
@@ -392,7 +396,7 @@ def _company(company: Company) -> Reason:
         company.senders / tuning.COMPANY_SENDERS
     )
     return Reason(
-        f"{count(company.senders, 'account')} began to send the same from the same network",
+        f"{trn('{n} account', '{n} accounts', company.senders)} began to send the same from the same network",
         round(min(points, tuning.COMPANY_CAP), 1),
     )
 
