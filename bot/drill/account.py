@@ -41,8 +41,8 @@ async def sends(scene: Trial, feature: Feature) -> None:
             await asyncio.sleep(0.2)
     feature.verified = True
     feature.evidence = (
-        f"{trn('{n} message', '{n} messages', _MESSAGES)} to {scene.recipient}, the last one taken with {reply!r}; "
-        f"the bot has read of {counted} in the server's log"
+        f"{_MESSAGES} messages to {scene.recipient}, the last one taken with {reply!r}; the bot has "
+        f"read of {counted} in the server's log"
     )
 
 
@@ -79,7 +79,8 @@ async def incident(scene: Trial, feature: Feature) -> None:
     await scene.otto.card_with(scene.account, "Stop sending")
     feature.done = True
     feature.verified = evidence.total >= scene.sent
-    feature.evidence = f"the alert is in the channel, with {trn('{n} message', '{n} messages', evidence.total)} sent"
+    sent = trn("{n} message", "{n} messages", evidence.total)
+    feature.evidence = f"the alert is in the channel, with {sent} sent"
 
 
 async def _counted(scene: Trial, since: datetime) -> int:

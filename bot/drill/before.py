@@ -34,9 +34,8 @@ class Before:
         for folder in sorted({*self.folders, *after.folders}):
             was, now_is = self.folders.get(folder, 0), after.folders.get(folder, 0)
             if was != now_is:
-                found.append(
-                    f"the folder {folder} had {trn('{n} message', '{n} messages', was)} and has {now_is:,}"
-                )
+                before = trn("{n} message", "{n} messages", was)
+                found.append(f"the folder {folder} had {before} and has {now_is:,}")
         return found
 
 
@@ -110,9 +109,8 @@ async def put_back(
         ids = await server.matching_ids(mine, limit=MAX_MESSAGES)
         if ids:
             await server.delete(ids)
-            said.append(
-                f"{trn('{n} waiting message', '{n} waiting messages', len(ids))} of the drill's own deleted"
-            )
+            waiting = trn("{n} waiting message", "{n} waiting messages", len(ids))
+            said.append(f"{waiting} of the drill's own deleted")
 
     async def block() -> None:
         if lift is not None and any(b.network == lift for b in await server.blocks()):
