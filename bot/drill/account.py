@@ -41,8 +41,8 @@ async def sends(scene: Trial, feature: Feature) -> None:
             await asyncio.sleep(0.2)
     feature.verified = True
     feature.evidence = (
-        f"{_MESSAGES} messages to {scene.recipient}, the last one taken with {reply!r}; the bot has "
-        f"read of {counted} in the server's log"
+        f"{_MESSAGES} messages to {scene.recipient}, the last one taken with {reply!r}; "
+        f"the bot has read of {counted} in the server's log"
     )
 
 
