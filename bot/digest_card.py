@@ -12,10 +12,8 @@ from bot.elements import (
     Text,
     named,
     rich,
-    richn,
     say,
 )
-
 from services.digest import Failed, Mover, Report, middle
 from services.language import later, tr, trn
 from services.models import IncidentState

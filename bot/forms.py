@@ -27,7 +27,7 @@ from bot.elements import (
     visible,
 )
 from services.errors import BadArgument
-from services.language import later, later_n, tr, trn
+from services.language import later_n, tr, trn
 from services.mail.port import Network, UserState
 from services.models import Intent
 from services.pipeline import Proposal
