@@ -1,7 +1,7 @@
 """The cards of the looks: an account's evidence, a table of who sends most, an address."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.cards import incident_line, only, reasons
@@ -16,6 +16,7 @@ from bot.elements import (
     Section,
     Small,
     Text,
+    cut,
     named,
     say,
 )
@@ -23,6 +24,7 @@ from services.detection.engine import OPENS_AT, Verdict
 from services.detection.evidence import Evidence
 from services.mail.port import Block, User, UserState
 from services.models import Incident
+from services.origin import Origin
 from services.tables import Kind, Rank, Table, Window
 from services.targets import Top, show_network
 from services.traffic import KEPT, Use
@@ -64,6 +66,7 @@ class Why:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origins: Mapping[str, Origin] = field(default_factory=dict)  # of the addresses, where known
 
 
 def why(shown: Why) -> Card:
@@ -82,7 +85,8 @@ def why(shown: Why) -> Card:
         ),
     ]
     for number, use in enumerate(shown.addresses):
-        sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
+        button = shown.buttons.get(f"address-{number}")
+        sections.append(use_row(use, button, shown.origins.get(use.name)))
     if shown.more:
         sections.append(
             Small(say(f"And {count(shown.more, 'more address', 'more addresses')} in 24 h."))
@@ -233,6 +237,7 @@ class Address:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origin: Origin | None = None
 
 
 def address(shown: Address) -> Card:
@@ -244,6 +249,8 @@ def address(shown: Address) -> Card:
     sections: list[Section] = [
         Points(tuple(points)) if points else Paragraph(say(Bold(name), " is not blocked."))
     ]
+    if shown.origin is not None:
+        sections.insert(0, Paragraph(say("Where it is: ", Bold(where(shown.origin)), ".")))
     if shown.uses:
         sections.append(
             Paragraph(
@@ -279,12 +286,22 @@ def _block(block: Block, by: str) -> Text:
     return say(Bold(f"{name} is blocked"), " since ", Moment(block.since), *until, why_)
 
 
-def use_row(use: Use, button: Button | None) -> Section:
-    """Return a row on the use of an address, or on an account that used one."""
+def use_row(use: Use, button: Button | None, origin: Origin | None = None) -> Section:
+    """Return a row on the use of an address, or on an account that used one.
+
+    ``origin`` is the address's.
+    """
     same = use.first_at == use.last_at
     later = () if same else say(", last ", Moment(use.last_at))
     when = say("at " if same else "first ", Moment(use.first_at), *later)
-    return _row(named(use.name), say(f"{count(use.messages, 'message')}, ", *when), button)
+    place = f"{where(origin)} · " if origin is not None else ""
+    about = say(f"{place}{count(use.messages, 'message')}, ", *when)
+    return _row(named(use.name), about, button)
+
+
+def where(origin: Origin) -> str:
+    """Return where an address is, in a few words; they are partly a database's."""
+    return cut(origin.words, 100)
 
 
 def _row(name: str, about: Text, button: Button | None) -> Section:

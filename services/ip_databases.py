@@ -32,7 +32,8 @@ _LOOKED_AT = 1000
 _LONGEST = 200
 _MOST = 2**32 - 1
 _ASN = re.compile(r"(?:AS)?(\d{1,10})", re.IGNORECASE)
-# What a reader says of bytes that make no sense (InvalidDatabaseError is a RuntimeError), or of an IPv6 address that the file has not.
+# What a reader raises for bytes that make no sense (InvalidDatabaseError is a RuntimeError), or
+# for an IPv6 address where the file has only IPv4.
 _NONSENSE = (RuntimeError, ValueError, LookupError, TypeError, OverflowError)
 
 #: Which file it is: of two with the same, nothing was replaced.
@@ -71,8 +72,7 @@ class _File:
             kind = str(reader.metadata().database_type)[:60]
             reader.close()
             raise ConfigError(
-                f"{self.setting}: {self.path} has no {self.has} in it; it says that it is "
-                f"{kind!r}."
+                f"{self.setting}: {self.path} has no {self.has} in it; it says that it is {kind!r}."
             )
         return reader, stamp
 
@@ -82,7 +82,7 @@ class _File:
         return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
     def newer(self) -> tuple[maxminddb.Reader, _Stamp] | None:
-        """Return what lies there instead of the one that is open, if anything. Raises ConfigError."""
+        """Return what lies there now if it is another than the open one. Raises ConfigError."""
         try:
             stamp = self.look()
         except OSError:
@@ -208,5 +208,7 @@ def _number(record: Mapping[str, Any]) -> int:
 def _country(record: Mapping[str, Any]) -> str:
     """Return a country's code, "" for none."""
     inner = record.get("country")
-    found = inner.get("iso_code") if isinstance(inner, Mapping) else record.get("country_code", inner)
+    found = (
+        inner.get("iso_code") if isinstance(inner, Mapping) else record.get("country_code", inner)
+    )
     return str(found) if is_country(found) else ""
