@@ -228,10 +228,11 @@ def _addresses(evidences: Sequence[Evidence]) -> list[Section]:
     shares: dict[str, int] = {}
     for evidence in evidences:
         for share in evidence.addresses:
-            shares[share.name] = shares.get(share.name, 0) + share.messages
+            name = cards.placed(share)
+            shares[name] = shares.get(name, 0) + share.messages
     whole = sum(shares.values()) or 1
     top = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-    bars = tuple(Bar(named(name), n, n / whole) for name, n in top[:_ADDRESSES])
+    bars = tuple(Bar(name, n, n / whole) for name, n in top[:_ADDRESSES])
     more = len(top) - len(bars)
     return [Bars(f"Their addresses{f', and {more} more' if more else ''}", bars)] if bars else []
 

@@ -40,6 +40,7 @@ from services.detection.life import Severity
 from services.language import decimal, later, moment, tr, trn
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
+from services.origin import country_name
 from services.remedies import REMEDIES
 from services.targets import Target
 from services.words import act, percent, short, size
@@ -127,7 +128,7 @@ def alert(
     if evidence.addresses:
         of_mine = sum(share.messages for share in evidence.addresses) or 1
         rows = tuple(
-            Bar(named(share.name), share.messages, share.messages / of_mine)
+            Bar(placed(share), share.messages, share.messages / of_mine)
             for share in evidence.addresses[:_TOP]
         )
         more = evidence.address_count - len(rows)
@@ -151,6 +152,14 @@ def alert(
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )
+
+
+def placed(share: Share) -> str:
+    """Return an address as a bar has room for it: with its country, or else its owner."""
+    if share.origin is None:
+        return named(share.name)
+    place = country_name(share.origin.country) or share.origin.network
+    return f"{named(share.name)} · {named(place)}"
 
 
 def reasons(evidence: Evidence) -> tuple[Text, ...]:

@@ -1,7 +1,7 @@
 """The cards of the looks: an account's evidence, a table of who sends most, an address."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.cards import incident_line, only, reasons
@@ -16,6 +16,7 @@ from bot.elements import (
     Section,
     Small,
     Text,
+    cut,
     named,
     say,
 )
@@ -24,6 +25,7 @@ from services.detection.evidence import Evidence
 from services.language import later, later_n, tr, trn
 from services.mail.port import Block, User, UserState
 from services.models import Incident
+from services.origin import Origin
 from services.tables import Kind, Rank, Table, Window
 from services.targets import Top, show_network
 from services.traffic import KEPT, Use
@@ -70,6 +72,7 @@ class Why:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origins: Mapping[str, Origin] = field(default_factory=dict)  # of the addresses, where known
 
 
 def why(shown: Why) -> Card:
@@ -88,7 +91,8 @@ def why(shown: Why) -> Card:
         ),
     ]
     for number, use in enumerate(shown.addresses):
-        sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
+        button = shown.buttons.get(f"address-{number}")
+        sections.append(use_row(use, button, shown.origins.get(use.name)))
     if shown.more:
         sections.append(
             Small(say(f"And {trn('{n} more address', '{n} more addresses', shown.more)} in 24 h."))
@@ -239,6 +243,7 @@ class Address:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origin: Origin | None = None
 
 
 def address(shown: Address) -> Card:
@@ -250,6 +255,8 @@ def address(shown: Address) -> Card:
     sections: list[Section] = [
         Points(tuple(points)) if points else Paragraph(say(Bold(name), " is not blocked."))
     ]
+    if shown.origin is not None:
+        sections.insert(0, Paragraph(say("Where it is: ", Bold(where(shown.origin)), ".")))
     if shown.uses:
         sections.append(
             Paragraph(
@@ -285,14 +292,22 @@ def _block(block: Block, by: str) -> Text:
     return say(Bold(f"{name} is blocked"), " since ", Moment(block.since), *until, why_)
 
 
-def use_row(use: Use, button: Button | None) -> Section:
-    """Return a row on the use of an address, or on an account that used one."""
+def use_row(use: Use, button: Button | None, origin: Origin | None = None) -> Section:
+    """Return a row on the use of an address, or on an account that used one.
+
+    ``origin`` is the address's.
+    """
     same = use.first_at == use.last_at
     later = () if same else say(", last ", Moment(use.last_at))
     when = say("at " if same else "first ", Moment(use.first_at), *later)
-    return _row(
-        named(use.name), say(f"{trn('{n} message', '{n} messages', use.messages)}, ", *when), button
-    )
+    place = f"{where(origin)} · " if origin is not None else ""
+    about = say(f"{place}{trn('{n} message', '{n} messages', use.messages)}, ", *when)
+    return _row(named(use.name), about, button)
+
+
+def where(origin: Origin) -> str:
+    """Return where an address is, in a few words; they are partly a database's."""
+    return cut(origin.words, 100)
 
 
 def _row(name: str, about: Text, button: Button | None) -> Section:

@@ -19,6 +19,7 @@ from bot.look_cards import PER_PAGE
 from services.errors import Refused
 from services.mail.port import Block, MailServer, Network, SpoolQuery, UserState
 from services.models import LIVE, Incident, Intent
+from services.origin import Origin
 from services.remedies import lacking
 from services.rules import plain
 from services.tables import Kind, Window, table
@@ -116,6 +117,7 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origins=desk.origins([use.name for use in addresses[:_ADDRESSES]]),
         )
     )
 
@@ -240,8 +242,17 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origin=_origin(desk, network),
         )
     )
+
+
+def _origin(desk: Desk, network: Network) -> Origin | None:
+    """Return where an address is; of a wide network the first address says too little."""
+    narrow = 24 if network.version == 4 else 48
+    if network.prefixlen < narrow:
+        return None
+    return desk.origin_of(str(network.network_address))
 
 
 async def _offer_blocking(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bot.cards import incident_line
@@ -25,6 +25,7 @@ from bot.look_cards import STATES, below, foot, use_row
 from services.language import trn
 from services.mail.port import User
 from services.models import AuditEntry, Incident
+from services.origin import Origin
 from services.traffic import KEPT, Use
 from services.words import span
 
@@ -49,6 +50,7 @@ class Account:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origins: Mapping[str, Origin] = field(default_factory=dict)  # of the addresses, where known
 
 
 def user(shown: Account) -> Card:
@@ -100,7 +102,8 @@ def _logins(shown: Account) -> list[Section]:
             Paragraph(say(f"It sent from these in the last {kept}, last at ", Moment(last), ":"))
         ]
     for number, use in enumerate(shown.addresses):
-        sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
+        button = shown.buttons.get(f"address-{number}")
+        sections.append(use_row(use, button, shown.origins.get(use.name)))
     if shown.more:
         sections.append(
             Small(say(f"And {trn('{n} more address', '{n} more addresses', shown.more)}."))

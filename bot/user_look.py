@@ -111,6 +111,7 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origins=desk.origins([use.name for use in named_uses[:_ADDRESSES]]),
         )
     )
 

@@ -60,11 +60,17 @@ class Rate:
         if others > 0:
             named = self.addresses[: _NAMED - 1]
             others = self.address_count - len(named)
-        rows = [(share.name, share.messages / whole) for share in named]
+        rows = [(_placed(share), share.messages / whole) for share in named]
         if others > 0:
             left = whole - sum(share.messages for share in named)
             rows.append((trn("{n} other", "{n} others", others), left / whole))
         return rows
+
+
+def _placed(share: Share) -> str:
+    """Return an address with its country's code, where that is known: the type is ASCII only."""
+    country = share.origin.country if share.origin is not None else ""
+    return f"{share.name} ({country})" if country else share.name
 
 
 async def rate_of(session: AsyncSession, incident: Incident) -> Rate:
