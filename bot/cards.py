@@ -37,7 +37,7 @@ from bot.elements import (
 )
 from services.detection.evidence import Evidence, Share
 from services.detection.life import Severity
-from services.language import decimal, later, moment, tr, trn
+from services.language import clock, decimal, later, moment, tr, trn
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.origin import country_name
@@ -342,7 +342,7 @@ def _alert_buttons(
 
 def stop_text(sender: str, waiting: int, at: datetime, *, holds: bool) -> str:
     """Return what stopping would do, for the question that is asked first."""
-    who, time = cut(sender, 80), f"{at:%H:%M:%S}"
+    who, time = cut(sender, 80), clock(at, seconds=True)
     if holds:
         return trn(
             "{who} can no longer send (it still receives), and its {n} waiting message "

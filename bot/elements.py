@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from string import Formatter
 
-from services.language import moment, number, template, template_n, tr
+from services.language import moment as written
+from services.language import number, template, template_n, tr
 from services.words import short
 
 
@@ -373,5 +374,5 @@ def plain(text: Text) -> str:
     return "".join(_utc(span) if isinstance(span, Moment) else visible(span.text) for span in text)
 
 
-def _utc(shown: Moment) -> str:
-    return f"{moment(shown.at.astimezone(UTC), seconds=shown.seconds)} UTC"
+def _utc(moment: Moment) -> str:
+    return f"{written(moment.at.astimezone(UTC), seconds=moment.seconds)} UTC"

@@ -6,22 +6,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parents[2]
 LOCALES = ROOT / "services" / "locale"
 #: The functions whose first argument (of the plural ones: first two) is a sentence.
-KEYWORDS = {
-    "tr": 1,
-    "trn": 2,
-    "rich": 1,
-    "richn": 2,
-    "template": 1,
-    "template_n": 2,
-    "later": 1,
-    "later_n": 2,
+KEYWORDS: dict[str, Any] = {
+    "tr": None,
+    "trn": (1, 2),
+    "rich": None,
+    "richn": (1, 2),
+    "template": None,
+    "template_n": (1, 2),
+    "later": None,
+    "later_n": (1, 2),
 }
 #: What nobody meets in a chat: other programs' side of a protocol, the command line, the log.
 NOT_SHOWN = (
@@ -54,30 +56,14 @@ _FOR_THE_LOG = {"AssertionError", "RuntimeError", "ValueError", "TypeError", "Co
 
 
 def extracted() -> Catalog:
-    """Return the catalogue of every sentence in the code, without translations.
-
-    By the syntax tree: Babel's own extractor passes by a call within a call within another.
-    """
+    """Return the catalogue of every sentence in the code, without translations."""
     found = Catalog(project="Spoolwarden", charset="utf-8")
     for top in ("bot", "services"):
-        for path in sorted((ROOT / top).rglob("*.py")):
-            for sentence in sentences(path.read_text()):
-                found.add(sentence)
+        for file, _, message, _, _ in extract_from_dir(
+            str(ROOT / top), [("**.py", "python")], {}, KEYWORDS
+        ):
+            found.add(message, locations=[(f"{top}/{file}", 0)])
     return found
-
-
-def sentences(source: str) -> Iterator[str | tuple[str, ...]]:
-    """Yield the sentences in some code that are looked up; both forms of one on a number."""
-    for node in ast.walk(ast.parse(source)):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-            continue
-        args = [
-            arg.value
-            for arg in node.args[: KEYWORDS.get(node.func.id, 0)]
-            if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
-        ]
-        if args:
-            yield args[0] if len(args) == 1 else tuple(args)
 
 
 def catalogue(language: str) -> Catalog:
