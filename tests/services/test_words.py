@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.language import trn
-from services.words import listed, short, size, span
+from services.remedies import REMEDIES
+from services.words import ACTS, act, change, listed, percent, short, size, span
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,21 @@ def test_a_short_text_fits_and_shows_where_it_was_cut(text: str, length: int) ->
 )
 def test_lists(items: list[str], said: str) -> None:
     assert listed(items) == said
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [(0, 4, "-100 %"), (999, 1000, "-0 %"), (4, 4, "+0 %"), (5, 4, "+25 %"), (99, 4, "+2,375 %")],
+)
+def test_a_change_has_its_sign(now: int, before: int, said: str) -> None:
+    assert change(now, before) == said
+
+
+@pytest.mark.parametrize(("share", "said"), [(0, "0%"), (0.125, "12%"), (0.999, "100%")])
+def test_a_share_is_in_whole_percents(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_every_remedy_has_a_name_that_can_be_translated() -> None:
+    assert {act(name) for name in REMEDIES} <= set(ACTS)
+    assert act("") == ""
