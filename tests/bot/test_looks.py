@@ -212,9 +212,9 @@ async def test_a_stranger_is_told_nothing_about_anybody(looking: Looking) -> Non
         assert ANN not in answer.sentence
 
 
-async def test_an_address_is_shown_with_its_country_and_its_networks_owner(
-    tmp_path: Path, mail: EmbeddedHarness
-) -> None:
+@pytest.fixture
+async def knowing(tmp_path: Path, mail: EmbeddedHarness) -> AsyncIterator[Looking]:
+    """The same with a file that knows where HERE is; what it says is anybody's text."""
     assert isinstance(mail.server, Hosted)
     file, network = tmp_path / "both.mmdb", ip_network(f"{HERE}/24", strict=False)
     file.write_bytes(
@@ -225,16 +225,22 @@ async def test_an_address_is_shown_with_its_country_and_its_networks_owner(
     )
     await app.ip_databases.open()
     await app.store.open()
-    looking = Looking(app, mail)
-    await looking.sent(ANN, 3)
-    where = "<b>\\u{202e}Exa & Co (AS64500), Switzerland"
-    assert f"{HERE}\n{where} · 3 messages" in said(await looking.asked(f"why {ANN}"))
-    assert f"{HERE}\n{where} · 3 messages" in said(await looking.asked(f"user {ANN}"))
-    assert f"Where it is: {where}." in said(await looking.asked(f"ip {HERE}"))
-    assert f"Where it is: {where}." in said(await looking.asked(f"ip {network}"))
-    assert "Where it is" not in said(await looking.asked(f"ip {network.supernet()}"))
+    yield Looking(app, mail)
     app.ip_databases.close()
     await app.store.close()
+
+
+async def test_an_address_is_shown_with_its_country_and_its_networks_owner(
+    knowing: Looking,
+) -> None:
+    await knowing.sent(ANN, 3)
+    network = ip_network(f"{HERE}/24", strict=False)
+    where = "<b>\N{LEFT ANGLE BRACKET}202E\N{RIGHT ANGLE BRACKET}Exa & Co (AS64500), Switzerland"
+    assert f"{HERE}\n{where} · 3 messages" in said(await knowing.asked(f"why {ANN}"))
+    assert f"{HERE}\n{where} · 3 messages" in said(await knowing.asked(f"user {ANN}"))
+    assert f"Where it is: {where}." in said(await knowing.asked(f"ip {HERE}"))
+    assert f"Where it is: {where}." in said(await knowing.asked(f"ip {network}"))
+    assert "Where it is" not in said(await knowing.asked(f"ip {network.supernet()}"))
 
 
 # -- top ----------------------------------------------------------------------------------

@@ -51,4 +51,4 @@ async def test_an_alert_names_the_countries_and_a_look_whose_network_it_is(there
     replace(file, mmdb(_records(_HOSTILE)))
     await there.app.jobs.renew_files()
     seen = await there.otto.type(asked)
-    assert "Exa <!channel> @everyone [x](https://evi… (AS64500), China" in seen.text
+    assert "Exa <!channel> @everyone [x](https://ev… (AS64500), China" in seen.text
