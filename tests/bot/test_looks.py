@@ -15,10 +15,17 @@ from services.mail.embedded import EmbeddedServer
 from services.mail.port import Capabilities, Capability, UserState
 from services.models import Intent
 from services.people import Actor, Place
-from services.settings import AccessSettings, EmbeddedServerSettings, SafetySettings, Settings
+from services.settings import (
+    AccessSettings,
+    DetectionSettings,
+    EmbeddedServerSettings,
+    SafetySettings,
+    Settings,
+)
 from services.targets import Target
 from tests.bot.test_cards import said
 from tests.mail.harness import ANN, BOB, DOMAIN, EmbeddedHarness
+from tests.mmdb import mmdb
 
 VERA = Actor("slack", "U0VERA", "vera")
 OTTO = Actor("slack", "U0OTTO", "otto")
@@ -88,13 +95,19 @@ def buttons(card: Card) -> dict[str, Button]:
     return {button.slot: button for button in [*rows, *below]}
 
 
-def app_with(mail: EmbeddedHarness, folder: Path, server: Hosted) -> App:
+def app_with(
+    mail: EmbeddedHarness,
+    folder: Path,
+    server: Hosted,
+    detection: DetectionSettings | None = None,
+) -> App:
     return App(
         Settings(
             database=f"sqlite:///{folder}/bot.db",
             mail_server=(EmbeddedServerSettings(database=folder / "mail.db"),),
             access=AccessSettings(viewers=(VERA.user_id,), operators=(OTTO.user_id,)),
             safety=SafetySettings(protected_accounts=(CEO,)),
+            detection=detection or DetectionSettings(),
         ),
         clock=mail.clock,
         servers=[server],
@@ -197,6 +210,37 @@ async def test_a_stranger_is_told_nothing_about_anybody(looking: Looking) -> Non
         answer = await looking.app.dispatch.typed(Actor("slack", "U0EVE", "eve"), PLACE, text)
         assert answer.failed
         assert ANN not in answer.sentence
+
+
+@pytest.fixture
+async def knowing(tmp_path: Path, mail: EmbeddedHarness) -> AsyncIterator[Looking]:
+    """The same with a file that knows where HERE is; what it says is anybody's text."""
+    assert isinstance(mail.server, Hosted)
+    file, network = tmp_path / "both.mmdb", ip_network(f"{HERE}/24", strict=False)
+    file.write_bytes(
+        mmdb({network: {"country_code": "CH", "asn": "AS64500", "as_name": "<b>\u202eExa & Co"}})
+    )
+    app = app_with(
+        mail, tmp_path, mail.server, DetectionSettings(asn_database=file, country_database=file)
+    )
+    await app.ip_databases.open()
+    await app.store.open()
+    yield Looking(app, mail)
+    app.ip_databases.close()
+    await app.store.close()
+
+
+async def test_an_address_is_shown_with_its_country_and_its_networks_owner(
+    knowing: Looking,
+) -> None:
+    await knowing.sent(ANN, 3)
+    network = ip_network(f"{HERE}/24", strict=False)
+    where = "<b>\N{LEFT ANGLE BRACKET}202E\N{RIGHT ANGLE BRACKET}Exa & Co (AS64500), Switzerland"
+    assert f"{HERE}\n{where} · 3 messages" in said(await knowing.asked(f"why {ANN}"))
+    assert f"{HERE}\n{where} · 3 messages" in said(await knowing.asked(f"user {ANN}"))
+    assert f"Where it is: {where}." in said(await knowing.asked(f"ip {HERE}"))
+    assert f"Where it is: {where}." in said(await knowing.asked(f"ip {network}"))
+    assert "Where it is" not in said(await knowing.asked(f"ip {network.supernet()}"))
 
 
 # -- top ----------------------------------------------------------------------------------
