@@ -60,8 +60,8 @@ class Pictures:
                 self.trouble = None
             except NoPictures as error:
                 wait = self._troubled(
-                    f"alerts come without a picture: {error.sentence}"
-                )  # not shown
+                    f"alerts come without a picture: {error.sentence}"  # not shown
+                )
                 await asyncio.sleep(_UNALLOWED)
             except (ChatDown, StoreError) as error:
                 self._troubled(f"pictures are behind: {error.sentence}")  # not shown

@@ -197,6 +197,12 @@ def clock(at: datetime, *, seconds: bool = False) -> str:
     return str(format_time(at, "medium" if seconds else "short", locale=locale))
 
 
+def country(code: str) -> str:
+    """Return what a country is called, by its ISO 3166-1 code; the code where it is nobody's."""
+    home = _voice.get().home or Locale("en")
+    return str(home.territories.get(code, code))
+
+
 @cache
 def _locale(name: str) -> Locale | None:
     try:

@@ -4,11 +4,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from babel import Locale
-
+from services.language import country
 from services.words import short
 
-_ENGLISH = Locale("en")
 _CODE = re.compile(r"[A-Z]{2}")
 #: Characters of an owner's name that are worth showing.
 _OWNER = 40
@@ -45,7 +43,7 @@ OriginOf = Callable[[str], Origin | None]
 
 def country_name(code: str) -> str:
     """Return what a country is called, or its code where that is nobody's; "" for ""."""
-    return str(_ENGLISH.territories.get(code, code)) if is_country(code) else ""
+    return country(code) if is_country(code) else ""
 
 
 def is_country(code: object) -> bool:
