@@ -22,7 +22,8 @@ from bot.elements import (
 )
 from services.detection.engine import OPENS_AT, Verdict
 from services.detection.evidence import Evidence
-from services.mail.port import Block, User, UserState
+from services.hosts import host_of
+from services.mail.port import Block, SenderSpool, User, UserState
 from services.models import Incident
 from services.origin import Origin
 from services.tables import Kind, Rank, Table, Window
@@ -72,7 +73,7 @@ class Why:
 def why(shown: Why) -> Card:
     """Return an account's evidence, as an alert would show it."""
     sections: list[Section] = [
-        Paragraph(say(Bold(named(shown.account)), f": {_state(shown.server, shown.user)}.")),
+        Paragraph(say(Bold(named(shown.account)), f": {_state(shown)}.")),
         *_verdict(shown.evidence, shown.verdict),
         Paragraph(
             say(
@@ -107,15 +108,19 @@ def why(shown: Why) -> Card:
 def never_sent(account: str, server: str, user: User | None) -> str:
     """Return the sentence on an account of which nothing was ever seen."""
     seen = f"Spoolwarden has never seen {named(account)} send anything through {server}"
+    if host_of(account) is not None:
+        return f"{seen} without a login. Hosts in safety.trusted_networks are seen so."
     if user is None:
         return f"{seen}, and there is no such mailbox there."
     return f"{seen}. The mailbox is {STATES[user.state]}."
 
 
-def _state(server: str, user: User | None) -> str:
-    if user is None:
-        return f"no mailbox of that name is on {server}"
-    return STATES[user.state]
+def _state(shown: Why) -> str:
+    if host_of(shown.account) is not None:
+        return "one of our own hosts, which sends without a login"
+    if shown.user is None:
+        return f"no mailbox of that name is on {shown.server}"
+    return STATES[shown.user.state]
 
 
 def _verdict(evidence: Evidence, verdict: Verdict) -> Iterator[Section]:
@@ -238,6 +243,7 @@ class Address:
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
     origin: Origin | None = None
+    spool: SenderSpool | None = None  # what waits that came from it; None is not told
 
 
 def address(shown: Address) -> Card:
@@ -264,6 +270,11 @@ def address(shown: Address) -> Card:
         sections.append(Paragraph(say(f"No account sent from it in the last {kept}.")))
     for number, use in enumerate(shown.uses):
         sections.append(use_row(use, shown.buttons.get(f"account-{number}")))
+    if shown.spool is not None:
+        waits = say(
+            "Now ", Bold(f"{shown.spool.waiting:,} waiting"), f", {shown.spool.held:,} held."
+        )
+        sections.append(Paragraph(waits))
     if more := shown.accounts - len(shown.uses):
         sections.append(Small(say(f"And {count(more, 'more account')}.")))
     if shown.failed_logins:
