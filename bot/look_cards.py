@@ -24,8 +24,9 @@ from bot.elements import (
 )
 from services.detection.engine import OPENS_AT, Verdict
 from services.detection.evidence import Evidence
+from services.hosts import host_of
 from services.language import decimal, later, later_n, tr, trn
-from services.mail.port import Block, User, UserState
+from services.mail.port import Block, SenderSpool, User, UserState
 from services.models import Incident
 from services.origin import Origin
 from services.tables import Kind, Rank, Table, Window
@@ -89,7 +90,7 @@ class Why:
 def why(shown: Why) -> Card:
     """Return an account's evidence, as an alert would show it."""
     sections: list[Section] = [
-        Paragraph(say(Bold(named(shown.account)), f": {_state(shown.server, shown.user)}.")),
+        Paragraph(say(Bold(named(shown.account)), f": {_state(shown)}.")),
         *_verdict(shown.evidence, shown.verdict),
         Paragraph(
             richn(
@@ -132,6 +133,13 @@ def why(shown: Why) -> Card:
 
 def never_sent(account: str, server: str, user: User | None) -> str:
     """Return the sentence on an account of which nothing was ever seen."""
+    if host_of(account) is not None:
+        return tr(
+            "Spoolwarden has never seen {account} send anything through {server} without a login. "
+            "Hosts in safety.trusted_networks are seen so.",
+            account=named(account),
+            server=server,
+        )
     if user is None:
         return tr(
             "Spoolwarden has never seen {account} send anything through {server}, and there is no "
@@ -148,10 +156,12 @@ def never_sent(account: str, server: str, user: User | None) -> str:
     )
 
 
-def _state(server: str, user: User | None) -> str:
-    if user is None:
-        return tr("no mailbox of that name is on {server}", server=server)
-    return tr(STATES[user.state])
+def _state(shown: Why) -> str:
+    if host_of(shown.account) is not None:
+        return tr("one of our own hosts, which sends without a login")
+    if shown.user is None:
+        return tr("no mailbox of that name is on {server}", server=shown.server)
+    return tr(STATES[shown.user.state])
 
 
 def _verdict(evidence: Evidence, verdict: Verdict) -> Iterator[Section]:
@@ -291,6 +301,7 @@ class Address:
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
     origin: Origin | None = None
+    spool: SenderSpool | None = None  # what waits that came from it; None is not told
 
 
 def address(shown: Address) -> Card:
@@ -323,6 +334,10 @@ def address(shown: Address) -> Card:
         sections.append(Paragraph(rich("No account sent from it in the last {span}.", span=kept)))
     for number, use in enumerate(shown.uses):
         sections.append(use_row(use, shown.buttons.get(f"account-{number}")))
+    if shown.spool is not None:
+        waits = Bold(tr("{n} waiting", n=shown.spool.waiting))
+        now = rich("Now {waiting}, {held} held.", waiting=waits, held=shown.spool.held)
+        sections.append(Paragraph(now))
     if more := shown.accounts - len(shown.uses):
         sections.append(Small(richn("And {n} more account.", "And {n} more accounts.", more)))
     if shown.failed_logins:
