@@ -17,6 +17,7 @@ from bot.elements import Confirm, Style
 from bot.forms import networks_of
 from bot.look_cards import PER_PAGE
 from services.errors import Refused
+from services.language import tr
 from services.mail.port import Block, MailServer, Network, SpoolQuery, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
@@ -49,7 +50,7 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
     top = opened.top
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
-        refusal = request.scope.refusal("look into an account", account)
+        refusal = request.scope.refusal(tr("look into an account"), account)
         await desk.refuse(request.actor, "why", server.name, refusal, account)
     user = await server.user(account)
     known = await desk.why(server.name, account)
@@ -69,9 +70,9 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
         incidents = rows.all()
     made, lacks = Buttons(), list[str]()
     if top is not None:
-        made.add("back", "◀ Back", "top", Target(top=top))
+        made.add("back", tr("◀ Back"), "top", Target(top=top))
     elif opened.report is not None:
-        made.add("back", "◀ Back", "report", Target(report=opened.report))
+        made.add("back", tr("◀ Back"), "report", Target(report=opened.report))
     if user is not None and user.state is UserState.ACTIVE:
         stop = Target(account=account)
         if (cannot := _cannot_stop(desk, server, stop)) is not None:
@@ -80,26 +81,30 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
             text = stop_text(account, spool.waiting, now, holds=server.capabilities.hold.able)
             made.add(
                 "stop",
-                "Stop sending",
+                tr("Stop sending"),
                 "stop",
                 stop,
                 style=Style.PRIMARY,
-                confirm=Confirm(STOP_ASKS, text, STOP_YES),
+                confirm=Confirm(tr(STOP_ASKS), text, tr(STOP_YES)),
                 incident_id=next((row.id for row in incidents if row.state in LIVE), None),
             )
     elif user is not None:
         made.add(
             "enable",
-            "Enable…",
+            tr("Enable…"),
             "enable",
             Target(account=account, user_state=UserState.ACTIVE),
         )
-    made.add("search", "Search its messages", "search", Target(query=SpoolQuery(sender=account)))
-    made.add("user", "Manage", "user", Target(account=account))
+    made.add(
+        "search", tr("Search its messages"), "search", Target(query=SpoolQuery(sender=account))
+    )
+    made.add("user", tr("Manage"), "user", Target(account=account))
     addresses = [use for use in uses if use.name]
     for number, use in enumerate(addresses[:_ADDRESSES]):
         if networks := networks_of([use.name]):
-            made.add(f"address-{number}", "Who used it", "ip", Target(networks=networks, top=top))
+            made.add(
+                f"address-{number}", tr("Who used it"), "ip", Target(networks=networks, top=top)
+            )
     return look_cards.why(
         look_cards.Why(
             account=account,
@@ -125,7 +130,7 @@ def _cannot_stop(desk: Desk, server: MailServer, target: Target) -> str | None:
     try:
         desk.rules.check_account(target.account or "")
     except Refused as refusal:
-        return refusal.sentence.removesuffix(" Nothing was done.")
+        return refusal.sentence.removesuffix(tr(" Nothing was done."))
     return lacking("stop", server.capabilities, target)
 
 
@@ -169,9 +174,9 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
     made = Buttons()
     for number, rank in enumerate(found.table.ranks):
         if shown.kind is Kind.USERS:
-            made.add(f"row-{number}", "Why", "why", Target(account=rank.name, top=here))
+            made.add(f"row-{number}", tr("Why"), "why", Target(account=rank.name, top=here))
         elif shown.kind is Kind.IPS and (networks := networks_of([rank.name])):
-            made.add(f"row-{number}", "Who used it", "ip", Target(networks=networks, top=here))
+            made.add(f"row-{number}", tr("Who used it"), "ip", Target(networks=networks, top=here))
     made.pages(
         "top",
         lambda at: Target(top=here.model_copy(update={"offset": at})),
@@ -181,14 +186,14 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
     )
     for window in Window:
         if window is not shown.window:
-            label = look_cards.WINDOWS[window]
+            label = tr("Last {window}", window=tr(look_cards.WINDOWS[window]))
             other = Top(kind=shown.kind, window=window)
-            made.add(window.value, f"Last {label}", "top", Target(top=other))
+            made.add(window.value, label, "top", Target(top=other))
     for kind in Kind:
         if kind is not shown.kind:
             other = Top(kind=kind, window=shown.window)
-            made.add(kind.value, look_cards.KINDS[kind], "top", Target(top=other))
-    made.add("again", "Refresh", "top", Target(top=here))
+            made.add(kind.value, tr(look_cards.KINDS[kind]), "top", Target(top=other))
+    made.add("again", tr("Refresh"), "top", Target(top=here))
     buttons = await made.offered(desk, request)
     return look_cards.top(request.server, here, found, now, buttons, request.scope.note)
 
@@ -218,15 +223,15 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
         failed = await failed_logins(*asked_of, domains=scope.domains)
     made, lacks = Buttons(), list[str]()
     if top is not None:
-        made.add("back", "◀ Back", "top", Target(top=top))
+        made.add("back", tr("◀ Back"), "top", Target(top=top))
     if scope.everything:
         lacks += await _offer_blocking(desk, server, network, blocks, made)
     else:
-        lacks += [EVERY_DOMAIN, scope.note]
+        lacks += [tr(EVERY_DOMAIN), scope.note]
     query = SpoolQuery(client_ip=network)
-    made.add("search", "Search its messages", "search", Target(query=query))
+    made.add("search", tr("Search its messages"), "search", Target(query=query))
     for number, use in enumerate(uses[:PER_PAGE]):
-        made.add(f"account-{number}", "Why", "why", Target(account=use.name, top=top))
+        made.add(f"account-{number}", tr("Why"), "why", Target(account=use.name, top=top))
     return look_cards.address(
         look_cards.Address(
             network=show_network(network),
@@ -253,13 +258,15 @@ async def _offer_blocking(
         if (cannot := await _cannot_block(desk, server, target)) is not None:
             lacks.append(cannot)
         else:
-            made.add("block", "Block…", "block", target, style=Style.DANGER)
+            made.add("block", tr("Block…"), "block", target, style=Style.DANGER)
     if (cannot := lacking("unblock", server.capabilities, target)) is None:
         for number, block in enumerate(blocks[:_BLOCKS]):
-            label = "Unblock…" if len(blocks) == 1 else f"Unblock {show_network(block.network)}…"
+            label = tr("Unblock…")
+            if len(blocks) > 1:
+                label = tr("Unblock {network}…", network=show_network(block.network))
             made.add(f"unblock-{number}", label, "unblock", Target(networks=(block.network,)))
         if len(blocks) == 1 and lacking("block", server.capabilities, target) is None:
-            made.add("extend", "Extend…", "block", Target(networks=(blocks[0].network,)))
+            made.add("extend", tr("Extend…"), "block", Target(networks=(blocks[0].network,)))
     elif blocks:
         lacks.append(cannot)
     return lacks
@@ -280,5 +287,5 @@ async def _cannot_block(desk: Desk, server: MailServer, target: Target) -> str |
         for network in target.networks:
             desk.rules.check_network(network, own)
     except Refused as refusal:
-        return f"It cannot be blocked: {refusal.sentence}"
+        return tr("It cannot be blocked: {why}", why=refusal.sentence)
     return lacking("block", server.capabilities, target)

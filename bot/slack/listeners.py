@@ -30,6 +30,7 @@ from bot.slack.chat import SLACK
 from bot.slack.files import Files, refuses_picture
 from bot.slack.home import Homes
 from bot.underway import UnderWay
+from services.language import tr
 from services.people import Actor, Place
 
 _log = logging.getLogger(__name__)
@@ -106,9 +107,14 @@ class _Origin:
     async def _sent(self, given: Sheet) -> Card:
         """Send somebody a file in their direct messages; return what tells of it."""
         if await self.files.send(self.client, self.user, given):
-            return cards.success(f"{given.about} The file is in your messages with Spoolwarden.")
+            return cards.success(
+                tr("{about} The file is in your messages with Spoolwarden.", about=given.about)
+            )
         return cards.failure(
-            "Slack did not take the file. spoolwarden check says whether a permission is missing."
+            tr(
+                "Slack did not take the file. spoolwarden check says whether a permission is "
+                "missing."
+            )
         )
 
     async def hold(self) -> str:
@@ -117,7 +123,7 @@ class _Origin:
 
     async def fill(self, view_id: str, answer: Answer) -> None:
         """Put a late answer into the modal that hold() opened."""
-        shown = answer.reply or cards.success("Done; the channel tells how it went.")
+        shown = answer.reply or cards.success(tr("Done; the channel tells how it went."))
         if isinstance(shown, Sheet):
             shown = await self._sent(shown)
         if isinstance(shown, Form):
@@ -228,10 +234,10 @@ class Listeners:
             if isinstance(reply, Card) and reply.once:
                 reply = await self._dispatch.not_shown(reply.once)
             if isinstance(reply, Sheet):
-                reply = cards.failure("The file could not be sent; please ask for it again.")
+                reply = cards.failure(tr("The file could not be sent; please ask for it again."))
             if isinstance(reply, Form):
                 reply = cards.failure(
-                    "The form could not be opened in time. Nothing was done; please ask again."
+                    tr("The form could not be opened in time. Nothing was done; please ask again.")
                 )
             if reply is not None:
                 await _whisper(origin.client, origin.channel, origin.user, reply)
@@ -337,8 +343,8 @@ def _actor(body: Body) -> Actor:
 
 
 def _shown(answer: Answer) -> Card:
-    return answer.reply if isinstance(answer.reply, Card) else cards.success("Done.")
+    return answer.reply if isinstance(answer.reply, Card) else cards.success(tr("Done."))
 
 
 def _working() -> Card:
-    return cards.note("Working on it … this fills in by itself.")
+    return cards.note(tr("Working on it … this fills in by itself."))
