@@ -30,13 +30,14 @@ class Answer:
     """What to show privately, and whether on top of what the person was looking at.
 
     ``failed`` means that the reply tells of a failure; ``again`` that other input
-    would do, and nothing has been used up.
+    would do, and nothing has been used up. ``locale`` is how who asked reads numbers and days.
     """
 
     reply: Reply
     layer: bool = False
     failed: bool = False
     again: bool = False
+    locale: str = ""
 
     @property
     def sentence(self) -> str:
@@ -240,7 +241,7 @@ def _row(intent: Intent) -> Command:
 async def _answered(actor: Actor, work: Awaitable[Answer]) -> Answer:
     try:
         with reading(actor.locale):
-            return await work
+            return replace(await work, locale=actor.locale)
     except SpoolwardenError as error:
         again = isinstance(error, BadArgument)
         return Answer(cards.failure(error.sentence), layer=True, failed=True, again=again)

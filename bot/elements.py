@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from string import Formatter
 
+from services.language import moment as written
 from services.language import number, template, template_n
 from services.words import short
 
@@ -364,5 +365,4 @@ def plain(text: Text) -> str:
 
 
 def _utc(moment: Moment) -> str:
-    seconds = ":%S" if moment.seconds else ""
-    return f"{moment.at.astimezone(UTC):%Y-%m-%d %H:%M{seconds}} UTC"
+    return f"{written(moment.at.astimezone(UTC), seconds=moment.seconds)} UTC"

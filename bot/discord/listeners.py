@@ -35,7 +35,7 @@ from bot.elements import (
 from bot.underway import UnderWay
 from services.claims import Claims
 from services.errors import StoreError
-from services.language import tr
+from services.language import reading, tr
 from services.people import Actor, Place
 
 DISCORD = "discord"
@@ -181,7 +181,9 @@ class Listeners:
                 else:
                     held = interaction.response.defer(ephemeral=True, thinking=True)
                 late = await _sent(held)
-            await self._show(interaction, await task, instead=instead, late=late)
+            answer = await task
+            with reading(answer.locale):
+                await self._show(interaction, answer, instead=instead, late=late)
 
     async def _show(
         self,
