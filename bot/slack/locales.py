@@ -6,9 +6,11 @@ it cannot be known of reads them as the installation writes them.
 
 import asyncio
 import logging
+from collections.abc import Callable
+from time import monotonic
 
 import aiohttp
-from slack_sdk.errors import SlackClientError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 _log = logging.getLogger(__name__)
@@ -22,15 +24,16 @@ _AGAIN = 60.0
 
 
 class Locales:
-    """Asks, and remembers."""
+    """Asks, and remembers. ``now`` is a clock in seconds that nobody sets."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[float, str]] = {}  # until when by the loop's clock, and what
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._known: dict[str, tuple[float, str]] = {}  # until when, and what
         self._unasked_until = 0.0  # the app may not ask
 
     async def of(self, client: AsyncWebClient, user: str) -> str:
         """Return a person's locale, such as "de-DE"; "" where Slack does not say in time."""
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         until, locale = self._known.get(user, (0.0, ""))
         if now < until:
             return locale
@@ -43,10 +46,11 @@ class Locales:
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
             # What was known before is better than nothing.
             kept = _AGAIN
-            if "missing_scope" in str(error):
+            why = _why(error)
+            if why == "missing_scope":
                 # Installed before it was asked for; spoolwarden check says so.
                 self._unasked_until = now + KEPT
-            _log.info("the locale of %s is not known: %s", user, str(error).partition("\n")[0])
+            _log.info("the locale of %s is not known: %s", user, why)
         # Who was asked for longest ago goes first.
         self._known.pop(user, None)
         self._known[user] = (now + kept, locale)
@@ -59,3 +63,9 @@ async def _asked(client: AsyncWebClient, user: str) -> str:
     answer = await client.users_info(user=user, include_locale=True)
     found = (answer.get("user") or {}).get("locale")
     return found if isinstance(found, str) else ""
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, SlackApiError) and hasattr(error.response, "get"):
+        return str(error.response.get("error"))
+    return type(error).__name__
