@@ -27,13 +27,10 @@ KEYWORDS: dict[str, Any] = {
 }
 #: What nobody meets in a chat: other programs' side of a protocol, the command line, the log.
 NOT_SHOWN = (
-    "bot/chats.py",
     "bot/check.py",
     "bot/cli.py",
     "bot/demo/",
     "bot/discord/check.py",
-    "bot/discord/client.py",
-    "bot/discord/connection.py",
     "bot/discord/manifest.py",
     "bot/drill/",
     "bot/guild/",
@@ -42,8 +39,8 @@ NOT_SHOWN = (
     "bot/metrics.py",
     "bot/operations.py",
     "bot/page/",
+    "bot/report.py",
     "bot/slack/check.py",
-    "bot/slack/connection.py",
     "bot/slack/manifest.py",
     "bot/workspace/",
     "services/audit/keys.py",
@@ -55,14 +52,7 @@ NOT_SHOWN = (
 )
 _WORDS = re.compile(r"[A-Za-z]{2,}[,;:]? [A-Za-z]{2,}")
 #: Errors of the programmer, of the start, or of a protocol: for the log only.
-_FOR_THE_LOG = {"AssertionError", "RuntimeError", "ValueError", "TypeError", "ConfigError"} | {
-    # Why a chat's channel is behind cannot be told there; spoolwarden check and the log say it.
-    "ChatDown",
-    "ChatGone",
-    "ChatRefused",
-    "NoPictures",
-    "PictureRefused",
-}
+_FOR_THE_LOG = {"AssertionError", "RuntimeError", "ValueError", "TypeError", "ConfigError"}
 
 
 def extracted() -> Catalog:
@@ -124,8 +114,6 @@ def _strays(name: str, source: str) -> Iterator[Stray]:
         if _excused(node):
             continue
         if isinstance(node, ast.JoinedStr):
-            if _typed(node):
-                continue
             text = "".join(
                 str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
             )
@@ -137,13 +125,6 @@ def _strays(name: str, source: str) -> Iterator[Stray]:
             continue
         if _WORDS.search(text) and not _out(lines[node.lineno - 1]):
             yield Stray(name, node.lineno, text)
-
-
-def _typed(node: ast.JoinedStr) -> bool:
-    """Tell whether it is a command as it is typed, which is so in every language."""
-    first = node.values[0] if node.values else None
-    value = first.value if isinstance(first, ast.FormattedValue) else None
-    return isinstance(value, ast.Name) and value.id == "COMMAND"
 
 
 def _out(line: str) -> bool:
