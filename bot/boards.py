@@ -97,7 +97,7 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
     server = desk.pipeline.server(request.server).name
     chat, scope = request.place.chat, request.scope
     if not scope.everything:
-        refusal = scope.refusal("pin a dashboard", "", "it tells of every sender, and ")
+        refusal = scope.refusal("pin a dashboard", "", "it tells of every sender")
         await desk.refuse(request.actor, "pin", server, refusal)
     async with desk.store.session() as session:
         found = await session.exec(
