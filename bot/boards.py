@@ -101,7 +101,7 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
     server = desk.pipeline.server(request.server).name
     chat, scope = request.place.chat, request.scope
     if not scope.everything:
-        refusal = scope.refusal(tr("pin a dashboard"), "", tr("it tells of every sender, and "))
+        refusal = scope.refusal(tr("pin a dashboard"), because=tr("it tells of every sender"))
         await desk.refuse(request.actor, "pin", server, refusal)
     async with desk.store.session() as session:
         found = await session.exec(

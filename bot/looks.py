@@ -21,7 +21,7 @@ from services.language import tr
 from services.mail.port import Block, MailServer, Network, SpoolQuery, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
-from services.rules import plain
+from services.rules import plain, rule_alone
 from services.tables import Kind, Window, table
 from services.targets import Target, Top, show_network
 from services.traffic import KEPT, addresses_used, failed_logins, users_of
@@ -130,7 +130,7 @@ def _cannot_stop(desk: Desk, server: MailServer, target: Target) -> str | None:
     try:
         desk.rules.check_account(target.account or "")
     except Refused as refusal:
-        return refusal.sentence.removesuffix(tr(" Nothing was done."))
+        return rule_alone(refusal.sentence)
     return lacking("stop", server.capabilities, target)
 
 

@@ -18,6 +18,7 @@ from services.language import later, tr
 from services.mail.port import MailServer, SpoolQuery, User, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
+from services.rules import rule_alone
 from services.targets import Target
 from services.traffic import KEPT, addresses_used
 
@@ -135,7 +136,7 @@ def _offer(
         desk.rules.check_account(account)
         protected = ""
     except Refused as refusal:
-        protected = refusal.sentence.removesuffix(tr(" Nothing was done."))
+        protected = rule_alone(refusal.sentence)
         lacks.append(protected)
     for slot, label, action, state, style in _ACTIONS:
         target = Target(account=account, user_state=state)
