@@ -268,7 +268,10 @@ def read_during(value: str) -> During:
 
 def read_domain(value: str) -> str:
     """Read a domain, as it is read or as xn--…; it is given back as xn--…."""
-    return as_domain(value.removeprefix("@"))
+    try:
+        return as_domain(value.removeprefix("@"))
+    except ValueError:
+        raise ValueError(tr("not a domain, such as example.com")) from None
 
 
 def read_folder(value: str) -> str:
