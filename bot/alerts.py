@@ -8,6 +8,7 @@ from bot.elements import Card, Picture
 from services.aims import aim, fits
 from services.incidents import campaign_of, group_of
 from services.intents import Intents
+from services.language import tr
 from services.mail.port import MailServer
 from services.models import LIVE, Incident, IncidentState, Intent
 from services.people import Place
@@ -137,5 +138,5 @@ class AlertCards:
 
 def _lacking(action: str, name: str, server: MailServer | None, target: Target) -> str | None:
     if server is None:
-        return f"The mail server {name} is no longer configured."
+        return tr("The mail server {server} is no longer configured.", server=name)
     return lacking(action, server.capabilities, target)

@@ -25,7 +25,7 @@ from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
 from services.ip_databases import IpDatabases
-from services.language import speak, trn, voice_of
+from services.language import for_everybody, speak, trn, voice_of
 from services.lease import lease_of
 from services.listings import Listings
 from services.mail.build import HostedServer, build
@@ -278,6 +278,7 @@ class App:
         for publisher in self.publishers:
             publisher.wake()
 
+    @for_everybody
     async def _refresh(self, server: str, incident_id: int) -> None:
         """Bring an incident's card up to date after an act; the next poll does it otherwise."""
         try:

@@ -14,11 +14,15 @@ PATIENCE = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who plays a part. ``part`` is what the page says they are."""
+    """Somebody who plays a part. ``part`` is what the page says they are.
+
+    ``locale`` is the language that they have the chat in, as both chats name it ("en-US").
+    """
 
     name: str
     display: str
     part: str
+    locale: str = "en-US"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from services.digest import Digests
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
 from services.ip_databases import IpDatabases
+from services.language import tr
 from services.listings import Listings
 from services.mail.build import HostedServer
 from services.tasks import end
@@ -154,10 +155,10 @@ class Jobs:
         except SpoolwardenError as error:
             why = error.sentence
         except TimeoutError:
-            why = f"It did not answer within {_PATIENCE:.0f} s."
+            why = tr("It did not answer within {seconds} s.", seconds=round(_PATIENCE))
         except Exception:  # noqa: BLE001 - the next poll may work, and the channel is told
             _log.exception("the poll of %s failed in a way nobody foresaw", server.name)
-            why = "Looking at it failed inside Spoolwarden, whose log has the details."
+            why = tr("Looking at it failed inside Spoolwarden, whose log has the details.")
         self._polled(server.name, perf_counter() - begun, poll)
         if poll is None:
             _log.warning("poll of %s failed: %s", server.name, why, extra={"server": server.name})

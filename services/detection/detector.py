@@ -22,6 +22,7 @@ from services.detection.memory import Memory, dealt_with
 from services.detection.merging import Merging, since_of
 from services.hosts import host_of, spool_of
 from services.incidents import campaign_of, group_of, open_key, redraw
+from services.language import tr
 from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
 from services.origin import OriginOf
@@ -239,7 +240,8 @@ class Detector:
                 ]
                 lines = await summary_of(session, closed)
                 lead.summary = json.dumps(lines)
-                made.lines.append(f"Closed: quiet for {span(quiet)}. {' '.join(lines)}")
+                over = tr("Closed: quiet for {time}.", time=span(quiet))
+                made.lines.append(" ".join((over, *lines)))
             for text in made.lines:
                 session.add(Announcement(at=now, incident_id=campaign, text=text))
             changed = bool(made.lines)
@@ -337,7 +339,7 @@ class Detector:
             session,
             Line(
                 Phase.NOTE,
-                "incident reopened" if again else "incident opened",
+                "incident reopened" if again else "incident opened",  # not shown
                 BOT,
                 server,
                 sender,
@@ -385,16 +387,18 @@ class Detector:
         others = [row for row in await group_of(session, lead.id or 0) if row.id != incident.id]
         if not any(row.state in LIVE for row in others):
             lead.summary, lead.severity, lead.worst, lead.containment = "", 0, 0, ""
-        who = f"{short(incident.sender or '<>', 80)} alarms" if others else "it alarms"
-        session.add(incident)
-        session.add(
-            Announcement(
-                at=now,
-                incident_id=lead.id,
-                text=f"Reopened: {who} again, {ago} after it was closed. "
-                f"{'; '.join(evidence.reasons[:2])}.",
+        said = (
+            tr(
+                "Reopened: {sender} alarms again, {time} after it was closed.",
+                sender=short(incident.sender or "<>", 80),
+                time=ago,
             )
+            if others
+            else tr("Reopened: it alarms again, {time} after it was closed.", time=ago)
         )
+        text = f"{said} {'; '.join(evidence.reasons[:2])}."
+        session.add(incident)
+        session.add(Announcement(at=now, incident_id=lead.id, text=text))
         evidence = evidence.model_copy(
             update={
                 "first_at": min(before.first_at, evidence.first_at),
