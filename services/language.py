@@ -135,7 +135,8 @@ def trn(one: str, many: str, number: int, /, **values: object) -> str:
 
 def template(message: str) -> str:
     """Return a sentence in the present language, its {names} still in it."""
-    return _voice.get().sentences.gettext(message)
+    # In a catalogue the empty sentence stands for what is said of the catalogue.
+    return _voice.get().sentences.gettext(message) if message else ""
 
 
 def template_n(one: str, many: str, number: int) -> str:
