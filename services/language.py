@@ -59,7 +59,7 @@ def voice_of(language: str) -> Voice:
         return _ENGLISH
     if language not in LANGUAGES:
         raise UnknownLanguage(
-            f"There is no language “{language}”; there are {', '.join(LANGUAGES)}."
+            f"There is no language “{language}”; there are {', '.join(LANGUAGES)}."  # not shown
         )
     with (files("services") / "locale" / f"{language}.po").open("rb") as source:
         catalogue = read_po(source, locale=language)

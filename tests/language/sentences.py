@@ -89,7 +89,7 @@ def marked(source: str) -> Iterator[str | tuple[str, str]]:
                 for part in _looked_up(call)
                 if isinstance(part, ast.Constant) and isinstance(part.value, str)
             ]
-            plural = isinstance(call.func, ast.Name) and KEYWORDS.get(call.func.id) == 2
+            plural = KEYWORDS.get(_name(call)) == 2
             yield from zip(texts[::2], texts[1::2], strict=True) if plural else texts
 
 
@@ -164,13 +164,17 @@ def strays_in(name: str, source: str) -> Iterator[Stray]:
 
 def _looked_up(call: ast.Call) -> Iterator[ast.expr]:
     """Yield the arguments of a call that are sentences, and what those may be."""
-    number = KEYWORDS.get(call.func.id, 0) if isinstance(call.func, ast.Name) else 0
+    number = KEYWORDS.get(_name(call), 0)
     waiting = call.args[:number]
     while waiting:
         node = waiting.pop(0)
         yield node
         if isinstance(node, ast.IfExp):
             waiting += [node.body, node.orelse]
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def _out(*lines: str) -> bool:
@@ -192,3 +196,22 @@ def _excused(node: ast.AST) -> bool:
             owner = called.value
             return isinstance(owner, ast.Name) and owner.id in ("_log", "re", "logging")
     return isinstance(node, ast.Assert | ast.Import | ast.ImportFrom)
+
+
+def at_import(source: str) -> Iterator[int]:
+    """Yield the lines of a file that say something when it is imported.
+
+    Nobody has chosen a language by then: such a sentence is marked, and looked up later.
+    """
+    waiting: list[ast.AST] = [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call) and _name(node) in KEYWORDS.keys() - {"later", "later_n"}:
+            yield node.lineno
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += node.decorator_list
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            defaults = (*node.args.defaults, *node.args.kw_defaults)
+            waiting += [default for default in defaults if default is not None]
+        else:
+            waiting += ast.iter_child_nodes(node)
