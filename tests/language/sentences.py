@@ -35,6 +35,7 @@ NOT_SHOWN = (
     "bot/discord/manifest.py",
     "bot/drill/",
     "bot/guild/",
+    "bot/hands.py",
     "bot/local/",
     "bot/logs.py",
     "bot/metrics.py",
