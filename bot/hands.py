@@ -26,6 +26,15 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """The words that a person knows an answer by, in the language that the bot speaks."""
+
+    cancel: str = "Cancel"  # beside the yes of a question
+    working: str = "Working on it"  # the answer takes long, and is still to come
+    twice: str = "nothing was done twice"
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """Something to read: a message, or a window that asks back.
 
@@ -62,6 +71,8 @@ class Hands(Protocol):
 
     Raises TimeoutError after PATIENCE, Unexpected where the chat refuses.
     """
+
+    signs: Signs
 
     @property
     def user(self) -> str:

@@ -59,7 +59,7 @@ def voice_of(language: str) -> Voice:
         return _ENGLISH
     if language not in LANGUAGES:
         raise UnknownLanguage(
-            f"There is no language “{language}”; there are {', '.join(LANGUAGES)}."
+            f"There is no language “{language}”; there are {', '.join(LANGUAGES)}."  # not shown
         )
     with (files("services") / "locale" / f"{language}.po").open("rb") as source:
         catalogue = read_po(source, locale=language)
@@ -135,7 +135,8 @@ def trn(one: str, many: str, number: int, /, **values: object) -> str:
 
 def template(message: str) -> str:
     """Return a sentence in the present language, its {names} still in it."""
-    return _voice.get().sentences.gettext(message)
+    # In a catalogue the empty sentence stands for what is said of the catalogue.
+    return _voice.get().sentences.gettext(message) if message else ""
 
 
 def template_n(one: str, many: str, number: int) -> str:

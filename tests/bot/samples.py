@@ -28,6 +28,7 @@ from services import digest as digests
 from services import reports
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
+from services.language import tr
 from services.mail.port import (
     Block,
     Message,
@@ -132,10 +133,10 @@ def evidence(words: Words = anna, **over: object) -> Evidence:
 def _reasons(seen: Evidence) -> tuple[str, ...]:
     """Return what the detector says of this, in its words."""
     return (
-        f"{seen.messages:,} messages in 5 min; usual at this hour: 3, at most 8",
-        f"from {seen.address_count} addresses in {seen.network_count} networks",
-        f"97% near-identical subjects: “{short(seen.subject, 80)}”",
-        f"to about {seen.recipients:,} recipients",
+        tr(f"{seen.messages:,} messages in 5 min; usual at this hour: 3, at most 8"),
+        tr(f"from {seen.address_count} addresses in {seen.network_count} networks"),
+        tr(f"97% near-identical subjects: “{short(seen.subject, 80)}”"),
+        tr(f"to about {seen.recipients:,} recipients"),
     )
 
 
@@ -183,7 +184,7 @@ def intent(
         claimed_by="slack:U0OTTO",
         claimed_name=storable(words()),
         claimed_at=NOW,
-        summary=f"{storable(words())} can no longer send and still receives. 3 messages held.",
+        summary=tr(f"{storable(words())} can no longer send and still receives. 3 messages held."),
         undo_until=NOW + timedelta(days=7),
         undo_of=undo_of,
         undone=undone,
@@ -276,10 +277,10 @@ def _results(words: Words) -> Card:
     queues = (Queue.ACTIVE, Queue.DEFERRED, Queue.HELD, Queue.QUARANTINE, Queue.DEFERRED)
     found = tuple(message(words, queue) for queue in queues)
     buttons = (
-        Button("before", "◀ Previous", INTENT.format("before")),
-        Button("after", "Next ▶", INTENT.format("after")),
-        Button("move", "Move these…", INTENT.format("move")),
-        Button("delete", "Delete these…", INTENT.format("delete"), Style.DANGER),
+        Button("before", tr("◀ Previous"), INTENT.format("before")),
+        Button("after", tr("Next ▶"), INTENT.format("after")),
+        Button("move", tr("Move these…"), INTENT.format("move")),
+        Button("delete", tr("Delete these…"), INTENT.format("delete"), Style.DANGER),
     )
     return cards.results(
         cards.Found(
@@ -348,7 +349,7 @@ def _act_line(state: IntentState, words: Words, *, undoing: bool = False) -> Car
 
 def _buttons(*slots: str) -> dict[str, Button]:
     """Return a button in each of these places."""
-    return {slot: Button(slot, "Press", INTENT.format(slot)) for slot in slots}
+    return {slot: Button(slot, tr("Press"), INTENT.format(slot)) for slot in slots}
 
 
 def _uses(words: Words, number: int) -> list[Use]:
@@ -516,7 +517,7 @@ def blocks_card(words: Words = anna, number: int = block_card.PER_PAGE) -> Card:
             taken_at=NOW,
             lacking=(words(),),
             buttons=_buttons(*(f"unblock-{n}" for n in range(number)), "before", "after", "again"),
-            extend=Menu("extend", "Extend…", options) if options else None,
+            extend=Menu("extend", tr("Extend…"), options) if options else None,
         )
     )
 
@@ -575,7 +576,7 @@ def report_card(words: Words = anna, view: View = View.DOMAINS) -> Card:
             *(f"row-{n}" for n in range(report_cards.PER_PAGE)),
             *("before", "after", "today", "week", "month", "file"),
         ),
-        (Option("Trend", INTENT.format("trend")), Option("Domains", INTENT.format("domains"))),
+        tuple(Option(tr(name), INTENT.format(name.lower())) for name in ("Trend", "Domains")),
     )
 
 
@@ -715,7 +716,10 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "alert with a picture", _alert_drawn
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
-    yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))
+    yield (
+        "success",
+        lambda words: cards.success(words(), Button("undo", tr("Undo"), INTENT.format(1))),
+    )
 
 
 def _forms() -> Iterator[tuple[str, Callable[[Words], Form]]]:

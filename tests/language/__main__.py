@@ -15,6 +15,7 @@ from .sentences import LOCALES, catalogue, extracted, strays, written
 def main() -> int:
     """Write services/locale, and say what is left to do; return how many sentences that is."""
     found = extracted()
+    LOCALES.mkdir(exist_ok=True)
     (LOCALES / "spoolwarden.pot").write_bytes(written(found))
     left = 0
     for language in LANGUAGES:
