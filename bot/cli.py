@@ -50,10 +50,10 @@ _Chat = Annotated[
 _Seed = Annotated[int, typer.Option(help="Makes people, letters and spam the same again.")]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a failure is a sentence on standard error."""
     try:
-        cli()
+        cli(arguments)
     except SpoolwardenError as error:
         Console(stderr=True).print(f"[red]{escape(error.sentence)}[/]", highlight=False)
         sys.exit(1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 import pytest
 
 from bot.app import App
+from bot.cli import main
 from bot.demo.campaigns import LOUD
 from bot.demo.stage import ADA, NOBU, OTTO, VERA, Plan, Stage, stage
 from bot.demo.traffic import Traffic
@@ -170,6 +172,30 @@ async def command(*arguments: str) -> Process:
         stderr=asyncio.subprocess.PIPE,
         env=clean,
     )
+
+
+async def ended(*arguments: str) -> tuple[int, str, str]:
+    """Run a command of the command line to its end; return its exit status and what it wrote.
+
+    In this process: to start one of its own takes seconds of a processor.
+    """
+    out, err = io.StringIO(), io.StringIO()
+
+    def run() -> int:
+        root = logging.getLogger()
+        level, handlers = root.level, root.handlers[:]
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                main(arguments)
+        except SystemExit as ending:
+            return int(ending.code or 0)
+        finally:
+            root.setLevel(level)
+            root.handlers[:] = handlers
+        return 0
+
+    code = await asyncio.to_thread(run)
+    return code, out.getvalue(), err.getvalue()
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ _PROGRAM = """#!/bin/sh
 """
 
 
-def _set_up(play: Play, kind: str, **slack: str) -> Path:
+def _set_up(play: Play, kind: str, **slack: Any) -> Path:
     """Write a configuration with every secret there is, and what its servers need."""
     folder = play.folder
     for part in ("mx1", "bin"):
