@@ -170,7 +170,7 @@ async def command(*arguments: str) -> Process:
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=clean,
+        env=clean | {"COLUMNS": "1000"},  # so that no sentence is broken in two
     )
 
 
