@@ -310,7 +310,8 @@ def asked_text(intent: Intent) -> str:
     target = Target.model_validate_json(intent.target)
     about = cut(target.subject, 120)
     if target.queue_ids:
-        about = f"{count(len(target.queue_ids), 'message')} that match {about or 'what was chosen'}"
+        which = "of" if target.accounts else "that match"
+        about = f"{count(len(target.queue_ids), 'message')} {which} {about or 'what was chosen'}"
     how = ", for good" if target.permanent else ""
     return (
         f"{named(intent.asked_name or 'Somebody')} asks for {REMEDIES[intent.action].doing}{how}: "

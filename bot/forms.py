@@ -90,20 +90,28 @@ def amend(action: str, target: Target, values: Values) -> Target:
 
 def _messages(proposal: Proposal, now: datetime, verb: str) -> tuple[Section, ...]:
     target = proposal.target
+    if target.accounts:
+        which, what = "those of ", about(target.accounts)
+    else:
+        which = "those that match "
+        what = visible(describe(target.query)) if target.query else "your choice"
     if not target.queue_ids:
+        if target.accounts:
+            raise BadArgument(f"No message in the spool is of {what}, so nothing to do.")
         asked = describe(target.query) if target.query else "that"
         raise BadArgument(f"No message in the spool matches {asked}, so nothing to do.")
     return (
         Paragraph(
             say(
                 Bold(count(len(target.queue_ids), "message")),
-                f" {verb}: those that match ",
-                Bold(visible(describe(target.query)) if target.query else "your choice"),
+                f" {verb}: {which}",
+                Bold(what),
                 f" on {proposal.server} as of ",
                 Moment(now, seconds=True),
                 ". Later ones are not touched.",
             )
         ),
+        *(Small(say(sentence)) for sentence in target.left_out[:5]),
     )
 
 
