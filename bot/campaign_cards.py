@@ -37,6 +37,8 @@ from services.words import listed
 #: Accounts on the card itself; with their buttons more are more than every chat's messages hold.
 ON_CARD = 5
 PER_PAGE = 8
+#: What is called otherwise than on an account's card; more may come, so that it stays on offer.
+_ALL = {"move": later("Move all to a folder…"), "delete": later("Delete all messages…")}
 _NAMED = 3
 _ADDRESSES = 5
 _MARKS = {
@@ -308,8 +310,12 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
         shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
     for action, label, undo_label in cards.MORE:
         over = action == "snooze" and state is not IncidentState.SNOOZED
+        if action in _ALL and live and action in offers:
+            options.append(Option(tr(_ALL[action]), offers[action]))
         if action in undos and undo_label and not over:
             options.append(Option(tr(undo_label), undos[action]))
+        elif action in _ALL:
+            continue
         elif live and action in offers and (waits or action != "snooze"):
             options.append(Option(tr(label), offers[action]))
     if "contain" in undos:

@@ -377,11 +377,16 @@ def asked_text(intent: Intent) -> str:
     target = Target.model_validate_json(intent.target)
     about = cut(target.subject, 120)
     if target.queue_ids:
-        about = trn(
-            "{n} message that matches {what}",
-            "{n} messages that match {what}",
-            len(target.queue_ids),
-            what=about or tr("what was chosen"),
+        number, what = len(target.queue_ids), about or tr("what was chosen")
+        about = (
+            trn("{n} message of {who}", "{n} messages of {who}", number, who=what)
+            if target.accounts
+            else trn(
+                "{n} message that matches {what}",
+                "{n} messages that match {what}",
+                number,
+                what=what,
+            )
         )
     who, doing = named(intent.asked_name or tr("Somebody")), tr(REMEDIES[intent.action].doing)
     why = f"{intent.asked_why[:1].upper()}{intent.asked_why[1:]}."

@@ -52,22 +52,20 @@ _SNOOZES = {
 }
 _FOREVER = "lifted"
 _MOVED = later_n(
-    "{messages} will be moved out of the queue: those that match {query} on {server} as of "
-    "{moment}. Later ones are not touched.",
-    "{messages} will be moved out of the queue: those that match {query} on {server} as of "
-    "{moment}. Later ones are not touched.",
+    "{messages} will be moved out of the queue: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+    "{messages} will be moved out of the queue: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
 )
 _RESTORED = later_n(
-    "{messages} will be put back in the queue they came from: those that match {query} on "
-    "{server} as of {moment}. Later ones are not touched.",
-    "{messages} will be put back in the queue they came from: those that match {query} on "
-    "{server} as of {moment}. Later ones are not touched.",
+    "{messages} will be put back in the queue they came from: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+    "{messages} will be put back in the queue they came from: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
 )
 _DELETED = later_n(
-    "{messages} will be deleted: those that match {query} on {server} as of {moment}. "
-    "Later ones are not touched.",
-    "{messages} will be deleted: those that match {query} on {server} as of {moment}. "
-    "Later ones are not touched.",
+    "{messages} will be deleted: {which} on {server} as of {moment}. Later ones are not touched.",
+    "{messages} will be deleted: {which} on {server} as of {moment}. Later ones are not touched.",
 )
 
 
@@ -111,23 +109,32 @@ def amend(action: str, target: Target, values: Values) -> Target:
 
 def _messages(proposal: Proposal, now: datetime, message: tuple[str, str]) -> tuple[Section, ...]:
     target = proposal.target
-    if not target.queue_ids:
-        asked = describe(target.query) if target.query else tr("that")
-        raise BadArgument(
-            tr("No message in the spool matches {asked}, so nothing to do.", asked=asked)
+    if target.accounts:
+        accounts = about(target.accounts)
+        nothing = tr(
+            "No message in the spool is of {accounts}, so nothing to do.", accounts=accounts
         )
+        which = rich("those of {accounts}", accounts=Bold(accounts))
+    else:
+        asked = describe(target.query) if target.query else tr("that")
+        nothing = tr("No message in the spool matches {asked}, so nothing to do.", asked=asked)
+        chosen = visible(describe(target.query)) if target.query else tr("your choice")
+        which = rich("those that match {query}", query=Bold(chosen))
     number = len(target.queue_ids)
+    if not number:
+        raise BadArgument(nothing)
     return (
         Paragraph(
             richn(
                 *message,
                 number,
                 messages=Bold(trn("{n} message", "{n} messages", number)),
-                query=Bold(visible(describe(target.query)) if target.query else tr("your choice")),
+                which=which,
                 server=proposal.server,
                 moment=Moment(now, seconds=True),
             )
         ),
+        *(Small(say(sentence)) for sentence in target.left_out[:5]),
     )
 
 

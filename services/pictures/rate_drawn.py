@@ -39,8 +39,9 @@ def drawn(rate: Rate) -> bytes:
     def y_of(number: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * number / top
 
-    canvas.write(MARGIN, 60, tr("Messages in {span}", span=span(rate.stretch)), LARGE)
-    _legend(canvas, rate)
+    title = tr("Messages in {span}", span=span(rate.stretch))
+    canvas.write(MARGIN, 60, title, LARGE)
+    _legend(canvas, rate, MARGIN + canvas.width_of(title, LARGE))
     if rate.high:
         band = min(y_of(rate.high), _BOTTOM - 10)
         canvas.box(_LEFT, band, _RIGHT, _BOTTOM, BAND)
@@ -69,15 +70,19 @@ def drawn(rate: Rate) -> bytes:
     return canvas.png()
 
 
-def _legend(canvas: Canvas, rate: Rate) -> None:
-    if not rate.high:
-        canvas.write(_RIGHT, 60, tr("never seen sending before"), colour=QUIET, anchor="rm")
-        return
-    text = tr("usual when it sends: {usual}", usual=usual(rate))
-    canvas.write(_RIGHT, 60, text, colour=QUIET, anchor="rm")
+def _legend(canvas: Canvas, rate: Rate, title_ends: float) -> None:
+    text = (
+        tr("usual when it sends: {usual}", usual=usual(rate))
+        if rate.high
+        else tr("never seen sending before")
+    )
     left = _RIGHT - canvas.width_of(text) - 66
-    canvas.box(left, 44, left + 46, 76, BAND)
-    canvas.across(left, left + 46, 46, USUAL, 4)
+    # Below the title where there is no room beside it.
+    y = 60 if left > title_ends + 20 else 102
+    canvas.write(_RIGHT, y, text, colour=QUIET, anchor="rm")
+    if rate.high:
+        canvas.box(left, y - 16, left + 46, y + 16, BAND)
+        canvas.across(left, left + 46, y - 14, USUAL, 4)
 
 
 def _x_of(rate: Rate, at: datetime) -> float:

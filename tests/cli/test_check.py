@@ -44,7 +44,7 @@ async def test_files_on_addresses_are_told_of_and_a_broken_one_is_named(play: Pl
     file = play.folder / "asn.mmdb"
     file.write_bytes(mmdb({ip_network("192.0.2.0/24"): {"asn": "AS64500"}}, kind="Networks"))
     places = {"asn_database": str(file), "country_database": str(play.folder / "none.mmdb")}
-    code, out, _ = await ended("check", "--config", str(config_file(play, detection=places)))
+    code, out, _ = await ended("check", "--config", str(config_file(play, places)))
     assert code == 1
     lines = out.splitlines()
     assert f"ok   addresses: detection.asn_database: {file} is 'Networks' and is read" in lines
@@ -54,7 +54,7 @@ async def test_files_on_addresses_are_told_of_and_a_broken_one_is_named(play: Pl
         "No such file or directory."
     )
     # The bot does not start with it either, and says the same.
-    process = await command("run", "--config", str(config_file(play, detection=places)))
+    process = await command("run", "--config", str(config_file(play, places)))
     _, told = await process.communicate()
     assert process.returncode == 1
     assert "none.mmdb cannot be read: No such file" in " ".join(told.decode().split())

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -120,7 +120,7 @@ class Play:
         return [entry async for entry in self.app.audit.entries() if entry.action == action]
 
 
-def config_file(play: Play, detection: dict[str, Any] | None = None, **chat: Any) -> Path:
+def config_file(play: Play, detection: Mapping[str, Any] | None = None, /, **chat: Any) -> Path:
     """Write what a stage's bot is set up with as a configuration file; return its path.
 
     ``chat`` differs in the chat's settings, ``detection`` in the detector's.
