@@ -30,6 +30,7 @@ class Locales:
         self._now = now
         self._known: dict[str, tuple[float, str]] = {}  # until when, and what
         self._unasked_until = 0.0  # the app may not ask
+        self._asking: dict[str, asyncio.Task[str]] = {}
 
     async def of(self, client: AsyncWebClient, user: str) -> str:
         """Return a person's locale, such as "de-DE"; "" where Slack does not say in time."""
@@ -39,7 +40,16 @@ class Locales:
             return locale
         if now < self._unasked_until:
             return ""
-        kept = KEPT
+        asking = self._asking.get(user)
+        if asking is None:
+            # Somebody who presses many buttons at once is asked about once.
+            asking = self._asking[user] = asyncio.create_task(self._ask(client, user, locale))
+            asking.add_done_callback(lambda _: self._asking.pop(user))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, client: AsyncWebClient, user: str, locale: str) -> str:
+        """Return what Slack says, ``locale`` where it does not; it is remembered."""
+        now, kept = self._now(), KEPT
         try:
             async with asyncio.timeout(PATIENCE):
                 locale = await _asked(client, user)

@@ -47,6 +47,14 @@ async def test_it_is_asked_for_once_an_hour(ws: Workspace) -> None:
     assert asked(ws) == 3
 
 
+async def test_somebody_who_does_much_at_once_is_asked_about_once(ws: Workspace) -> None:
+    client = make_client(ws.bot_token, ws.base_url)
+    locales = Locales()
+    found = await asyncio.gather(*(locales.of(client, ANNA.id) for _ in range(50)))
+    assert set(found) == {"de-DE"}
+    assert asked(ws) == 1
+
+
 async def test_without_the_scope_nobody_is_asked_about_again_for_an_hour() -> None:
     async with Workspace(
         members=(ANNA, VERA), channels=("mail-ops",), scopes=BOT_SCOPES - {"users:read"}

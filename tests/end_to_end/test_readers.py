@@ -63,6 +63,8 @@ async def test_a_reader_sees_numbers_as_theirs_and_the_channel_and_the_log_as_th
     line = await play.otto.line(card, "1,234 messages moved")
     assert "otto" in line.text
     assert "1.234" not in line.text
+    card = await play.otto.card_with(ACCOUNT, "0 waiting")
+    assert "1,234 messages" in card.text
     assert "1.234" not in card.text
     told = [json.loads(entry.detail) for entry in await play.audited("move")]
     assert any("1,234 messages" in json.dumps(detail) for detail in told)
