@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
-from services.detection.confidence import confidence, percent, shown
+from services.detection.confidence import as_set, confidence, shown
 from services.detection.detector import Detector
 from services.detection.evidence import Evidence
 from services.errors import Refused, SpoolwardenError
@@ -186,7 +186,7 @@ class Containment:
         return tr(
             "confidence {confidence}, {least} is set",
             confidence=shown(confidence(incident.score)),
-            least=percent(self._settings.confidence),
+            least=as_set(self._settings.confidence),
         )
 
     async def _acts(self, incident: Incident) -> list[Intent]:

@@ -168,6 +168,11 @@ def decimal(value: float, digits: int = 1) -> str:
     return str(format_decimal(round(value, digits), format=shape, locale=locale))
 
 
+def percent(value: float, digits: int = 0) -> str:
+    """Return so many percent: 60 is "60%"."""
+    return tr("{number}%", number=decimal(value, digits))
+
+
 def day(on: date) -> str:
     """Return a day: "2026-11-27" in English, else as is usual."""
     locale = _voice.get().locale

@@ -7,7 +7,7 @@ falls to a tenth. As some reasons overlap, two of them are counted as one.
 
 from services.detection.engine import OPENS_AT
 from services.detection.engine.tuning import DECADE
-from services.language import decimal, tr
+from services.language import percent
 
 #: The doubt that is left at the score at which an incident opens.
 DOUBT = 0.5
@@ -24,10 +24,9 @@ def confidence(score: float) -> float:
 
 def shown(sure: float) -> str:
     """Return a confidence as people read it, rounded down: "99.4%"."""
-    return percent(int(sure * 10) / 10)
+    return as_set(int(sure * 10) / 10)
 
 
-def percent(number: float) -> str:
-    """Return a percentage as people read it, with the digits that it has: "99.4%", "60%"."""
-    digits = f"{number:g}".partition(".")[2]
-    return tr("{number}%", number=decimal(number, len(digits)))
+def as_set(number: float) -> str:
+    """Return a percentage with the digits that it has and no more: "99.4%", "60%"."""
+    return percent(number, len(f"{number:g}".partition(".")[2]))

@@ -5,13 +5,13 @@ and owners it knows follows from the networks that are kept of it anyway, so tha
 once when a database is first given, and follows when that is replaced.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import log10
 
 from services.detection.engine import tuning
 from services.detection.engine.reason import Reason
 from services.detection.engine.sender import Letter, Sender
-from services.language import trn
+from services.language import tr, trn
 from services.origin import Origin, OriginOf, country_name
 from services.words import listed
 
@@ -89,11 +89,22 @@ class _Known:
 
 
 def _countries(countries: set[str], new: set[str], known: _Known, part: float) -> Reason:
-    text = f"{_from(countries)}, usually {len(known.countries):,} ({_names(known.countries)})"
     # As likely to be so of an attack, against how likely it is of this sender.
     own = min(known.rate(known.countries, tuning.ABROAD), tuning.ATTACK_ABROAD)
     points = len(new) * log10(tuning.ATTACK_ABROAD / own) * tuning.DECADE / 2
-    return Reason(text, round(min(points * part, tuning.ABROAD_CAP), 1))
+    said = (_say_countries, frozenset(countries), frozenset(known.countries))
+    return Reason(said, round(min(points * part, tuning.ABROAD_CAP), 1))
+
+
+def _say_countries(countries: Collection[str], known: Collection[str]) -> str:
+    return trn(
+        "from {n} country ({names}), usually {usual} ({known})",
+        "from {n} countries ({names}), usually {usual} ({known})",
+        len(countries),
+        names=_names(countries),
+        usual=len(known),
+        known=_names(known),
+    )
 
 
 def _owners(owners: Mapping[int, Origin], known: _Known) -> list[Reason]:
@@ -102,36 +113,51 @@ def _owners(owners: Mapping[int, Origin], known: _Known) -> list[Reason]:
     own = min(known.rate(known.asns, tuning.OWNER_NEW), tuning.ATTACK_OWNER_NEW)
     if new:
         points = len(new) * log10(tuning.ATTACK_OWNER_NEW / own) * tuning.DECADE / 2
-        names = _first([origin.network for _, origin in sorted(new.items())])
-        text = (
-            f"its new networks are of {trn('{n} owner', '{n} owners', len(new))} never seen for it ({names}), "
-            f"usually of {len(known.asns):,}"
-        )
-        return [Reason(text, round(min(points, tuning.OWNER_CAP), 1))]
+        names = tuple(origin.network for _, origin in sorted(new.items()))
+        said = (_say_new_owners, names, len(known.asns))
+        return [Reason(said, round(min(points, tuning.OWNER_CAP), 1))]
     if not owners:
         return []
     points = log10((1 - tuning.ATTACK_OWNER_NEW) / (1 - own)) * tuning.DECADE / 2
-    names = _first([origin.network for _, origin in sorted(owners.items())])
-    text = f"its new networks are of owners that it knows ({names})"
-    return [Reason(text, round(max(points, tuning.OWNER_FLOOR), 1))]
+    names = tuple(origin.network for _, origin in sorted(owners.items()))
+    return [Reason((_say_known_owners, names), round(max(points, tuning.OWNER_FLOOR), 1))]
+
+
+def _say_new_owners(names: tuple[str, ...], usual: int) -> str:
+    return trn(
+        "its new networks are of {n} owner never seen for it ({names}), usually of {usual}",
+        "its new networks are of {n} owners never seen for it ({names}), usually of {usual}",
+        len(names),
+        names=_first(names),
+        usual=usual,
+    )
+
+
+def _say_known_owners(names: tuple[str, ...]) -> str:
+    return tr("its new networks are of owners that it knows ({names})", names=_first(names))
 
 
 def _at_once(countries: set[str]) -> Reason:
     """Return what several countries within a day say of a sender without a history."""
     more = len(countries) - 1
     points = more * log10(tuning.ATTACK_ABROAD / tuning.ABROAD) * tuning.DECADE / 2
-    return Reason(_from(countries), round(min(points, tuning.ABROAD_CAP), 1))
+    said = (_say_at_once, frozenset(countries))
+    return Reason(said, round(min(points, tuning.ABROAD_CAP), 1))
 
 
-def _from(countries: set[str]) -> str:
-    number = trn("{n} country", "{n} countries", len(countries))
-    return f"from {number} ({_names(countries)})"
+def _say_at_once(countries: Collection[str]) -> str:
+    return trn(
+        "from {n} country ({names})",
+        "from {n} countries ({names})",
+        len(countries),
+        names=_names(countries),
+    )
 
 
-def _names(countries: set[str]) -> str:
+def _names(countries: Collection[str]) -> str:
     return _first(sorted(map(country_name, countries)))
 
 
-def _first(names: list[str]) -> str:
+def _first(names: Sequence[str]) -> str:
     more = len(names) - _NAMED
-    return listed([*names[:_NAMED], f"{more:,} more"] if more > 0 else names)
+    return listed([*names[:_NAMED], tr("{n} more", n=more)] if more > 0 else [*names])
