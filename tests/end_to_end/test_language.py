@@ -77,7 +77,7 @@ async def test_an_attack_is_told_stopped_and_reported_in_german(play: Play, germ
     _is_german(" ".join(_texts(json.loads(done.detail))))
     assert many in done.detail
 
-    report = await play.otto.type("report")
+    report = await play.vera.type("report")
     _is_german(report.text)
     assert many in report.text
     assert f"{MESSAGES:,}" not in report.text
