@@ -43,7 +43,7 @@ _DATA = re.compile(
 )
 _ACTS = re.compile(rf"\b(undo )?({'|'.join(map(re.escape, COMMANDS))})\b(?! ?…)")
 #: How a command is typed, as the help has it.
-_TYPED = sorted({row.usage for row in COMMANDS.values()}, key=len, reverse=True) + [
+_TYPED = sorted({row.usage for row in COMMANDS.values() if row.takes}, key=len, reverse=True) + [
     f"{argument.typed}:" for row in COMMANDS.values() for argument in row.takes
 ]
 
