@@ -670,12 +670,12 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
         lambda words: cards.incidents([incident(state, words) for state in IncidentState]),
     )
     yield "no incidents", lambda words: cards.incidents([])
-    yield "help", lambda _: help_card([(row.usage, row.summary) for row in TYPED], ())
+    yield "help", lambda _: help_card([(row.usage, tr(row.summary)) for row in TYPED], ())
     yield (
         "help of one",
         lambda _: help_card(
-            [(COMMANDS["search"].usage, COMMANDS["search"].summary)],
-            [(argument.typed, argument.means) for argument in COMMANDS["search"].takes],
+            [(COMMANDS["search"].usage, tr(COMMANDS["search"].summary))],
+            [(argument.typed, tr(argument.means)) for argument in COMMANDS["search"].takes],
         ),
     )
     yield "why", why_card

@@ -1,7 +1,8 @@
 """A language that puts each sentence in ⟦brackets⟧: what stands outside them is no translator's.
 
 Every card and form is made in it, as both chats show them. Outside there may be data alone:
-addresses, numbers, ids, what was typed, and signs.
+addresses, numbers, ids, what was typed, and signs. Days, months and countries are written as
+in Japan, so that those that are not looked up at all are found as well.
 """
 
 import gettext
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from babel import Locale
 from discord import ui
 
 from bot.commands import COMMANDS
@@ -34,11 +36,16 @@ _DATA = re.compile(
     |\b[\w-]+(\.[\w-]+)+\b                         # a host, a setting, a file
     |/spool(\s[\w:./"-]+)*
     |\b(Spoolwarden|Slack|Discord|UTC|SMTP|IPv[46]|kB|MB|GB|\d+[hd]|CSV|SHA-256)\b
-    |\b(anna|otto|mail|spam|deleted|viewer|operator|admin|slack|discord|intent|aB3de-fgh9K)\b
+    |\bAS\d+\b
+    |\b(anna|otto|mail|spam|deleted|review|viewer|operator|admin|slack|discord|intent|aB3de-fgh9K)\b
     """,
     re.VERBOSE,
 )
 _ACTS = re.compile(rf"\b(undo )?({'|'.join(map(re.escape, COMMANDS))})\b(?! ?…)")
+#: How a command is typed, as the help has it.
+_TYPED = sorted({row.usage for row in COMMANDS.values() if row.takes}, key=len, reverse=True) + [
+    f"{argument.typed}:" for row in COMMANDS.values() for argument in row.takes
+]
 
 
 class _Brackets(gettext.NullTranslations):
@@ -49,7 +56,8 @@ class _Brackets(gettext.NullTranslations):
         return self.gettext(msgid1 if n == 1 else msgid2)
 
 
-PSEUDO = Voice("xx", _Brackets())
+_JAPAN = Locale.parse("ja")
+PSEUDO = Voice("ja", _Brackets(), _JAPAN, _JAPAN)
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -106,12 +114,14 @@ def _built(view: ui.LayoutView) -> list[Any]:
 
 
 def _outside(payload: Any, chat: str) -> list[str]:
-    """Return the words of what a chat is given that stand outside the brackets, each once."""
+    """Return the Latin words of what a chat is given that stand outside the brackets, once."""
     found: dict[str, None] = {}
     for text in _texts(payload):
         plain = re.sub(r"\\(\W)", r"\1", text) if chat == "discord" else text
+        for typed in _TYPED:
+            plain = plain.replace(typed, " ")
         left = _ACTS.sub(" ", _DATA.sub(" ", _unbracketed(plain)))
-        found |= dict.fromkeys(re.findall(r"[^\W\d_]{2,}(?: [^\W\d_]{2,})*", left))
+        found |= dict.fromkeys(re.findall(r"[A-Za-z]{2,}(?: [A-Za-z]{2,})*", left))
     return list(found)
 
 
