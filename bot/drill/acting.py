@@ -255,7 +255,7 @@ async def _moved_all(scene: Attack, card: Shown) -> int:
     expect(await scene.otto.choose(form), "To the folder review")
     left = await _in_spool(scene)
     await _take_back(scene, card, "Undo move")
-    await scene.otto.line(card, "put back")
+    await scene.otto.line(card, f"{count(before, 'message')} put back")
     if left or await _in_spool(scene) != before:
         raise Unexpected(f"{left} of {before} messages were left, and not all came back")
     return before
