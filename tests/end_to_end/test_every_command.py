@@ -603,8 +603,8 @@ async def _all_of_a_campaign(play: Play, card: Shown, messages: int) -> None:
 
     assert await waiting() == messages
     for option, said, undo in (
-        ("Move all to a folder…", f"To the folder review: {messages} messages moved", "Undo move"),
-        ("Delete all messages…", f"{messages} messages deleted", "Bring back deleted"),
+        ("Move all to a folder…", "To the folder review: {} messages moved", "Undo move"),
+        ("Delete all messages…", "{} messages deleted", "Bring back deleted"),
     ):
         form = await ask(option)
         assert f"{messages} messages will be" in form.text
@@ -613,6 +613,7 @@ async def _all_of_a_campaign(play: Play, card: Shown, messages: int) -> None:
         assert OTHER in form.text
         # What comes after the form was opened is of none of its messages.
         later = await play.traffic.attack(replace(LOUD, account=OTHER, pace=4000), limit=3)
+        said = said.format(messages)
         assert said in await play.otto.choose(form)
         assert await waiting() == later
         await play.otto.line(card, said)
