@@ -121,15 +121,16 @@ class Containment:
         why = await self._may(server, incident, evidence, begun=before is not None)
         if not why.may:
             return await self._say(incident, why.text)
-        if before is None:
-            await self._say(incident, why.text, announce=False)
         state = UserState.NO_SENDING if self._settings.disable else None
         target = Target(account=incident.sender, user_state=state)
         offered = await self._intents.offer_to(
             BOT, self._place, server.name, [(CONTAIN, target, incident.id)]
         )
         follows = before.id if before is not None else None
-        await self._pipeline.execute(BOT, self._place, offered[0], follows=follows)
+        outcome = await self._pipeline.execute(BOT, self._place, offered[0], follows=follows)
+        if before is None and outcome.ok:
+            # Not sooner: a bot that stops in between would have said what is not so.
+            await self._say(incident, why.text, announce=False)
         return True
 
     async def _may(

@@ -299,10 +299,14 @@ async def touch(session: AsyncSession, intent: Intent | str) -> None:
     )
 
 
-async def hand_on(session: AsyncSession, before: str, intent_id: str) -> None:
-    """Have the line that tells of one act tell of the one that goes on with it."""
-    await session.exec(
+async def hand_on(session: AsyncSession, before: str, intent_id: str) -> bool:
+    """Have the line that tells of one act tell of the one that goes on with it.
+
+    Return whether there was one: another that was cut off may have it already.
+    """
+    handed = await session.exec(
         update(Announcement)
         .where(col(Announcement.intent_id) == before)
         .values(intent_id=intent_id, version=Announcement.version + 1)
     )
+    return handed.rowcount > 0

@@ -332,7 +332,7 @@ class Pipeline:
             passwords=self._passwords,
             copies=self._safety.copies_folder,
         )
-        earlier: Undo | None = None
+        earlier = undo_of(intent) if intent.undo is not None else None
         before: Undo | None = None
         try:
             async with self.progress.kept(intent.id) as progress:
@@ -342,7 +342,7 @@ class Pipeline:
                 else:
                     before = await remedy.look(aim) if remedy.look else None
                     if before is not None:
-                        earlier = await self._note(intent, before)
+                        earlier = await self._note(intent, before, earlier)
                     result = await remedy.act(replace(aim, before=before))
         except SpoolwardenError as error:
             result = Result(tr("It failed: {why}", why=error.sentence), ok=False)
@@ -660,19 +660,27 @@ class Pipeline:
                 await self._audit.append(session, line)
                 if approved:
                     await touch(session, intent)  # the line that asked goes on to tell of it
-                elif follows is not None:
-                    await hand_on(session, follows, intent.id)
-                else:
+                elif follows is None or not await hand_on(session, follows, intent.id):
                     session.add(
                         Announcement(at=now, incident_id=intent.incident_id, intent_id=intent.id)
                     )
                 row = await session.get(Intent, intent.id, populate_existing=True)
+                if row is not None and follows is not None:
+                    await self._take_over(session, follows, row)
             else:
                 await self._audit.append(session, replace(line, phase=Phase.REPEATED))
         if repeat is not None or row is None:
             raise Expired(_repeated(repeat))
         self._changed()
         return row
+
+    async def _take_over(self, session: AsyncSession, follows: str, row: Intent) -> None:
+        """Have an act take back, too, what the one before it did, however it will end."""
+        before = await session.get(Intent, follows)
+        if before is not None and before.undo is not None and not before.undone:
+            row.undo, before.undo = before.undo, None
+            row.undo_until = self._undoable_until(row)
+            session.add_all((row, before))
 
     async def _twin(self, session: AsyncSession, intent: Intent, remedy: Remedy) -> Intent | None:
         """Return the same act on the same incident, under way or standing, asked elsewhere."""
@@ -700,13 +708,12 @@ class Pipeline:
                 return twin
         return None
 
-    async def _note(self, intent: Intent, before: Undo) -> Undo | None:
+    async def _note(self, intent: Intent, before: Undo, earlier: Undo | None) -> Undo | None:
         """Write down how it is before the act, so that it can be taken back if it is cut off.
 
         Earlier tries that were cut off are taken back together with this one: returns what
-        they found.
+        they found, after what was ``earlier`` than they.
         """
-        earlier: Undo | None = None
         async with self._store.session() as session:
             row = await session.get(Intent, intent.id)
             assert row is not None  # noqa: S101 - rows are never deleted
@@ -737,8 +744,9 @@ class Pipeline:
         async with self._store.session() as session:
             row = await session.get(Intent, intent.id)
             assert row is not None  # noqa: S101 - rows are never deleted
-            if follows is not None:
-                result = await self._joined(session, follows, result)
+            if follows is not None and result.undo is not None and result.undo.held:
+                more = f" {tr('In all {n} held since it began.', n=len(result.undo.held))}"
+                result = replace(result, summary=f"{result.summary}{more}")
             row.state = IntentState.DONE if result.ok else IntentState.FAILED
             row.finished_at, row.summary = now, result.summary
             target = Target.model_validate_json(row.target)
@@ -790,20 +798,6 @@ class Pipeline:
         return Outcome(
             row.id, row.action, result.ok, result.summary, undo_id, row.incident_id, result.secret
         )
-
-    async def _joined(self, session: AsyncSession, follows: str, result: Result) -> Result:
-        """Return a result with what undoes the act before it, too; that one's undo is used up."""
-        before = await session.get(Intent, follows)
-        if before is None or before.undone or before.undo is None:
-            return result
-        earlier = undo_of(before)
-        before.undo = None
-        session.add(before)
-        undo = earlier.then(result.undo or Undo())
-        summary = result.summary
-        if undo.held:
-            summary += f" {tr('In all {n} held since it began.', n=len(undo.held))}"
-        return replace(result, undo=undo, summary=summary)
 
     async def _incident_of(self, server: str, target: Target) -> int | None:
         sender = target.account or (target.query.sender if target.query else None)

@@ -13,6 +13,7 @@ from services.approval import give_up
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
 from services.errors import SpoolwardenError
+from services.incidents import redraw
 from services.intents import touch, undo_of
 from services.language import later, tr
 from services.mail.port import MailServer, Queue, SpoolQuery
@@ -82,11 +83,11 @@ class Upkeep:
                     if original is not None:
                         await touch(session, original)
                 if intent.incident_id is not None:
-                    # Its card shows a button that is used up: it must be drawn anew.
+                    # The card that tells of it, which may be its campaign's, shows a button that
+                    # is used up.
                     incident = await session.get(Incident, intent.incident_id)
                     if incident is not None:
-                        incident.version += 1
-                        session.add(incident)
+                        await redraw(session, incident)
                 await self._audit.append(
                     session,
                     Line(

@@ -252,13 +252,13 @@ async def _moved_all(scene: Attack, card: Shown) -> int:
     before = await _in_spool(scene)
     form = await scene.otto.pick_for_form(await scene.otto.offering(card, _MOVE_ALL), _MOVE_ALL)
     expect(form.text, f"{before:,} messages", ACCOUNT, COLLEAGUE)
-    said = f"{count(before, 'message')} moved"
+    said = f"{trn('{n} message', '{n} messages', before)} moved"
     expect(await scene.otto.choose(form), said)
     left = await _in_spool(scene)
     # By its own line: the card may still offer to take an earlier move back.
     line = await scene.otto.offering(await scene.otto.line(card, said), "Undo move")
     await scene.otto.choose(await scene.otto.press_for_form(line, "Undo move"))
-    await scene.otto.line(card, f"{count(before, 'message')} put back")
+    await scene.otto.line(card, f"{trn('{n} message', '{n} messages', before)} put back")
     if left or await _in_spool(scene) != before:
         raise Unexpected(f"{left} of {before} messages were left, and not all came back")
     return before

@@ -322,7 +322,10 @@ _SLOTS = 288
 _HOURS = (0, 0, 0, 0, 0, 1, 2, 5, 10, 12, 11, 9, 6, 8, 10, 9, 7, 4, 2, 1, 1, 1, 1, 0)
 _EACH = 4  # messages of one sender in a day
 _ABUSED = 2  # accounts in a day
-_TOLD = (2, 10, 20, 30)
+
+
+def _is_told(day: int) -> bool:
+    return day == 2 or day % 10 == 0
 
 
 async def _rooms() -> None:
@@ -349,9 +352,9 @@ async def _month(days: int, number: int) -> dict[str, Any]:
     told = json.loads(await rooms.stdout.readline())
     try:
         with TemporaryDirectory() as folder:
+            settle()
             month = _Month(Path(folder), told["settings"], told["otto"], number)
             async with month.app.running():
-                settle()
                 told_days = [await month.day(day) for day in range(1, days + 1)]
             stands = [one for one in told_days if one is not None]
             return {"seconds": time.perf_counter() - begin, "days": stands}
@@ -415,7 +418,9 @@ class _Month:
                 await self.app.jobs.upkeep()
             if slot % 12 == 0:
                 await self._people()
-        return await self._stands(day, polls) if day in _TOLD else None
+        if sys.stderr.isatty():
+            print(f"day {day}: {_rss():.0f} MiB", file=sys.stderr, flush=True)  # noqa: T201
+        return await self._stands(day, polls) if _is_told(day) else None
 
     def _send(self, senders: Sequence[str], loud: bool) -> None:
         """Have these accepted in the last five minutes: each is a row of the server's log."""

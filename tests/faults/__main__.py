@@ -34,7 +34,7 @@ _RUNS = {EMBEDDED: 300, POSTFIX: 30}
 _MESSAGES = (1, 2, 3)
 _CAME = f"{NEVER} / {INTERRUPTED} / {DONE}"
 Report = dict[str, Any]
-_Job = tuple[list[Ran], dict[str, int]]
+_Job = tuple[list[Ran], dict[str, int], dict[str, str]]
 
 
 def main() -> None:
@@ -47,19 +47,19 @@ def main() -> None:
     begin = time.monotonic()
     inherit_orphans()
     gc.freeze()  # what is imported is never collected, so children need no copy of it
-    with _world(options.server) as world:
-        workers = 1 if options.server == POSTFIX else options.workers
-        jobs = side_by_side(
-            [partial(_work, world, options, number, workers) for number in range(workers)]
-        )
-    ran = [one for runs, _ in jobs for one in runs]
-    steps = {name: number for _, counted in jobs for name, number in counted.items()}
+    workers = min(options.workers, len(options.only))
+    jobs = side_by_side([partial(_work, options, number, workers) for number in range(workers)])
+    ran = [one for runs, *_ in jobs for one in runs]
+    steps = {name: number for _, counted, _ in jobs for name, number in counted.items()}
     report = _report(options.server, ran, steps)
+    report["left out"] = {name: why for *_, lacked in jobs for name, why in lacked.items()}
     if options.json:
         print(json.dumps(report))
     else:
         print("\n".join(table([report])))
         print(f"\n{len(ran):,} runs, seed {options.seed}, {time.monotonic() - begin:.0f} s.")
+        for name, why in report["left out"].items():
+            print(f"Left out, {name}: {why}")
         for one in report["faulty"]:
             print(f"\n{one['spec']}: {one['came']}")
             print("\n".join(f"  {fault}" for fault in one["faults"]))
@@ -83,6 +83,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--server", choices=(EMBEDDED, POSTFIX), default=EMBEDDED)
     parser.add_argument("--every", action="store_true", help="each step of each, and no others")
+    parser.add_argument(
+        "--on-mail",
+        action="store_true",
+        help="only steps at which the mail server's module is at work: the rest is the bot's "
+        "alone, and the same whatever the mail server is",
+    )
     parser.add_argument("--seed", type=int, default=1, help="which runs are drawn")
     parser.add_argument("--runs", type=int, help="how many are drawn")
     parser.add_argument("--only", action="append", help="one of: " + ", ".join(_names()))
@@ -120,33 +126,36 @@ def _world(server: str) -> Iterator[World]:
             instance.stop()
 
 
-def _work(world: World, options: argparse.Namespace, number: int, workers: int) -> _Job:
-    """Make one worker's share of the runs."""
+def _work(options: argparse.Namespace, number: int, workers: int) -> _Job:
+    """Make one worker's share of the runs, on a mail server of its own."""
     inherit_orphans()
-    runner = Runner(world, _scratch())
-    done, steps = [], {}
-    for spec in _specs(runner, options, number, workers):
-        steps[spec.case] = runner.steps(spec.case, spec.messages)
-        done.append(runner.run(spec))
-        _say(f"\r{len(done)} of worker {number}: {spec.case:30}")
-    return done, steps
+    done, steps, lacked = [], {}, {}
+    with _world(options.server) as world:
+        runner = Runner(world, _scratch())
+        names = options.only[number::workers]
+        for name in names:
+            if why := runner.lacks(name):
+                lacked[name] = why
+        for spec in _specs(runner, options, [name for name in names if name not in lacked]):
+            steps[spec.case] = runner.steps(spec.case, spec.messages)
+            done.append(runner.run(spec))
+            _say(f"\r{len(done)} of worker {number}: {spec.case:30}")
+    return done, steps, lacked
 
 
-def _specs(
-    runner: Runner, options: argparse.Namespace, number: int, workers: int
-) -> Iterator[Spec]:
+def _specs(runner: Runner, options: argparse.Namespace, names: Sequence[str]) -> Iterator[Spec]:
     """Yield the share of one worker: whole cases, as making one ready costs most."""
-    mine = options.only[number::workers]
-    for name in mine:
+    for name in names:
         # Each case draws its own, so that one alone can be tried again.
         random = Random(f"{options.seed} {name}")  # noqa: S311 - to be drawn again the same
         messages = random.choice(_MESSAGES)
         steps = runner.steps(name, messages)
-        if options.every:
-            lasts: Sequence[int] = range(steps + 1)
-        else:
+        lasts: Sequence[int] = range(steps + 1)
+        if options.on_mail:
+            lasts = runner.on_mail(name, messages)
+        if not options.every:
             share = max(1, round(options.runs / len(options.only)))
-            lasts = sorted(random.sample(range(steps + 1), min(share, steps + 1)))
+            lasts = sorted(random.sample(lasts, min(share, len(lasts))))
         for last in lasts:
             yield Spec(name, messages, last, random.random() < 0.5)
 

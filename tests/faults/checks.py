@@ -1,5 +1,6 @@
 """What must hold after the bot was killed, found out from the files that it left."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -7,17 +8,20 @@ from contextlib import suppress
 
 from sqlmodel import select
 
+from bot.demo.sender import SmtpRefused
 from bot.elements import Card
 from bot.publisher import INCIDENT, LINE
 from services.errors import Expired
+from services.incidents import campaign_of
 from services.mail.port import UserState
 from services.models import Announcement, AuditEntry, Intent, IntentState
-from services.people import BOT
 from services.reconcile import truth
 from services.targets import Target
 
+from ..mail.harness import ANN, BOB, PASSWORD
 from ..services.bench import CHANNEL, Bench
-from .cases import Act, Approved, Asked, Case, Mended, Purged, Set
+from .alone import Contained, GoneOn, Mended, Purged
+from .kinds import Asked, Case, Declined, HandedOn, Set, passwords_taken
 from .world import Paper, Snapshot, pressable, publisher, snapshot
 
 NEVER, INTERRUPTED, DONE = "never started", "interrupted", "done"
@@ -43,6 +47,8 @@ class Checks:
 
     async def run(self, *, undo_at_once: bool) -> str:
         """Check it all; return how far it had come."""
+        if isinstance(self.case, Declined):
+            return await self._given_up()
         if isinstance(self.case, Asked):
             return await self._asked()
         if isinstance(self.case, Purged):
@@ -76,6 +82,12 @@ class Checks:
         self._must(await bench.upkeep.recover() == 0, "a second start found it again")
         self._must(found == await snapshot(bench), "the start changed the server")
         self._part_of(found)
+        if isinstance(case, Contained) and came != DONE:
+            said = [incident.containment for incident in await bench.incidents()]
+            self._must(not any(said), f"it is not done, and the card says {said}")
+        await self._copies(found)
+        if came != INTERRUPTED:
+            await self._passwords(done=came == DONE)
         if came == INTERRUPTED:
             await self._tells_the_truth()
         await self._cards()
@@ -113,7 +125,7 @@ class Checks:
             assert intent is not None
             await self._press_again(intent)
             done = intent.id
-            if came == INTERRUPTED and undo_at_once and isinstance(case, Act | Approved):
+            if came == INTERRUPTED and undo_at_once and case.is_act:
                 await self._take_back(done, "what was cut off")
                 return
             if came == INTERRUPTED:
@@ -123,8 +135,10 @@ class Checks:
         found = await snapshot(bench)
         self._same(found, self.after, "done again, it is not complete")
         self._part_of(found)
-        if isinstance(case, Act | Approved):
-            await self._take_back(done, "what was done")
+        await self._passwords()
+        if case.is_act:
+            offered = await self._take_back(done, "what was done")
+            self._must(offered is not case.of.lasts, "whether it can be taken back is wrong")
         await self._cards()
         await self._whole()
 
@@ -142,19 +156,19 @@ class Checks:
         said = [entry.phase for entry in (await bench.log())[entries:]]
         self._must(said == ["repeated"], f"the same button again is in the log as {said}")
 
-    async def _take_back(self, intent_id: str, what: str) -> None:
-        bench = self.bench
+    async def _take_back(self, intent_id: str, what: str) -> bool:
+        """Take it back; return whether there was a button for it."""
+        bench, case = self.bench, self.case
         undo_id = await bench.intents.offer_undo(CHANNEL, intent_id)
-        exact = not self.case.deletes and self.case.name not in ("false alarm", "respond")
         if undo_id is not None:
-            act = self.case.of if isinstance(self.case, Approved) else self.case
-            actor = act.actor if isinstance(act, Act) else BOT
-            outcome = await bench.pipeline.execute(actor, CHANNEL, undo_id)
+            outcome = await bench.pipeline.execute(case.actor, CHANNEL, undo_id)
             self._must(outcome.ok, f"{what} could not be taken back: {outcome.sentence}")
-        if exact:
-            self._same(await snapshot(bench), self.before, f"{what} was not taken back exactly")
+        if case.exact:
+            expected = self.made.first or self.before
+            self._same(await snapshot(bench), expected, f"{what} was not taken back exactly")
         await self._cards()
         await self._whole()
+        return undo_id is not None
 
     # -- what is no act -------------------------------------------------------------------
 
@@ -179,6 +193,25 @@ class Checks:
         await self._cards()
         await self._whole()
         return DONE if waits else NEVER
+
+    async def _given_up(self) -> str:
+        """It was not approved: once it is said so, and nothing was done."""
+        bench, made = self.bench, self.made
+        asked = await bench.intent(made.of)
+        came = NEVER if asked.state is IntentState.WAITING else DONE
+        if came == NEVER:
+            await self.case.act(bench, made)
+        else:
+            await self._press_again(asked)
+        asked = await bench.intent(made.of)
+        self._must(asked.state is IntentState.FAILED, f"it was given up, and is {asked.state}")
+        log = [entry.phase for entry in await bench.log() if entry.intent_id == made.of]
+        self._must(log == ["asked", "decided"], f"it was given up, and the log has {log}")
+        self._must(await bench.upkeep.recover() == 0, "the start took it for an act")
+        self._same(await snapshot(bench), self.before, "given up, and the server changed")
+        await self._cards()
+        await self._whole()
+        return came
 
     async def _purged(self) -> str:
         bench = self.bench
@@ -225,6 +258,38 @@ class Checks:
 
     # -- parts ----------------------------------------------------------------------------
 
+    async def _passwords(self, *, done: bool = True) -> None:
+        """The old password logs in, or the one that was handed on does; never both."""
+        if self.case.of.action != "password":
+            return
+        old = await self._logs_in(PASSWORD)
+        self._must(old is not done, f"the password is {'' if done else 'not '}set, and is not so")
+        if isinstance(self.case, HandedOn) and done:
+            taken = passwords_taken(self.bench).read_text().split()
+            # One that was killed may have handed its own on, before.
+            right = [password for password in taken if await self._logs_in(password)]
+            self._must(len(right) == 1, f"{len(right)} of {len(taken)} passwords handed on log in")
+
+    async def _logs_in(self, password: str) -> bool:
+        try:
+            client = await self.bench.mail.logged_in(ANN, password=password)
+        except SmtpRefused:
+            return False
+        await client.close()
+        return True
+
+    async def _copies(self, found: Snapshot) -> None:
+        """What is called a copy of a mailbox is whole; no mailbox is gone without one."""
+        if self.case.of.action != "delete_account":
+            return
+        folder = self.bench.safety.copies_folder
+        assert folder is not None
+        whole = [await asyncio.to_thread(file.read_bytes) for file in folder.glob("*.mbox")]
+        for copy in whole:
+            self._must(copy.count(b"is in bob's mailbox") == 1, f"a copy is {copy!r}")
+        if self.bench.server.capabilities.copy_mail.able and BOB not in found.accounts:
+            self._must(bool(whole), "the account is deleted, and there is no copy of its mail")
+
     async def _logged(self, intent: Intent | None) -> dict[str, int]:
         if intent is None:
             return {}
@@ -255,7 +320,7 @@ class Checks:
                 allowed = [was.get(key), will.get(key)]
                 if name == "places" and key in now and was.get(key) == "waiting":
                     allowed.append(_BETWEEN)
-                if name == "accounts" and self.case.name == "delete account":
+                if name == "accounts" and self.case.of.action == "delete_account":
                     allowed.append(UserState.REFUSING.value)  # while its mail is copied
                 if now.get(key) not in allowed:
                     self.faults.append(f"{key} is {now.get(key)}, and not one of {allowed}")
@@ -284,11 +349,21 @@ class Checks:
             self._must(told is not None, f"{LINE}:{line.id} is not shown")
             if line.intent_id is not None and told is not None:
                 self._line(told, rows[line.intent_id])
-        for incident in await bench.incidents():
+        told_of = {line.intent_id for line in lines}
+        if isinstance(self.case, GoneOn):
+            told_of.add(self.made.of)  # the line of what went on with it tells of both
+        for row in rows.values():
+            tells = row.state is IntentState.OFFERED or row.id in told_of
+            self._must(tells, f"no line tells of {row.action}, which is {row.state}")
+        incidents = await bench.incidents()
+        for incident in incidents:
+            if incident.campaign is not None:
+                continue
             alert = self.paper.card(f"{INCIDENT}:{incident.id}")
             assert alert is not None
             labels = pressable(alert)
-            stands = "stop" in await bench.intents.done_on(incident.id or 0)
+            group = [row.id or 0 for row in incidents if campaign_of(row) == incident.id]
+            stands = "stop" in await bench.intents.done_on(*group)
             self._must(("Undo stop" in labels) is stands, f"the card offers {sorted(labels)}")
             said = alert.fallback.casefold()
             word = {"remedied": "ed by"}.get(incident.state.value, incident.state.value)
@@ -300,6 +375,7 @@ class Checks:
             IntentState.DONE: "✔️",
             IntentState.INTERRUPTED: "⚠️",
             IntentState.WAITING: "✋",
+            IntentState.FAILED: "🚫" if intent.claimed_by is None else "⚠️",
         }.get(intent.state, "?")
         if intent.undo_of is not None and intent.state is IntentState.DONE:
             mark = "↩️"

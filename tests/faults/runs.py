@@ -1,7 +1,11 @@
 """One run: something is made ready, done until it is killed, and looked at."""
 
 import asyncio
+import hashlib
+import shutil
+import sqlite3
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,18 +14,22 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from bot.elements import Card
+from services.mail.port import Capabilities
+from services.remedies import lacking
 
 from ..mail.harness import ANN, BOB, START
 from ..services.bench import CEO, open_bench
-from .cases import BY_NAME, Case, Set, furnish
+from .cases import BY_NAME
 from .checks import DONE, INTERRUPTED, NEVER, Checks
 from .forks import ChildError, in_child
+from .kinds import Case, Set, furnish
 from .stepping import Steps, die
 from .telling import CHATS, Told, faults_of, look, prepare, serving, tell
 from .world import Paper, Snapshot, World, publisher, snapshot
 
 _T = TypeVar("_T")
 Files = Mapping[str, bytes]
+Left = tuple[str, int, bool, bytes]
 #: A chat is told the same whatever the mail server is.
 _EMBEDDED = World()
 
@@ -64,9 +72,11 @@ class Runner:
         self._scratch = scratch
         self._furnished: dict[int, tuple[Files, int]] = {}
         self._ready: dict[tuple[str, int], Ready] = {}
-        self._whole: dict[tuple[str, int], tuple[int, Snapshot]] = {}
+        self._whole: dict[tuple[str, int], tuple[int, list[int], Snapshot]] = {}
         self._told: dict[str, int] = {}
         self._nothing_told: Files | None = None
+        self._capabilities: Capabilities | None = None
+        self._looked: dict[Left, tuple[str, tuple[str, ...]]] = {}
 
     def steps(self, case: str, messages: int) -> int:
         """Return in how many steps this is done."""
@@ -74,22 +84,52 @@ class Runner:
             return self._told_in(case)
         return self._through(case, messages)[0]
 
+    def on_mail(self, case: str, messages: int) -> list[int]:
+        """Return at which of its steps the mail server's module is at work."""
+        return [] if case in CHATS else self._through(case, messages)[1]
+
+    def lacks(self, case: str) -> str | None:
+        """Return the sentence why this world's mail server can't do this; None where it can."""
+        if case in CHATS:
+            return None
+        if self._capabilities is None:
+            with self._folder({}) as folder:
+                self._capabilities = in_child(_loop(self._look_what_is_able, Path(folder)))
+            assert self._capabilities is not None
+        act = BY_NAME[case].of
+        return lacking(act.action, self._capabilities, act.target)
+
     def run(self, spec: Spec) -> Ran:
         """Do it, killed at its step, and look. Raises ChildError where looking failed."""
         if spec.case in CHATS:
             return self._run_telling(spec)
-        _, after = self._through(spec.case, spec.messages)
+        *_, after = self._through(spec.case, spec.messages)
         ready = self._make_ready(spec.case, spec.messages)
         case = BY_NAME[spec.case]
         with self._folder(ready.files) as folder:
             path = Path(folder)
             in_child(_loop(self._act, path, case, ready, spec.last))
-            try:
-                looked = in_child(_loop(self._look, path, case, ready, after, spec.undo_at_once))
-            except ChildError as error:
-                looked = ("unknown", (f"looking failed: {error}",))
-        assert looked is not None
-        return Ran(spec, *looked)
+            # Most steps write nothing: what looks the same in every row has been looked at.
+            left = self._left(spec, path)
+            if left is None or left not in self._looked:
+                try:
+                    looked = in_child(
+                        _loop(self._look, path, case, ready, after, spec.undo_at_once)
+                    )
+                except ChildError as error:
+                    looked = ("unknown", (f"looking failed: {error}",))
+                assert looked is not None
+                if left is None:
+                    return Ran(spec, *looked)
+                self._looked[left] = looked
+        return Ran(spec, *self._looked[left])
+
+    def _left(self, spec: Spec, folder: Path) -> Left | None:
+        """Return by what to know these remains again; None where they are not all in files."""
+        if self._world.instance is not None:
+            return None
+        with TemporaryDirectory(dir=self._scratch, prefix="spoolwarden-faults-") as aside:
+            return (spec.case, spec.messages, spec.undo_at_once, _digest(folder, Path(aside)))
 
     # -- telling a chat ---------------------------------------------------------------
 
@@ -122,7 +162,7 @@ class Runner:
             assert self._nothing_told is not None
         return self._nothing_told
 
-    def _through(self, name: str, messages: int) -> tuple[int, Snapshot]:
+    def _through(self, name: str, messages: int) -> tuple[int, list[int], Snapshot]:
         key = (name, messages)
         if key not in self._whole:
             ready = self._make_ready(name, messages)
@@ -185,13 +225,17 @@ class Runner:
 
     async def _act(
         self, folder: Path, case: Case, ready: Ready, last: int | None
-    ) -> tuple[int, Snapshot]:
+    ) -> tuple[int, list[int], Snapshot]:
         steps = Steps(last)
         async with self._world.opened(folder, ready.at) as bench:
             await steps.through(case.act(bench, ready.made))
             if last is not None:
                 die()
-            return steps.passed, await snapshot(bench)
+            return steps.passed, steps.on_mail, await snapshot(bench)
+
+    async def _look_what_is_able(self, folder: Path) -> Capabilities:
+        async with self._world.opened(folder, self._world.begins) as bench:
+            return bench.server.capabilities
 
     async def _prepare_untold(self, folder: Path) -> Files:
         async with open_bench(folder) as bench:
@@ -226,3 +270,20 @@ def _run(work: Callable[..., Coroutine[Any, Any, _T]], arguments: tuple[Any, ...
 
 def _files(folder: Path) -> Files:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def _digest(folder: Path, aside: Path) -> bytes:
+    """Digest all that a folder holds; of a database, its rows as whoever opens it next has them."""
+    shutil.copytree(folder, aside, dirs_exist_ok=True)
+    digest = hashlib.blake2b()
+    for file in sorted(path for path in aside.rglob("*") if path.is_file()):
+        if file.name.endswith(("-wal", "-shm")):
+            continue
+        digest.update(str(file.relative_to(aside)).encode())
+        if file.suffix == ".db":
+            with closing(sqlite3.connect(file)) as database:
+                for line in database.iterdump():
+                    digest.update(line.encode())
+        else:
+            digest.update(file.read_bytes())
+    return digest.digest()

@@ -33,7 +33,7 @@ from services.targets import Target
 
 from ..mail.harness import ANN, BOB
 from ..services.bench import CHANNEL, OPERATOR, Bench
-from .cases import FREE, furnish
+from .kinds import FREE, furnish
 from .stepping import Steps, die
 
 CHATS = {"tell Slack": "slack", "tell Discord": "discord"}

@@ -119,14 +119,16 @@ class World:
         await mail.start()
         try:
             async with open_store(folder / "bot.db") as store:
-                yield bench_of(store, mail)
+                store.number = 1  # drawn, it would tell runs apart that are the same
+                yield bench_of(store, mail, folder)
         finally:
             await mail.stop()
 
 
-def bench_of(store: Store, mail: EmbeddedHarness | PostfixHarness) -> Bench:
+def bench_of(store: Store, mail: EmbeddedHarness | PostfixHarness, folder: Path) -> Bench:
+    safety = SAFETY.model_copy(update={"copies_folder": folder / "copies"})
     # What the bench calls, both have.
-    return Bench(store, cast(EmbeddedHarness, mail), SAFETY)
+    return Bench(store, cast(EmbeddedHarness, mail), safety)
 
 
 def publisher(bench: Bench, paper: Paper) -> Publisher:

@@ -17,6 +17,7 @@ from services.targets import Target
 
 from ..mail.harness import ANN, BOB, DOMAIN
 from .bench import CEO, CHANNEL, OPERATOR, Bench, open_bench
+from .test_cut_off import cut_off
 
 _BURST = 44
 CAT = f"cat@{DOMAIN}"
@@ -178,6 +179,19 @@ async def test_an_act_on_one_account_leaves_the_others_of_its_campaign(bench: Be
     outcome = await bench.act("stop", Target(accounts=(ANN,)), incident_id=lead.id)
     assert outcome.ok
     assert {row.state for row in await bench.incidents()} == {IncidentState.REMEDIED}
+
+
+async def test_the_card_is_drawn_anew_when_an_act_on_one_account_of_it_was_cut_off(
+    bench: Bench,
+) -> None:
+    lead, other = await _both(bench)
+    outcome = await bench.act("stop", Target(account=other.sender), incident_id=other.id)
+    shown = (await bench.incidents())[0].version
+    # Its button is on the campaign's card, and is used up.
+    assert outcome.undo_id is not None
+    await cut_off(bench, outcome.undo_id)
+    assert (await bench.incidents())[0].id == lead.id
+    assert (await bench.incidents())[0].version > shown
 
 
 async def test_a_protected_account_is_left_out_and_said_so(bench: Bench) -> None:

@@ -1,24 +1,28 @@
 """Automatic containment: when the bot holds by itself, when it does not, and how it is undone."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import col, select
 
 from services.audit import Phase
 from services.containment import CONTAIN, Containment, findings
 from services.detection.confidence import confidence, shown
 from services.detection.engine import OPENS_AT
+from services.errors import ServerDown
 from services.mail.port import Capability, MailServer, SpoolQuery, UserState
-from services.models import IncidentState
+from services.models import Announcement, IncidentState, Intent, IntentState
 from services.people import BOT
 from services.settings import ContainmentSettings, SafetySettings
 from services.targets import Target
 
 from ..mail.harness import ANN, BOB
 from .bench import CHANNEL, OPERATOR, Bench, open_bench
+from .test_cut_off import cut_off_in
 
 _BURST = 60
 
@@ -72,6 +76,7 @@ async def test_what_comes_later_is_held_too_in_one_line_and_one_undo(bench: Benc
     await _attack(bench)
     await _containment(bench).run(bench.server)
     await _attack(bench, number=7)
+    bench.pass_time(seconds=20)
     assert await _containment(bench).run(bench.server) is True
     assert await _counts(bench) == (0, _BURST + 7)
     async with bench.store.reading() as session:
@@ -89,6 +94,89 @@ async def test_what_comes_later_is_held_too_in_one_line_and_one_undo(bench: Benc
     # Somebody took it back: it is people's now.
     await _attack(bench, number=7)
     assert await _containment(bench).run(bench.server) is False
+
+
+async def test_what_goes_on_and_is_cut_off_is_taken_back_with_what_went_before(
+    bench: Bench,
+) -> None:
+    await _attack(bench)
+    await _containment(bench).run(bench.server)
+    bench.pass_time(seconds=20)
+    await _attack(bench, number=7)
+    await cut_off_in(bench, lambda: _containment(bench).run(bench.server))
+    assert await _counts(bench) == (6, _BURST + 1)
+    (_, cut) = await _acts(bench)
+    assert cut.state is IntentState.INTERRUPTED
+    # There is one line for both, hence one button.
+    assert len(await bench.told()) == 1
+    undo_id = await bench.intents.offer_undo(CHANNEL, cut.id)
+    assert undo_id is not None
+    assert (await bench.pipeline.execute(OPERATOR, CHANNEL, undo_id)).ok
+    assert await _counts(bench) == (_BURST + 7, 0)
+
+
+async def test_what_goes_on_after_it_was_cut_off_has_a_line_and_takes_all_of_it_back(
+    bench: Bench,
+) -> None:
+    await _attack(bench)
+    await _containment(bench).run(bench.server)
+    bench.pass_time(seconds=20)
+    await _attack(bench, number=7)
+    await cut_off_in(bench, lambda: _containment(bench).run(bench.server))
+    bench.pass_time(seconds=20)
+    assert await _containment(bench).run(bench.server) is True
+    assert await _counts(bench) == (0, _BURST + 7)
+    (first, cut, last) = await _acts(bench)
+    async with bench.store.reading() as session:
+        told_of = set((await session.exec(select(Announcement.intent_id))).all())
+    assert told_of == {cut.id, last.id}
+    assert [await bench.intents.offer_undo(CHANNEL, act.id) for act in (first, cut)] == [None, None]
+    undo_id = await bench.intents.offer_undo(CHANNEL, last.id)
+    assert undo_id is not None
+    assert (await bench.pipeline.execute(OPERATOR, CHANNEL, undo_id)).ok
+    assert await _counts(bench) == (_BURST + 7, 0)
+
+
+async def test_what_goes_on_and_fails_leaves_what_went_before_to_be_taken_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _attack(bench)
+    await _containment(bench).run(bench.server)
+    bench.pass_time(seconds=20)
+    await _attack(bench, number=7)
+
+    async def down(*_: object, **__: object) -> tuple[str, ...]:
+        raise ServerDown("The mail server mail cannot be reached.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.server, "matching_ids", down)
+        await _containment(bench).run(bench.server)
+    assert await _counts(bench) == (7, _BURST)
+    failed = (await _acts(bench))[-1]
+    assert failed.state is IntentState.FAILED
+    undo_id = await bench.intents.offer_undo(CHANNEL, failed.id)
+    assert undo_id is not None
+    assert (await bench.pipeline.execute(OPERATOR, CHANNEL, undo_id)).ok
+    assert await _counts(bench) == (_BURST + 7, 0)
+
+
+async def test_the_card_says_that_it_holds_once_it_does(bench: Bench) -> None:
+    await _attack(bench)
+    await cut_off_in(bench, lambda: _containment(bench).run(bench.server))
+    assert (await bench.incident()).containment == ""
+    assert await _containment(bench).run(bench.server) is True
+    assert (await bench.incident()).containment.startswith("Spoolwarden itself holds")
+
+
+async def _acts(bench: Bench) -> Sequence[Intent]:
+    """Return what was begun by itself, in turn."""
+    async with bench.store.reading() as session:
+        rows = await session.exec(
+            select(Intent)
+            .where(Intent.action == CONTAIN, Intent.state != IntentState.OFFERED)
+            .order_by(col(Intent.claimed_at))
+        )
+        return rows.all()
 
 
 async def test_it_is_off_and_below_its_confidence_nothing_is_done(bench: Bench) -> None:

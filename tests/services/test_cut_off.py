@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,13 @@ class _Stuck(EmbeddedServer):
 
     async def hold(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         await super().hold(queue_ids[:1])  # and the others not
+        await self._never()
+        return []
+
+    async def release(
+        self, queue_ids: Sequence[str], *, tell: Tell = nobody
+    ) -> list[MessageResult]:
+        await super().release(queue_ids[:-1])
         await self._never()
         return []
 
@@ -90,19 +98,29 @@ async def _with(bench: Bench, kind: type[EmbeddedServer]) -> EmbeddedServer:
     return server
 
 
-async def cut_off(bench: Bench, intent_id: str, *, purge: bool = False) -> Intent:
-    """Press it, stop the bot when the server has done a part, start anew; return the intent."""
+async def cut_off_in(bench: Bench, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """Begin it, stop the bot when the server has done a part, start anew."""
     stuck = await _with(bench, _Stuck)
     assert isinstance(stuck, _Stuck)
     stuck.reached = asyncio.Event()
-    work = bench.upkeep.purge() if purge else bench.pipeline.execute(OPERATOR, CHANNEL, intent_id)
-    act = asyncio.ensure_future(work)
+    act = asyncio.ensure_future(work())
     await stuck.reached.wait()
     act.cancel()
     with pytest.raises(asyncio.CancelledError):
         await act
     await _with(bench, EmbeddedServer)
     await bench.upkeep.recover()
+
+
+async def cut_off(bench: Bench, intent_id: str, *, purge: bool = False) -> Intent:
+    """Press it and cut it off; return the intent."""
+
+    def work() -> Coroutine[Any, Any, Any]:
+        if purge:
+            return bench.upkeep.purge()
+        return bench.pipeline.execute(OPERATOR, CHANNEL, intent_id)
+
+    await cut_off_in(bench, work)
     return await bench.intent(intent_id)
 
 

@@ -9,7 +9,6 @@ hours and a day are judged each by itself, and the worst is the verdict.
 from dataclasses import dataclass
 from datetime import timedelta
 from math import log2, log10, sqrt
-from typing import Any
 
 from services.detection.engine import tuning
 from services.detection.engine.abroad import Places
