@@ -103,9 +103,9 @@ def _owners(owners: Mapping[int, Origin], known: _Known) -> list[Reason]:
     if new:
         points = len(new) * log10(tuning.ATTACK_OWNER_NEW / own) * tuning.DECADE / 2
         names = _first([origin.network for _, origin in sorted(new.items())])
-        owners = trn("{n} owner", "{n} owners", len(new))
+        number = trn("{n} owner", "{n} owners", len(new))
         text = (
-            f"its new networks are of {owners} never seen for it ({names}), "
+            f"its new networks are of {number} never seen for it ({names}), "
             f"usually of {len(known.asns):,}"
         )
         return [Reason(text, round(min(points, tuning.OWNER_CAP), 1))]
