@@ -33,14 +33,10 @@ def _pairs(language: str) -> Iterator[tuple[str, str]]:
     for message in catalogue(language):
         if isinstance(message.id, str):
             yield message.id, str(message.string)
-        else:
-            yield from zip(message.id, message.string, strict=True)
+        elif isinstance(message.string, list | tuple):
+            yield from zip(message.id, map(str, message.string), strict=True)
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:
-    literal = (re.escape(part.replace("{{", "{").replace("}}", "}")) for part in _literal(sentence))
-    return re.compile(r"[^\n]{0,300}?".join(literal))
-
-
-def _literal(sentence: str) -> list[str]:
-    return _NAME.split(sentence)
+    literal = (part.replace("{{", "{").replace("}}", "}") for part in _NAME.split(sentence))
+    return re.compile(r"[^\n]{0,300}?".join(map(re.escape, literal)))
