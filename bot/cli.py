@@ -252,6 +252,14 @@ def evaluate(
     tuning: Annotated[
         bool, typer.Option("--tuning", help="The even seeds, which the detector was tuned on.")
     ] = False,
+    origins: Annotated[
+        bool,
+        typer.Option(
+            "--origins",
+            help="Shipped scenarios with the country and the network's owner of each address, "
+            "as where the two databases are given.",
+        ),
+    ] = False,
     server: Annotated[
         str,
         typer.Option(
@@ -278,7 +286,7 @@ def evaluate(
         kinds = ", ".join(Server)
         raise ConfigError(f"There is no kind of mail server {server!r}. Known: {kinds}.") from None
     if generate is not None:
-        made = shipped.generate(generate, seed or 0)
+        made = shipped.generate(generate, seed or 0, origins=origins)
         traffic_file.write(made, sys.stdout.buffer)
         return
     several = shipped.TUNING_SEEDS if tuning else shipped.HELD_OUT_SEEDS
@@ -290,7 +298,7 @@ def evaluate(
             runs = [traffic_file.read(Path(name))]
         else:
             own = seeds[:1] if name in shipped.ONE_SEED else seeds
-            runs = [shipped.generate(name, one) for one in own]
+            runs = [shipped.generate(name, one, origins=origins) for one in own]
         for run in runs:
             told.print(f"{escape(run.name)}, seed {run.seed} ...")
             replays.append(replay(run, server=kind))

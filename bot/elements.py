@@ -6,13 +6,13 @@ become a mention, a link or formatting.
 """
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from string import Formatter
 
 from services.language import moment as written
-from services.language import number, template, template_n
+from services.language import number, template, template_n, tr
 from services.words import short
 
 
@@ -79,17 +79,27 @@ def richn(one: str, many: str, n: int, /, **values: Filling) -> Text:
 def _filled(message: str, values: dict[str, Filling]) -> Text:
     parts: list[Span] = []
     for literal, name, _, _ in Formatter().parse(message):
-        if literal:
-            parts.append(Plain(literal))
+        parts.append(Plain(literal))
         if name is None:
             continue
         value = values[name]
         if isinstance(value, int):
             value = number(value)
         if isinstance(value, str):
-            value = (Plain(value),) if value else ()
+            value = Plain(value)
         parts += value if isinstance(value, tuple) else (value,)
-    return tuple(parts)
+    return _joined(parts)
+
+
+def _joined(parts: list[Span]) -> Text:
+    """Return the parts with neighbours that have no look made one, which is less to send."""
+    joined: list[Span] = []
+    for part in parts:
+        if isinstance(part, Plain) and joined and isinstance(joined[-1], Plain):
+            joined[-1] = Plain(joined[-1].text + part.text)
+        elif part != Plain(""):
+            joined.append(part)
+    return tuple(joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +162,7 @@ class Confirm:
     title: str
     text: str
     yes: str
-    no: str = "Cancel"
+    no: str = field(default_factory=lambda: tr("Cancel"))
 
 
 @dataclass(frozen=True, slots=True)

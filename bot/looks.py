@@ -16,10 +16,13 @@ from bot.desk import Desk, Reply, Request
 from bot.elements import Confirm, Style
 from bot.forms import networks_of
 from bot.look_cards import PER_PAGE
+from services.aims import aim
 from services.errors import Refused
+from services.hosts import host_of, sender_of, spool_of
 from services.language import tr
-from services.mail.port import Block, MailServer, Network, SpoolQuery, UserState
+from services.mail.port import Block, MailServer, Network, SenderSpool, SpoolQuery, UserState
 from services.models import LIVE, Incident, Intent
+from services.origin import Origin
 from services.remedies import lacking
 from services.rules import plain, rule_alone
 from services.tables import Kind, Window, table
@@ -52,12 +55,13 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
     if not request.scope.holds(account):
         refusal = request.scope.refusal(tr("look into an account"), account)
         await desk.refuse(request.actor, "why", server.name, refusal, account)
-    user = await server.user(account)
+    host = host_of(account) is not None
+    user = None if host else await server.user(account)
     known = await desk.why(server.name, account)
     if known is None:
         return note(look_cards.never_sent(account, server.name, user))
     evidence, verdict = known
-    spool = (await server.spool_of((account,)))[account]
+    spool = (await spool_of(server, (account,)))[account]
     now = desk.clock.now()
     async with desk.store.reading() as session:
         uses = await addresses_used(session, server.name, account, now - _LATELY)
@@ -95,10 +99,10 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
             "enable",
             Target(account=account, user_state=UserState.ACTIVE),
         )
-    made.add(
-        "search", tr("Search its messages"), "search", Target(query=SpoolQuery(sender=account))
-    )
-    made.add("user", tr("Manage"), "user", Target(account=account))
+    query = aim("search", account, server).query
+    made.add("search", tr("Search its messages"), "search", Target(query=query))
+    if not host:
+        made.add("user", tr("Manage"), "user", Target(account=account))
     addresses = [use for use in uses if use.name]
     for number, use in enumerate(addresses[:_ADDRESSES]):
         if networks := networks_of([use.name]):
@@ -121,6 +125,7 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origins=desk.origins([use.name for use in addresses[:_ADDRESSES]]),
         )
     )
 
@@ -224,7 +229,11 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
     made, lacks = Buttons(), list[str]()
     if top is not None:
         made.add("back", tr("◀ Back"), "top", Target(top=top))
+    spool: SenderSpool | None = None
     if scope.everything:
+        # By its address, as nothing of a host without a login can be found otherwise.
+        name = sender_of(str(network))
+        spool = (await spool_of(server, (name,)))[name]
         lacks += await _offer_blocking(desk, server, network, blocks, made)
     else:
         lacks += [tr(EVERY_DOMAIN), scope.note]
@@ -245,8 +254,18 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origin=_origin(desk, network),
+            spool=spool,
         )
     )
+
+
+def _origin(desk: Desk, network: Network) -> Origin | None:
+    """Return where an address is; of a wide network the first address says too little."""
+    narrow = 24 if network.version == 4 else 48
+    if network.prefixlen < narrow:
+        return None
+    return desk.origin_of(str(network.network_address))
 
 
 async def _offer_blocking(

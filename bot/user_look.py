@@ -12,10 +12,12 @@ from bot.cards import note
 from bot.desk import Desk, Reply, Request
 from bot.elements import Style, named
 from bot.forms import networks_of
+from services.aims import aim
 from services.errors import Refused
 from services.history import acts_on, failed_logins_of, per_day
+from services.hosts import host_of, spool_of
 from services.language import later, tr
-from services.mail.port import MailServer, SpoolQuery, User, UserState
+from services.mail.port import MailServer, User, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
 from services.rules import rule_alone
@@ -56,7 +58,7 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
     if not request.scope.holds(account):
         refusal = request.scope.refusal(tr("look into an account"), account)
         await desk.refuse(request.actor, "user", server.name, refusal, account)
-    known = await server.user(account)
+    known = None if host_of(account) is not None else await server.user(account)
     now = desk.clock.now()
     async with desk.store.reading() as session:
         who = (session, server.name, account)
@@ -85,14 +87,13 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
                 server=server.name,
             )
         )
-    spool = (await server.spool_of((account,)))[account]
+    spool = (await spool_of(server, (account,)))[account]
     made, lacks = Buttons(), list[str]()
     if known is not None:
         _offer(desk, server, known, account, made, lacks)
     made.add("why", tr("Evidence"), "why", Target(account=account))
-    made.add(
-        "search", tr("Search its messages"), "search", Target(query=SpoolQuery(sender=account))
-    )
+    query = aim("search", account, server).query
+    made.add("search", tr("Search its messages"), "search", Target(query=query))
     here = Target(account=account, report=opened.report)
     made.add("again", tr("Refresh"), "user", here)
     if opened.report is not None:
@@ -119,6 +120,7 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origins=desk.origins([use.name for use in named_uses[:_ADDRESSES]]),
         )
     )
 

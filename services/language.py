@@ -20,7 +20,7 @@ from importlib.resources import files
 from typing import Any, ParamSpec, TypeVar
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -179,6 +179,28 @@ def moment(at: datetime, *, seconds: bool = False) -> str:
     if locale is None:
         return f"{at:%Y-%m-%d %H:%M:%S}" if seconds else f"{at:%Y-%m-%d %H:%M}"
     return str(format_datetime(at, "medium" if seconds else "short", locale=locale))
+
+
+def short_day(on: date, *, weekday: bool = False) -> str:
+    """Return a day without its year: "27 Nov", "Fri 27 Nov"."""
+    locale = _voice.get().locale
+    if locale is None:
+        return f"{on:%a %d %b}" if weekday else f"{on:%d %b}"
+    return str(format_skeleton("MMMEd" if weekday else "MMMd", on, locale=locale))
+
+
+def clock(at: datetime, *, seconds: bool = False) -> str:
+    """Return a time of day, in the time zone that it has and without naming it: "14:05"."""
+    locale = _voice.get().locale
+    if locale is None:
+        return f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
+    return str(format_time(at, "medium" if seconds else "short", locale=locale))
+
+
+def country(code: str) -> str:
+    """Return what a country is called, by its ISO 3166-1 code; the code where it is nobody's."""
+    home = _voice.get().home or Locale("en")
+    return str(home.territories.get(code, code))
 
 
 @cache

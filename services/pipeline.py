@@ -22,6 +22,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.access import Access
+from services.aims import ON_ALL_MESSAGES, matching
 from services.approval import Approval, give_up
 from services.audit import AuditLog, Line, Phase, storable
 from services.clock import Clock
@@ -153,8 +154,9 @@ class Pipeline:
         target = await self._authorise(actor, remedy, server, target, incident_id)
         mail = self.server(server)
         left_out: list[str] = []
-        if target.query is not None and not target.queue_ids:
-            ids = await mail.matching_ids(target.query, limit=MAX_MESSAGES)
+        of_all = bool(target.accounts) and action in ON_ALL_MESSAGES
+        if (target.query is not None or of_all) and not target.queue_ids:
+            ids = await matching(mail, target, MAX_MESSAGES)
             target = target.model_copy(update={"queue_ids": ids})
         target = target.model_copy(update={"networks": _distinct(target.networks)})
         if action == "block":
@@ -489,7 +491,11 @@ class Pipeline:
         if original is not None and target.accounts != asked.accounts:
             why = tr("other domains' accounts were concerned too")
             raise scope.refusal(what, because=why)
-        ids = set(target.queue_ids) if target.query is None else set()
+        # Those of a campaign's accounts were found by them; fewer accounts now are fewer messages.
+        named_alone = target.query is None and (
+            not target.accounts or target.accounts != asked.accounts
+        )
+        ids = set(target.queue_ids) if named_alone else set()
         if original is not None and target.queue_ids:
             ids |= set(undo_of(original).messages).difference(target.queue_ids)
         if ids:

@@ -2,7 +2,31 @@
 
 from datetime import timedelta
 
-from services.language import decimal, tr, trn
+from services.language import decimal, later, tr, trn
+
+#: What the audit log calls acts, as people read it: an underscore is a space.
+ACTS = (
+    later("acknowledge"),
+    later("block"),
+    later("contain"),
+    later("delete"),
+    later("delete account"),
+    later("disable"),
+    later("enable"),
+    later("end sessions"),
+    later("false alarm"),
+    later("forget"),
+    later("judge"),
+    later("look"),
+    later("move"),
+    later("password"),
+    later("reported"),
+    later("respond"),
+    later("restore"),
+    later("snooze"),
+    later("stop"),
+    later("unblock"),
+)
 
 
 def span(length: timedelta) -> str:
@@ -26,6 +50,22 @@ def size(octets: int) -> str:
             return f"{decimal(amount, 0 if unit == 'B' else 1)} {unit}"
         amount /= 1000
     raise AssertionError("unreachable")
+
+
+def act(action: str) -> str:
+    """Return what an act is called, by its name in the audit log."""
+    return tr(action.replace("_", " ")) if action else ""
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 in whole percents: "12%"."""
+    return tr("{n}%", n=decimal(share * 100, 0))
+
+
+def change(now: int, before: int) -> str:
+    """Return by how many percents a number went up or down: "+1,234 %"; ``before`` is not 0."""
+    by = (now - before) / before * 100
+    return f"{'-' if by < 0 else '+'}{decimal(abs(by), 0)} %"
 
 
 def short(text: str, length: int) -> str:

@@ -1,7 +1,7 @@
 """Every card and every form that the bot can show, made of whatever texts are given."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
@@ -50,6 +50,7 @@ from services.models import (
     LessonKind,
     Listing,
 )
+from services.origin import Origin
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
 from services.reports import Tally, View
@@ -80,6 +81,16 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def origin(words: Words = anna) -> Origin:
+    """Return where an address is; the owner's name is anybody's text."""
+    return Origin(64500, storable(words()), "CH")
+
+
+def origins(uses: Iterable[Use], words: Words) -> dict[str, Origin]:
+    """Return where each address is."""
+    return {use.name: origin(words) for use in uses}
+
+
 def evidence(words: Words = anna, **over: object) -> Evidence:
     """Return what was seen of a sender; its reasons are the detector's."""
 
@@ -92,7 +103,10 @@ def evidence(words: Words = anna, **over: object) -> Evidence:
         messages=600,
         peak=620,
         recipients=9000,
-        addresses=named(300, 100, 80, 60, 40, 20),
+        addresses=tuple(
+            share.model_copy(update={"origin": origin(words)})
+            for share in named(300, 100, 80, 60, 40, 20)
+        ),
         address_count=31,
         network_count=12,
         subject=storable(words()),
@@ -367,7 +381,8 @@ def why_card(
             waiting=1234,
             held=5,
             sent=1840,
-            addresses=_uses(words, 5),
+            addresses=(uses := _uses(words, 5)),
+            origins=origins(uses, words),
             more=26,
             incidents=[incident(each, words) for each in incidents],
             taken_at=NOW,
@@ -404,7 +419,8 @@ def user_card_(words: Words = anna, state: UserState | None = UserState.ACTIVE) 
             user=User(words(), state, 3) if state else None,
             waiting=1234,
             held=5,
-            addresses=_uses(words, 5),
+            addresses=(uses := _uses(words, 5)),
+            origins=origins(uses, words),
             more=26,
             failed_logins=12,
             lately=1840,
@@ -457,6 +473,7 @@ def ip_card(words: Words = anna, uses: int = look_cards.PER_PAGE, blocks: int = 
             more_blocks=4 if blocks else 0,
             taken_at=NOW,
             lacking=(words(),),
+            origin=origin(words),
             buttons=_buttons(
                 *(f"account-{n}" for n in range(uses)),
                 *(f"unblock-{n}" for n in range(blocks)),

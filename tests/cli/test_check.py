@@ -1,5 +1,6 @@
 """spoolwarden check against a running workspace: what is well, and what to do where it isn't."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bot.workspace import ChannelSpec, Member, Workspace
 from bot.workspace.values import BOT_SCOPES
 from services.models import Posted
 from tests.end_to_end.playing import Play, command, config_file, playing
+from tests.mmdb import mmdb
 
 
 async def _findings(play: Play, **slack: str) -> tuple[int | None, dict[str, str]]:
@@ -36,6 +38,28 @@ async def test_all_is_well_then_a_wrong_token_channel_and_app_token_are_named(pl
     assert code == 1
     assert "Slack answers channel_not_found" in found["FIX  Slack channel"]
     assert "Make one with connections:write" in found["FIX  Slack app token"]
+
+
+async def test_files_on_addresses_are_told_of_and_a_broken_one_is_named(play: Play) -> None:
+    await play.app.stop()
+    file = play.folder / "asn.mmdb"
+    file.write_bytes(mmdb({ip_network("192.0.2.0/24"): {"asn": "AS64500"}}, kind="Networks"))
+    places = {"asn_database": str(file), "country_database": str(play.folder / "none.mmdb")}
+    process = await command("check", "--config", str(config_file(play, places)))
+    out, _ = await process.communicate()
+    assert process.returncode == 1
+    lines = out.decode().splitlines()
+    assert f"ok   addresses: detection.asn_database: {file} is 'Networks' and is read" in lines
+    (wrong,) = [line for line in lines if line.startswith("FIX")]
+    assert wrong == (
+        f"FIX  addresses: detection.country_database: {play.folder}/none.mmdb cannot be read: "
+        "No such file or directory."
+    )
+    # The bot does not start with it either, and says the same.
+    process = await command("run", "--config", str(config_file(play, places)))
+    _, err = await process.communicate()
+    assert process.returncode == 1
+    assert "none.mmdb cannot be read: No such file" in " ".join(err.decode().split())
 
 
 async def test_a_missing_scope_and_a_channel_without_the_bot_are_named(play: Play) -> None:

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,10 +118,10 @@ class Play:
         return [entry async for entry in self.app.audit.entries() if entry.action == action]
 
 
-def config_file(play: Play, **chat: Any) -> Path:
+def config_file(play: Play, detection: Mapping[str, Any] | None = None, /, **chat: Any) -> Path:
     """Write what a stage's bot is set up with as a configuration file; return its path.
 
-    ``chat`` differs in the chat's settings.
+    ``chat`` differs in the chat's settings, ``detection`` in the detector's.
     """
     settings = play.app.settings
     server = settings.mail_server[0]
@@ -142,7 +142,11 @@ def config_file(play: Play, **chat: Any) -> Path:
             "operators": list(settings.access.operators),
             "admins": list(settings.access.admins),
         },
-        "detection": {"poll_seconds": POLL_SECONDS, "picture": settings.detection.picture},
+        "detection": {
+            "poll_seconds": POLL_SECONDS,
+            "picture": settings.detection.picture,
+            **(detection or {}),
+        },
     }
     lines = [f"database = {json.dumps(settings.database)}"]
     for name, table in tables.items():

@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from math import log2, log10, sqrt
 
 from services.detection.engine import tuning
+from services.detection.engine.abroad import Places
+from services.detection.engine.reason import Reason as Reason
 from services.detection.engine.sender import DAY, HOUR, Letter, Population, Sender
 from services.detection.engine.subjects import Sketch, largest_group, size_sketch, sketch_of
 from services.language import trn
+from services.origin import OriginOf
 from services.words import short
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that speaks for abuse (or, with negative points, against it)."""
-
-    text: str
-    points: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +59,11 @@ _SPANS = {300: "5 min", 3600: "1 h", 4 * 3600: "4 h", 24 * 3600: "24 h"}
 class _Seen:
     """What was seen in the letters of a window."""
 
-    __slots__ = ("addresses", "alike", "letters", "networks", "old", "people", "recipients",
+    __slots__ = ("addresses", "alike", "each", "letters", "networks", "old", "people", "recipients",
                  "strange", "subject", "with_people", "young", "young_networks")  # fmt: skip
 
     def __init__(self, letters: list[Letter], sketches: list[Sketch], now: float) -> None:
+        self.each = letters
         self.letters = len(letters)
         # Old enough to have an outcome.
         self.old = len([1 for letter in letters if now - letter[0] > tuning.OUTCOME_AFTER])
@@ -97,10 +93,12 @@ def score(
     everybody: Population,
     floors: Floors,
     company: Company = _ALONE,
+    origin_of: OriginOf | None = None,
 ) -> Verdict:
     """Judge a sender at the moment of its newest event."""
     now = sender.last
     settled = sender.active_days >= tuning.SETTLED_DAYS
+    places = Places(sender, origin_of, settled=settled) if origin_of is not None else None
     letters = [letter for letter in sender.letters if letter[0] > now - DAY]
     # They are kept in the order they came, which is that of their times but for stragglers.
     letters.sort(key=_time_of, reverse=True)
@@ -115,7 +113,7 @@ def score(
         if not sent or not seen.letters:
             continue
         verdict = _judged(
-            sender, everybody, floors, company, seen, window, least, sent, settled=settled
+            sender, everybody, floors, company, places, seen, window, least, sent, settled=settled
         )
         if best is None or verdict.score > best.score:
             best = verdict
@@ -131,6 +129,7 @@ def _judged(
     everybody: Population,
     floors: Floors,
     company: Company,
+    places: Places | None,
     seen: _Seen,
     window: int,
     least: float,
@@ -146,6 +145,8 @@ def _judged(
         reasons = [Reason(f"{_said(sent, window)}; taught as ordinary: up to {taught:,}", 0.0)]
     networks = _networks(sender, everybody, seen, window, settled=settled)
     reasons.append(networks)
+    if places is not None:
+        reasons += places.reasons(seen.each)
     if not ordinary:
         reasons.append(_repetition(sender, everybody, seen))
     reasons.append(_recipients(sender, everybody, seen, settled=settled))
