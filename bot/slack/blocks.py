@@ -283,7 +283,7 @@ def _confirm(confirm: Confirm) -> Block:
         "title": _plain(confirm.title, 100),
         "text": _plain(confirm.text, 300),
         "confirm": _plain(confirm.yes, 30),
-        "deny": _plain(tr(confirm.no), 30),
+        "deny": _plain(confirm.no, 30),
     }
 
 

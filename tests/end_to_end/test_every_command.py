@@ -16,6 +16,7 @@ from bot.demo.town import PASSWORD
 from bot.hands import Shown
 from bot.rooms import ROOMS
 from services.audit import Phase
+from services.language import day, reading
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
 from services.traffic import sent_since
@@ -217,7 +218,9 @@ async def report(play: Play) -> None:
     assert f"1. {ACCOUNT}\n{sent} out" in users.text
     today = play.stage.clock.now().date()
     said = await play.vera.press_privately(users, "CSV file")
-    assert f"Users of example.com, {today} to {today}." in said.text
+    with reading("en-US"):  # as who plays here has the chat
+        written = day(today)
+    assert f"Users of example.com, {written} to {written}." in said.text
     file = await play.vera.file(f"traffic-mail-users-{today}-{today}.csv")
     head, line = file.decode().splitlines()
     assert head == "user,outgoing,incoming,deferred,rejected,outgoing_before"
