@@ -6,7 +6,9 @@
 ``python -m tests.bench.load month DAYS SENDERS`` - so many days of polls, and the memory
 """
 
+import _sqlite3
 import asyncio
+import ctypes
 import json
 import os
 import re
@@ -471,6 +473,7 @@ class _Month:
         return {
             "day": day,
             "mib": _rss(),
+            "sqlite": _sqlite_mib(),
             "poll": median(polls),
             "worst poll": max(polls),
             "publish": max(publish),
@@ -487,6 +490,13 @@ class _Month:
 def _rss() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / _MIB
+
+
+def _sqlite_mib() -> float:
+    """Return what SQLite has of it: the pages that each connection keeps, up to its bound."""
+    used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    used.restype = ctypes.c_int64
+    return int(used()) / _MIB
 
 
 def main() -> None:

@@ -87,6 +87,7 @@ def _month(senders: int, say: Say) -> Iterator[str]:
     yield f"|---|{'--:|' * len(days)}"
     rows: dict[str, Callable[[dict[str, Any]], str]] = {
         "memory (RSS), built-in mail server included": lambda day: f"{day['mib']:.0f} MiB",
+        "of it, what SQLite keeps of both databases": lambda day: f"{day['sqlite']:.0f} MiB",
         "messages so far": lambda day: f"{day['messages']:,}",
         "incidents so far": lambda day: f"{day['incidents']:,}",
         "entries in the audit log": lambda day: f"{day['entries']:,}",
