@@ -111,7 +111,7 @@ class IpDatabases:
 
     def __init__(self, asn: Path | None, country: Path | None) -> None:
         """Take the files' paths, None where there is none; nothing is opened."""
-        self._asn = asn and _File("detection.asn_database", asn, _number, "network owners")
+        self._asn = asn and _File("detection.asn_database", asn, _number, "network owners")  # not shown
         self._country = country and _File(
             "detection.country_database", country, _country, "countries"
         )
@@ -192,7 +192,7 @@ class IpDatabases:
             if file.reader is not None:
                 about = file.reader.metadata()
                 kind = str(about.database_type)[:60]
-                said.append(f"{file.setting}: {file.path} is {kind!r} and is read")
+                said.append(f"{file.setting}: {file.path} is {kind!r} and is read")  # not shown
         return said
 
 
