@@ -95,10 +95,10 @@ async def _blocked(server: MailServer, target: Target) -> str:
     standing = {block.network for block in await server.blocks()}
     number = sum(network in standing for network in target.networks)
     return trn(
-        "Now {n} of {networks} is blocked.",
-        "Now {n} of {networks} are blocked.",
+        "Now {n} {of_all} is blocked.",
+        "Now {n} {of_all} are blocked.",
         number,
-        networks=trn("{n} network", "{n} networks", len(target.networks)),
+        of_all=trn("of {n} network", "of {n} networks", len(target.networks)),
     )
 
 

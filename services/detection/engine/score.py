@@ -331,7 +331,7 @@ def _networks(
 
 def _say_networks(addresses: int, networks: int, young: int, usual: int | None) -> str:
     """Say from where it came; ``usual`` is how many new networks are usual, where some are new."""
-    many = trn("{n} network", "{n} networks", networks)
+    where = trn("in {n} network", "in {n} networks", networks)
     more = ""
     if usual is not None:
         more = (
@@ -343,10 +343,10 @@ def _say_networks(addresses: int, networks: int, young: int, usual: int | None) 
         )
         more += tr(" (usual on a day: {n} new)", n=usual) if usual else ""
     return trn(
-        "from {n} address in {networks}{more}",
-        "from {n} addresses in {networks}{more}",
+        "from {n} address {where}{more}",
+        "from {n} addresses {where}{more}",
         addresses,
-        networks=many,
+        where=where,
         more=more,
     )
 
