@@ -72,10 +72,15 @@ def demo(
     reset: Annotated[bool, typer.Option(help="Forget what --state holds first.")] = False,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
     chat: _Chat = DEFAULT_CHATS[0],
+    language: Annotated[str, typer.Option(help="What the bot speaks: en or de.")] = "en",
 ) -> None:
     """See an attack and stop it: mail server, chat and bot, all on this machine."""
     from bot.demo.play import play
     from bot.demo.stage import ADA, OTTO, VERA, Plan
+    from services.language import speaking, tr, voice_of
+
+    with speaking(voice_of(language)):
+        stop_label = tr("Stop sending")
 
     _log_to_stderr(logging.WARNING)
     console = Console(highlight=False)
@@ -90,7 +95,7 @@ def demo(
             f"  You are {OTTO.display}, operator; the page lets you be {VERA.display}, viewer, "
             f"or {ADA.display}, admin.\n"
             "  An account is about to be abused. The alert comes by itself; then press "
-            "[bold]Stop sending[/],\n  or type /spool help. Ctrl-C ends everything.\n",
+            f"[bold]{stop_label}[/],\n  or type /spool help. Ctrl-C ends everything.\n",
             soft_wrap=True,
         )
         if browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
@@ -106,7 +111,14 @@ def demo(
         )
         folder.mkdir(parents=True, exist_ok=True)
         new = not (folder / "mail.db").exists()
-        plan = Plan(folder, seed=seed, page_port=port, week=new, chats=chats_named(chat))
+        plan = Plan(
+            folder,
+            seed=seed,
+            page_port=port,
+            week=new,
+            chats=chats_named(chat),
+            language=language,
+        )
 
         async def run() -> None:
             with _until_signal() as stop:
