@@ -22,6 +22,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sqlalchemy.orm import configure_mappers
+
 from ..mail.postfix_instance import PostfixInstance, missing
 from .cases import CASES
 from .checks import DONE, INTERRUPTED, NEVER
@@ -46,6 +48,7 @@ def main() -> None:
         sys.exit(f"Nothing was tried: {why}")
     begin = time.monotonic()
     inherit_orphans()
+    configure_mappers()  # once, and not in each child
     gc.freeze()  # what is imported is never collected, so children need no copy of it
     workers = min(options.workers, len(options.only))
     jobs = side_by_side([partial(_work, options, number, workers) for number in range(workers)])
