@@ -183,14 +183,19 @@ async def ended(*arguments: str) -> tuple[int, str, str]:
 
     def run() -> int:
         root = logging.getLogger()
-        level, handlers = root.level, root.handlers[:]
+        handlers = root.handlers[:]
+        levels = {
+            logger: logger.level for logger in map(logging.getLogger, [*root.manager.loggerDict])
+        }
+        levels[root] = root.level
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 main(arguments)
         except SystemExit as ending:
             return int(ending.code or 0)
         finally:
-            root.setLevel(level)
+            for logger, level in levels.items():
+                logger.setLevel(level)
             root.handlers[:] = handlers
         return 0
 
