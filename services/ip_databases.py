@@ -111,7 +111,12 @@ class IpDatabases:
 
     def __init__(self, asn: Path | None, country: Path | None) -> None:
         """Take the files' paths, None where there is none; nothing is opened."""
-        self._asn = asn and _File("detection.asn_database", asn, _number, "network owners")  # not shown
+        self._asn = asn and _File(
+            "detection.asn_database",
+            asn,
+            _number,
+            "network owners",  # not shown
+        )
         self._country = country and _File(
             "detection.country_database", country, _country, "countries"
         )
