@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test bench faults lint format manifest lock clean
+.PHONY: help demo drill test bench faults lint format manifest catalogue lock clean
 
 help: ## Show the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ format: $(READY) ## Put the code in its one format
 manifest: $(READY) ## Write manifest/ again from the command table
 	@$(BIN)/python -m bot.slack.manifest > manifest/slack.yaml
 	@$(BIN)/python -m bot.discord.manifest > manifest/discord.json
+
+catalogue: $(READY) ## Write services/locale/ again from the code's sentences
+	@$(BIN)/python -m tests.language
 
 lock: $(READY) ## Pin newer releases of what we depend on, with hashes
 	@$(BIN)/pip install -q uv && $(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url \

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.elements import Bold, Form, Paragraph, Small, Values, Write, cut, say, visible
+from bot.elements import Bold, Form, Paragraph, Small, Values, Write, cut, rich, say, visible
 from services.errors import BadArgument
+from services.language import tr
 from services.mail.port import MAX_ADDRESS
 from services.pipeline import Proposal
 from services.targets import Target
@@ -15,19 +16,19 @@ _ADDRESS = "address"
 def password(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     """Ask before a new password is set."""
     return Form(
-        "Set a new password?",
+        tr("Set a new password?"),
         (
             Paragraph(
-                say(
-                    Bold(visible(proposal.target.account or "")),
-                    " gets a new password, which is made now. Whoever uses the old one can no "
-                    "longer log in.",
+                rich(
+                    "{account} gets a new password, which is made now. Whoever uses the old one "
+                    "can no longer log in.",
+                    account=Bold(visible(proposal.target.account or "")),
                 )
             ),
             Small(say(proposal.note)),
         ),
         (),
-        "Set it",
+        tr("Set it"),
         proposal.intent_id,
     )
 
@@ -37,15 +38,18 @@ def end_sessions(
 ) -> Form:
     """Ask before sessions are ended."""
     return Form(
-        "End its sessions?",
+        tr("End its sessions?"),
         (
             Paragraph(
-                say("All that is open as ", Bold(visible(proposal.target.account or "")), " ends.")
+                rich(
+                    "All that is open as {account} ends.",
+                    account=Bold(visible(proposal.target.account or "")),
+                )
             ),
-            Small(say("Whoever has the password can log in again: set a new one first.")),
+            Small(rich("Whoever has the password can log in again: set a new one first.")),
         ),
         (),
-        "End them",
+        tr("End them"),
         proposal.intent_id,
     )
 
@@ -56,18 +60,19 @@ def delete_account(
     """Ask before an account is deleted, and have its address typed."""
     account = visible(proposal.target.account or "")
     return Form(
-        "Delete the account?",
+        tr("Delete the account?"),
         (
             Paragraph(
-                say(
-                    Bold(account),
-                    f" is deleted on {proposal.server}, with all its mail. This cannot be undone.",
+                rich(
+                    "{account} is deleted on {server}, with all its mail. This cannot be undone.",
+                    account=Bold(account),
+                    server=proposal.server,
                 )
             ),
             Small(say(proposal.note)),
         ),
-        (Write(_ADDRESS, "Type its address to confirm", longest=MAX_ADDRESS),),
-        "Delete it",
+        (Write(_ADDRESS, tr("Type its address to confirm"), longest=MAX_ADDRESS),),
+        tr("Delete it"),
         proposal.intent_id,
     )
 
@@ -76,6 +81,9 @@ def amend_delete_account(target: Target, values: Values) -> Target:
     """Return the target as it is. Raises BadArgument unless its address was typed."""
     typed = next(iter(values.get(_ADDRESS, ())), "").strip()
     if typed.casefold() != (target.account or "").casefold():
-        said = f"“{cut(typed, 60)}” is not" if typed else "Nothing typed is"
-        raise BadArgument(f"{said} the account's address. Nothing was deleted.")
+        if not typed:
+            raise BadArgument(tr("Nothing typed is the account's address. Nothing was deleted."))
+        raise BadArgument(
+            tr("“{text}” is not the account's address. Nothing was deleted.", text=cut(typed, 60))
+        )
     return target

@@ -9,6 +9,7 @@ from services.detection.evidence import Evidence
 from services.errors import BadArgument
 from services.incidents import campaign_of, group_of
 from services.intents import APPROVE
+from services.language import tr
 from services.mail.port import DELIVERING, SpoolQuery
 from services.models import Incident, Intent
 from services.pipeline import Outcome
@@ -20,6 +21,11 @@ _PLAIN_UNDO = ("acknowledge", "snooze")
 _MAX_ADDRESSES = 200
 #: What these change is in our own tables, whether there is such a mailbox or not.
 _OURS = ("false_alarm", "forget", "snooze")
+
+
+def using(name: str) -> str:
+    """Return what somebody may not do who may not use that command, for the refusal."""
+    return tr("use “{command}”", command=name)
 
 
 async def ask(
@@ -34,7 +40,13 @@ async def ask(
     # First of all: which mailboxes there are is not for everybody to try out.
     await desk.pipeline.allow(request.actor, action, server=request.server, target=target)
     if target.account and action not in _OURS and await server.user(target.account) is None:
-        raise BadArgument(f"{target.account} is no mailbox on {request.server}. Nothing was done.")
+        raise BadArgument(
+            tr(
+                "{account} is no mailbox on {server}. Nothing was done.",
+                account=target.account,
+                server=request.server,
+            )
+        )
     proposal = await desk.pipeline.propose(
         request.actor,
         request.place,
@@ -57,7 +69,7 @@ async def ask_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
             update={"networks": forms.networks_of(await _addresses(desk, intent.incident_id))}
         )
         if not target.networks:
-            raise BadArgument("No client address is known for this account; nothing to block.")
+            raise BadArgument(tr("No client address is known for this account; nothing to block."))
     form = await ask(desk, request, intent.action, target, intent.incident_id)
     if intent.incident_id is not None:
         # The menu forgets what was picked, so that it can be picked again after a Cancel.
@@ -74,7 +86,7 @@ async def act_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 
 async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
     """Ask before sending is stopped, with what waits now; confirming uses the button's intent."""
-    target = request.scope.limited(Target.model_validate_json(intent.target), "use “stop”")
+    target = request.scope.limited(Target.model_validate_json(intent.target), using("stop"))
     server = desk.pipeline.server(request.server)
     holds = server.capabilities.hold.able
     waiting = 0
@@ -86,7 +98,7 @@ async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
         text = " ".join(said)
     else:
         text = cards.stop_text(target.account or "", waiting, desk.clock.now(), holds=holds)
-    return Form(cards.STOP_ASKS, (Paragraph(say(text)),), (), cards.STOP_YES, intent.id)
+    return Form(tr(cards.STOP_ASKS), (Paragraph(say(text)),), (), tr(cards.STOP_YES), intent.id)
 
 
 async def approve_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
@@ -104,7 +116,8 @@ async def approve_question(desk: Desk, request: Request, intent: Intent) -> Form
     """Ask whether it is to be approved, saying what would be done."""
     asked = await desk.pipeline.asked_by(request.actor, intent)
     text = cards.asked_text(asked)
-    return Form(cards.APPROVE_ASKS, (Paragraph(say(text)),), (), cards.APPROVE_YES, intent.id)
+    title, yes = tr(cards.APPROVE_ASKS), tr(cards.APPROVE_YES)
+    return Form(title, (Paragraph(say(text)),), (), yes, intent.id)
 
 
 async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
@@ -113,7 +126,7 @@ async def undo_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
         original = await session.get(Intent, intent.undo_of)
     if original is None or original.undone:
         action = f"undo {original.action}" if original else intent.action
-        why = "This was taken back already; nothing was done twice."
+        why = tr("This was taken back already; nothing was done twice.")
         await desk.pipeline.over(request.actor, intent, action, why)
     if original.action in _PLAIN_UNDO:
         return await act_pressed(desk, request, intent)
@@ -124,7 +137,7 @@ async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -
     """Do what a confirmed form says."""
     if intent.action == APPROVE:
         shown = await _approved(desk, request, intent)
-        return shown or cards.success("Approved; the channel tells how it went.")
+        return shown or cards.success(tr("Approved; the channel tells how it went."))
     outcome = await desk.pipeline.execute(
         request.actor,
         request.place,

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from bot import campaign_cards, cards
 from bot.commands import CARD_ACTIONS
 from bot.elements import Card, Picture
-from services.aims import aim, fits
+from services.aims import ON_ALL_MESSAGES, aim, aim_at_all, fits
 from services.incidents import campaign_of, group_of
 from services.intents import Intents
+from services.language import tr
 from services.mail.port import MailServer
 from services.models import LIVE, Incident, IncidentState, Intent
 from services.people import Place
@@ -107,17 +108,22 @@ class AlertCards:
         rows = campaign_cards.ordered(group)
         waiting = [row for row in rows if row.state in _WAITING]
         accounts = tuple(row.sender for row in waiting)
-        live = any(row.state in LIVE for row in group)
+        # What those have held that were stopped is to be cleared away, too.
+        everybody = tuple(row.sender for row in rows if row.state in LIVE)
+        server = self._servers.get(lead.server)
         targets = {"campaign": Target(account=lead.sender)}
+        if everybody:
+            targets |= {one: aim_at_all(one, everybody, server) for one in ON_ALL_MESSAGES}
         if accounts:
             targets |= {action: Target(accounts=accounts) for action in _FOR_ALL}
-        if live:
+        if everybody:
             targets["block"] = Target(account=lead.sender)
         kept = {
             action: target
             for action, target in targets.items()
-            # One account may be stopped while others of the campaign still send.
-            if action not in undos or (action == "stop" and accounts)
+            # One account may be stopped while others of the campaign still send,
+            # and what was moved or deleted of it is seldom the last that it sends.
+            if action not in undos or (action == "stop" and accounts) or action in ON_ALL_MESSAGES
         }
         offers, lacks, holds = await self._offers(lead, kept)
         stops: dict[str, str] = {}
@@ -137,5 +143,5 @@ class AlertCards:
 
 def _lacking(action: str, name: str, server: MailServer | None, target: Target) -> str | None:
     if server is None:
-        return f"The mail server {name} is no longer configured."
+        return tr("The mail server {server} is no longer configured.", server=name)
     return lacking(action, server.capabilities, target)

@@ -24,6 +24,8 @@ from services.digest import Digests
 from services.errors import ConfigError, ServerDown, SpoolwardenError
 from services.expiry import Expiry
 from services.intents import Intents
+from services.ip_databases import IpDatabases
+from services.language import for_everybody, speak, trn, voice_of
 from services.lease import lease_of
 from services.listings import Listings
 from services.mail.build import HostedServer, build
@@ -36,7 +38,6 @@ from services.store import Store
 from services.tasks import end
 from services.upkeep import Upkeep
 from services.watch import Watch
-from services.words import count
 
 _log = logging.getLogger(__name__)
 #: Seconds in which a chat may still take what is left to say when the bot stops.
@@ -87,6 +88,9 @@ class App:
             changed=self._changed,
             passwords=Passwords(settings.passwords.command, settings.passwords.timeout),
         )
+        detection = settings.detection
+        self.ip_databases = IpDatabases(detection.asn_database, detection.country_database)
+        origin_of = self.ip_databases.of if self.ip_databases.used else None
         self.upkeep = Upkeep(self.store, by_name, self.audit, self.clock, self._changed)
         self.detector = Detector(
             self.store,
@@ -95,6 +99,7 @@ class App:
             settings.detection,
             rules=rules,
             trusted=settings.safety.trusted_networks,
+            origin_of=origin_of,
         )
         self.publishers = tuple(
             Publisher(made.chat, self.store, self.intents, by_name, self.clock, self.lease)
@@ -138,6 +143,7 @@ class App:
             polled=self.metrics.polled,
             listings=self.listings,
             digests=Digests(self.store, by_name, self.clock, settings.digest),
+            ip_databases=self.ip_databases,
         )
         self.dispatch = Dispatch(
             Desk(
@@ -153,6 +159,7 @@ class App:
                 listings=self.listings,
                 refresh=self._refresh,
                 why=self.detector.why,
+                origin_of=self.ip_databases.of,
                 changed=self._changed,
             )
         )
@@ -180,6 +187,8 @@ class App:
 
     async def start(self) -> None:
         """Open the database and the servers, mend what a crash left, then watch and answer."""
+        speak(voice_of(self.settings.language))
+        await self.ip_databases.open()
         await self.lease.take()
         await self.store.open()
         await self.audit.use_key()
@@ -217,7 +226,7 @@ class App:
             _log.warning(
                 "%s cut off, not having ended after %g s; what became of each is said in "
                 "its thread at the next start",
-                count(sum(cut), "act"),
+                trn("{n} act", "{n} acts", sum(cut)),
                 limit,
             )
         if self._publishing:
@@ -228,6 +237,7 @@ class App:
             await connection.stop()
         for server in reversed(self.servers):
             await server.stop()
+        self.ip_databases.close()
         await self.lease.leave()
         await self.store.close()
 
@@ -268,6 +278,7 @@ class App:
         for publisher in self.publishers:
             publisher.wake()
 
+    @for_everybody
     async def _refresh(self, server: str, incident_id: int) -> None:
         """Bring an incident's card up to date after an act; the next poll does it otherwise."""
         try:

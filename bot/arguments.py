@@ -18,6 +18,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from services.errors import BadArgument
+from services.language import tr
 from services.mail.domains import as_domain
 from services.mail.port import MAX_ADDRESS, Network, Queue
 from services.tables import Kind, Window
@@ -110,9 +111,14 @@ def parse(text: str, takes: tuple[Argument, ...], example: str) -> Arguments:
         if argument is None:
             argument, value = _unnamed(takes, words, name, whole), whole
         if argument is None:
-            known = ", ".join(f"{a.typed}:" for a in takes) or "nothing"
+            known = ", ".join(f"{a.typed}:" for a in takes) or tr("nothing")
             raise BadArgument(
-                f"I do not understand “{whole[:60]}” here; this takes {known}. Example: {example}"
+                tr(
+                    "I do not understand “{word}” here; this takes {known}. Example: {example}",
+                    word=whole[:60],
+                    known=known,
+                    example=example,
+                )
             )
         words.append((argument, value))
     return read(words, takes, example)
@@ -125,16 +131,34 @@ def read(
     found: dict[str, Any] = {}
     for argument, value in words:
         if argument.into in found:
-            raise BadArgument(f"{argument.typed}: is there twice. Example: {example}")
+            raise BadArgument(
+                tr(
+                    "{argument}: is there twice. Example: {example}",
+                    argument=argument.typed,
+                    example=example,
+                )
+            )
         try:
             found[argument.into] = argument.read(value)
         except ValueError as error:
             raise BadArgument(
-                f"I read “{value[:60]}” as {argument.typed}:, but {error}. Example: {example}"
+                tr(
+                    "I read “{word}” as {argument}:, but {why}. Example: {example}",
+                    word=value[:60],
+                    argument=argument.typed,
+                    why=error,
+                    example=example,
+                )
             ) from error
     for argument in takes:
         if argument.required and argument.into not in found:
-            raise BadArgument(f"{argument.typed}: is missing. Example: {example}")
+            raise BadArgument(
+                tr(
+                    "{argument}: is missing. Example: {example}",
+                    argument=argument.typed,
+                    example=example,
+                )
+            )
     return Arguments(**found)
 
 
@@ -173,7 +197,7 @@ def _reads(argument: Argument, value: str) -> bool:
 def read_address(value: str) -> str:
     """Read a mail address or the login name of a system account; case is folded."""
     if len(value) > MAX_ADDRESS or any(c.isspace() for c in value) or not value:
-        raise ValueError("that is no mail address")
+        raise ValueError(tr("that is no mail address"))
     return value.lower()
 
 
@@ -182,17 +206,17 @@ def read_network(value: str) -> Network:
     try:
         return ip_network(value, strict=False)
     except ValueError:
-        raise ValueError("that is no IP address or network such as 203.0.113.0/24") from None
+        raise ValueError(tr("that is no IP address or network such as 203.0.113.0/24")) from None
 
 
 def read_length(value: str) -> timedelta:
     """Read a length of time: 90s, 30m, 24h, 7d."""
     match = _LENGTH.fullmatch(value.lower())
     if not match:
-        raise ValueError("a length of time is written like 30m, 24h or 7d")
+        raise ValueError(tr("a length of time is written like 30m, 24h or 7d"))
     length = timedelta(seconds=int(match[1]) * _UNITS[match[2][0]])
     if not timedelta(0) < length <= _LONGEST:
-        raise ValueError("that is no sensible length of time")
+        raise ValueError(tr("that is no sensible length of time"))
     return length
 
 
@@ -201,7 +225,7 @@ def read_queue(value: str) -> Queue:
     try:
         return Queue(value.lower())
     except ValueError:
-        raise ValueError(f"a queue is one of {', '.join(Queue)}") from None
+        raise ValueError(tr("a queue is one of {queues}", queues=", ".join(Queue))) from None
 
 
 def read_window(value: str) -> Window:
@@ -210,7 +234,7 @@ def read_window(value: str) -> Window:
         length = read_length(value)
         return next(window for window in Window if window.length == length)
     except (ValueError, StopIteration):
-        raise ValueError(f"a table goes back {', '.join(Window)}") from None
+        raise ValueError(tr("a table goes back {windows}", windows=", ".join(Window))) from None
 
 
 def read_kind(value: str) -> Kind:
@@ -218,7 +242,7 @@ def read_kind(value: str) -> Kind:
     try:
         return Kind(value.lower())
     except ValueError:
-        raise ValueError(f"a table is of {', '.join(Kind)}") from None
+        raise ValueError(tr("a table is of {kinds}", kinds=", ".join(Kind))) from None
 
 
 def read_during(value: str) -> During:
@@ -228,43 +252,46 @@ def read_during(value: str) -> During:
     if match := _DAYS.fullmatch(value.lower()):
         days = int(match[1])
         if not 1 <= days <= MOST_DAYS:
-            raise ValueError(f"a report is of 1 to {MOST_DAYS} days")
+            raise ValueError(tr("a report is of 1 to {days} days", days=MOST_DAYS))
         return During(days)
     first, dots, last = value.partition("..")
     try:
         begin, end = date.fromisoformat(first), date.fromisoformat(last if dots else first)
     except ValueError:
-        raise ValueError("it is today, 7d, or days such as 2026-11-01..2026-11-07") from None
+        raise ValueError(tr("it is today, 7d, or days such as 2026-11-01..2026-11-07")) from None
     if end < begin:
-        raise ValueError("it ends before it begins")
+        raise ValueError(tr("it ends before it begins"))
     if (end - begin).days >= MOST_DAYS:
-        raise ValueError(f"a report is of 1 to {MOST_DAYS} days")
+        raise ValueError(tr("a report is of 1 to {days} days", days=MOST_DAYS))
     return During((end - begin).days + 1, begin, end)
 
 
 def read_domain(value: str) -> str:
     """Read a domain, as it is read or as xn--…; it is given back as xn--…."""
-    return as_domain(value.removeprefix("@"))
+    try:
+        return as_domain(value.removeprefix("@"))
+    except ValueError:
+        raise ValueError(tr("not a domain, such as example.com")) from None
 
 
 def read_folder(value: str) -> str:
     """Read a quarantine folder's name."""
     if not _FOLDER.fullmatch(value.lower()):
-        raise ValueError("a folder's name has up to 40 letters, digits, - or _")
+        raise ValueError(tr("a folder's name has up to 40 letters, digits, - or _"))
     return value.lower()
 
 
 def read_text(value: str) -> str:
     """Read any text."""
     if not value.strip():
-        raise ValueError("it is empty")
+        raise ValueError(tr("it is empty"))
     return value[:200]
 
 
 def read_page(value: str) -> int:
     """Read a page number."""
     if not value.isdecimal() or len(value) > 6 or not 1 <= int(value) <= 100_000:
-        raise ValueError("a page is a number from 1")
+        raise ValueError(tr("a page is a number from 1"))
     return int(value)
 
 
@@ -272,19 +299,19 @@ def read_number(value: str) -> int:
     """Read an incident's number."""
     number = value.removeprefix("#")
     if not number.isdecimal() or len(number) > 9 or int(number) < 1:
-        raise ValueError("an incident has a number, such as 7")
+        raise ValueError(tr("an incident has a number, such as 7"))
     return int(number)
 
 
 def read_pin(value: str) -> bool:
     """Read whether what is pinned is to be taken away."""
     if value.lower() not in PIN_WORDS:
-        raise ValueError(f"it is {' or '.join(PIN_WORDS)}")
+        raise ValueError(tr("it is {one} or {other}", one=PIN_WORDS[0], other=PIN_WORDS[1]))
     return value.lower() == "remove"
 
 
 def read_yes(value: str) -> bool:
     """Read yes or no."""
     if value.lower() not in ("yes", "no"):
-        raise ValueError("it is yes or no")
+        raise ValueError(tr("it is yes or no"))
     return value.lower() == "yes"

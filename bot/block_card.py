@@ -17,13 +17,15 @@ from bot.elements import (
     Small,
     Text,
     named,
+    rich,
+    richn,
     say,
 )
 from bot.look_cards import below, foot
+from services.language import tr, trn
 from services.mail.port import Block
 from services.models import Listing
 from services.targets import show_network
-from services.words import count
 
 #: Blocks on a page: more of them, with their buttons, are more than every chat's messages hold.
 PER_PAGE = 6
@@ -58,12 +60,18 @@ def blocks(shown: Blocks) -> Card:
     """Return a page of the block list."""
     sections: list[Section] = []
     if not shown.total:
-        sections.append(Paragraph(say("No address is blocked.")))
+        sections.append(Paragraph(rich("No address is blocked.")))
     else:
         last = shown.offset + len(shown.page)
-        paged = f" · {shown.offset + 1:,} to {last:,}, newest first"
         sections.append(
-            Paragraph(say(Bold(count(shown.total, "blocked network")), paged, ", for SMTP only"))
+            Paragraph(
+                rich(
+                    "{networks} · {first} to {last}, newest first, for SMTP only",
+                    networks=Bold(trn("{n} blocked network", "{n} blocked networks", shown.total)),
+                    first=shown.offset + 1,
+                    last=last,
+                )
+            )
         )
     for number, blocked in enumerate(shown.page):
         sections.append(_block(blocked, shown.buttons.get(f"unblock-{number}")))
@@ -71,19 +79,26 @@ def blocks(shown: Blocks) -> Card:
     sections += foot(shown.server, shown.taken_at, shown.lacking)
     controls = [button for button in below(shown.buttons) if not button.slot.startswith("unblock-")]
     return Card(
-        f"Blocked on {named(shown.server)}",
+        tr("Blocked on {server}", server=named(shown.server)),
         tuple(sections),
         (*((shown.extend,) if shown.extend else ()), *controls),
-        fallback=count(shown.total, "blocked network"),
+        fallback=trn("{n} blocked network", "{n} blocked networks", shown.total),
     )
 
 
 def _block(blocked: Blocked, button: Button | None) -> Section:
     block = blocked.block
-    until = say("until ", Moment(block.until)) if block.until else say("until somebody lifts it")
-    refused = "" if blocked.refused is None else f" · refused {count(blocked.refused, 'time')}"
-    why = f" · {named(blocked.by)}" if blocked.by.strip() else ""
-    about = say("since ", Moment(block.since), ", ", *until, refused, why)
+    since = Moment(block.since)
+    about = (
+        rich("since {since}, until {until}", since=since, until=Moment(block.until))
+        if block.until
+        else rich("since {since}, until somebody lifts it", since=since)
+    )
+    if blocked.refused is not None:
+        refused = trn("refused {n} time", "refused {n} times", blocked.refused)
+        about = (*about, *say(f" · {refused}"))
+    if blocked.by.strip():
+        about = (*about, *say(f" · {named(blocked.by)}"))
     name = show_network(block.network)
     if button is None:
         return Paragraph(say(Bold(name), " · ", *about))
@@ -94,19 +109,30 @@ def _listings(shown: Blocks) -> list[Section]:
     """Return what block lists say of the server's own addresses."""
     if not shown.zones:
         return []
-    asked = count(shown.zones, "block list")
     if not shown.listings:
-        return [Small(say(f"{asked} will be asked about the server's own addresses."))]
+        waits = richn(
+            "{n} block list will be asked about the server's own addresses.",
+            "{n} block lists will be asked about the server's own addresses.",
+            shown.zones,
+        )
+        return [Small(waits)]
     listed = [row for row in shown.listings if row.since is not None]
     failed = [row for row in shown.listings if row.error]
     sections: list[Section] = []
     if listed:
-        sections.append(Paragraph(say(Bold("Our own addresses on block lists"))))
+        sections.append(Paragraph(say(Bold(tr("Our own addresses on block lists")))))
         sections.append(Points(tuple(_listed(row) for row in listed)))
     else:
         newest = max(row.checked_at for row in shown.listings)
         sections.append(
-            Small(say(f"None of our own addresses is on the {asked} asked, as of ", Moment(newest)))
+            Small(
+                richn(
+                    "None of our own addresses is on the {n} block list asked, as of {moment}",
+                    "None of our own addresses is on the {n} block lists asked, as of {moment}",
+                    shown.zones,
+                    moment=Moment(newest),
+                )
+            )
         )
     for sentence in dict.fromkeys(row.error for row in failed):
         sections.append(Small(say(f"{sentence}.")))
@@ -114,5 +140,13 @@ def _listings(shown: Blocks) -> list[Section]:
 
 
 def _listed(row: Listing) -> Text:
-    since = say(", since ", Moment(row.since)) if row.since else ()
-    return say(Bold(row.address), f" on {named(row.zone)}", *since, f": {named(row.said)}")
+    address, zone, said = Bold(row.address), named(row.zone), named(row.said)
+    if not row.since:
+        return rich("{address} on {zone}: {said}", address=address, zone=zone, said=said)
+    return rich(
+        "{address} on {zone}, since {since}: {said}",
+        address=address,
+        zone=zone,
+        since=Moment(row.since),
+        said=said,
+    )

@@ -11,12 +11,13 @@ from bot.buttons import Buttons
 from bot.desk import Desk, Reply, Request
 from bot.elements import Menu, Option, named
 from services.errors import MailServerError
+from services.language import later, tr
 from services.mail.port import Block, MailServer, Network
 from services.models import AuditEntry, Intent
 from services.remedies import lacking
 from services.targets import Target, show_network
 
-EVERY_DOMAIN = (
+EVERY_DOMAIN = later(
     "Blocking it, or lifting a block, would concern senders of every domain: somebody whose role "
     "is not limited to domains can do that."
 )
@@ -42,18 +43,18 @@ async def _blocks(desk: Desk, request: Request, offset: int) -> Reply:
     made = Buttons()
     extend: list[Option] = []
     if not request.scope.everything:
-        lacks += [EVERY_DOMAIN] if page else []
+        lacks += [tr(EVERY_DOMAIN)] if page else []
     else:
         for action in ("unblock", "block"):
             if (cannot := lacking(action, server.capabilities, Target())) is not None:
                 lacks.append(cannot)
                 continue
             for number, block in enumerate(page):
-                label = "Unblock…" if action == "unblock" else "Extend…"
+                label = tr("Unblock…") if action == "unblock" else tr("Extend…")
                 slot = f"unblock-{number}" if action == "unblock" else f"extend-{number}"
                 made.add(slot, label, action, Target(networks=(block.network,)))
     made.pages("blocks", lambda at: Target(offset=at), offset, len(standing), PER_PAGE)
-    made.add("again", "Refresh", "blocks", Target(offset=offset))
+    made.add("again", tr("Refresh"), "blocks", Target(offset=offset))
     buttons = await made.offered(desk, request)
     # One person has often blocked several.
     who = {reason: await by(desk, block) for reason, block in {b.reason: b for b in page}.items()}
@@ -71,7 +72,7 @@ async def _blocks(desk: Desk, request: Request, offset: int) -> Reply:
             taken_at=desk.clock.now(),
             lacking=tuple(dict.fromkeys(lacks)),
             buttons=buttons,
-            extend=Menu("extend", "Extend…", tuple(extend)) if extend else None,
+            extend=Menu("extend", tr("Extend…"), tuple(extend)) if extend else None,
         )
     )
 
@@ -89,7 +90,7 @@ async def _refused(server: MailServer) -> tuple[Mapping[Network, int], list[str]
 
 async def by(desk: Desk, block: Block) -> str:
     """Return a block's reason, with the name of who blocked it where that was done here."""
-    key = block.reason.removesuffix(" through Spoolwarden")
+    key = block.reason.removesuffix(" through Spoolwarden")  # not shown
     if key == block.reason:
         return block.reason
     async with desk.store.reading() as session:
@@ -100,4 +101,4 @@ async def by(desk: Desk, block: Block) -> str:
             .limit(1)
         )
         name = rows.first()
-    return f"by {name} through Spoolwarden" if name else block.reason
+    return tr("by {name} through Spoolwarden", name=name) if name else block.reason

@@ -12,10 +12,11 @@ from bot import cards
 from bot.arguments import Arguments
 from bot.dashboards import dashboard
 from bot.desk import Desk, Reply, Request
-from bot.elements import Card, Moment, Paragraph, Small, named, say
+from bot.elements import Card, Moment, Paragraph, Small, named, rich, say
 from services.audit import Line, Phase
 from services.clock import Clock
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.port import MailServer
 from services.models import Announcement, Board, Posted
 from services.people import Role
@@ -58,7 +59,8 @@ class Boards:
             return None
         server, now = self._servers.get(board.server), self._clock.now()
         if server is None:
-            return _blank(board.server, "It is no longer among the configured mail servers.", now)
+            sentence = tr("It is no longer among the configured mail servers.")
+            return _blank(board.server, sentence, now)
         try:
             return cards.dashboard(await dashboard(server, self._store, now, everyone(Role.VIEWER)))
         except ServerDown as error:
@@ -73,9 +75,11 @@ class Boards:
             kept.pinned, kept.trouble = not trouble, trouble
             session.add(kept)
             if trouble:
-                said = (
-                    f"The dashboard of {board.server} stands in the channel, but is not pinned: "
-                    f"{trouble} Pin it by hand, or mend that and type /spool pin again."
+                said = tr(
+                    "The dashboard of {server} stands in the channel, but is not pinned: "
+                    "{trouble} Pin it by hand, or mend that and type /spool pin again.",
+                    server=board.server,
+                    trouble=trouble,
                 )
                 session.add(Announcement(at=self._clock.now(), text=said))
 
@@ -97,7 +101,7 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
     server = desk.pipeline.server(request.server).name
     chat, scope = request.place.chat, request.scope
     if not scope.everything:
-        refusal = scope.refusal("pin a dashboard", "", "it tells of every sender, and ")
+        refusal = scope.refusal(tr("pin a dashboard"), because=tr("it tells of every sender"))
         await desk.refuse(request.actor, "pin", server, refusal)
     async with desk.store.session() as session:
         found = await session.exec(
@@ -105,24 +109,33 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
         )
         board = found.first()
         if asked.remove and board is None:
-            return cards.note(f"No dashboard of {server} stands in the alerts' channel.")
+            return cards.note(
+                tr("No dashboard of {server} stands in the alerts' channel.", server=server)
+            )
         if board is None:
             board = Board(chat=chat, server=server)
         # What could not be pinned is tried again.
         board.wanted, board.trouble = not asked.remove, ""
         session.add(board)
-        what = "dashboard removed" if asked.remove else "dashboard pinned"
+        what = "dashboard removed" if asked.remove else "dashboard pinned"  # not shown
         await desk.audit.append(session, Line(Phase.NOTE, what, request.actor, server))
     desk.changed()
     if asked.remove:
-        return cards.success(f"The dashboard of {server} is taken out of the alerts' channel.")
+        return cards.success(
+            tr("The dashboard of {server} is taken out of the alerts' channel.", server=server)
+        )
     return cards.success(
-        f"The dashboard of {server} comes into the alerts' channel, pinned, and is brought up to "
-        f"date every {EVERY:.0f} s. /spool pin remove takes it away."
+        tr(
+            "The dashboard of {server} comes into the alerts' channel, pinned, and is brought up "
+            "to date every {seconds} s. /spool pin remove takes it away.",
+            server=server,
+            seconds=round(EVERY),
+        )
     )
 
 
 def _blank(server: str, sentence: str, now: datetime) -> Card:
-    title = f"Spool of {named(server)}"
-    sections = (Paragraph(say("⚠️ ", sentence)), Small(say("as of ", Moment(now, seconds=True))))
+    title = tr("Spool of {server}", server=named(server))
+    taken = rich("as of {moment}", moment=Moment(now, seconds=True))
+    sections = (Paragraph(say("⚠️ ", sentence)), Small(taken))
     return Card(title, sections, fallback=title)

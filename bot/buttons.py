@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bot.desk import Desk, Request
 from bot.elements import Button, Confirm, Style
+from services.language import tr
 from services.targets import Target
 
 #: An action, what it is aimed at, and the incident that it belongs to.
@@ -48,7 +49,10 @@ class Buttons:
         The page begins at ``offset`` of ``rows`` in all and holds ``size``; ``at`` is what the
         button of a page aims at, by that page's offset.
         """
-        for step, slot, label in ((-size, "before", "◀ Previous"), (size, "after", "Next ▶")):
+        for step, slot, label in (
+            (-size, "before", tr("◀ Previous")),
+            (size, "after", tr("Next ▶")),
+        ):
             if 0 <= offset + step < rows:
                 self.add(slot, label, action, at(offset + step), incident_id=incident_id)
 

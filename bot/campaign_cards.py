@@ -24,16 +24,21 @@ from bot.elements import (
     cut,
     named,
     plain,
+    rich,
+    richn,
     say,
 )
 from services.detection.evidence import Evidence
 from services.detection.life import shared_state
+from services.language import decimal, later, tr, trn
 from services.models import LIVE, Incident, IncidentState, Intent
-from services.words import count, listed
+from services.words import listed
 
 #: Accounts on the card itself; with their buttons more are more than every chat's messages hold.
 ON_CARD = 5
 PER_PAGE = 8
+#: What is called otherwise than on an account's card; more may come, so that it stays on offer.
+_ALL = {"move": later("Move all to a folder…"), "delete": later("Delete all messages…")}
 _NAMED = 3
 _ADDRESSES = 5
 _MARKS = {
@@ -44,6 +49,16 @@ _MARKS = {
     IncidentState.FALSE_ALARM: "⚪",
     IncidentState.CLOSED: "⚪",
 }
+#: How a campaign stands, and how many of its accounts do, or one of them.
+_STATES = {
+    IncidentState.OPEN: later("Open: somebody is needed"),
+    IncidentState.ACKNOWLEDGED: later("Acknowledged"),
+    IncidentState.SNOOZED: later("Snoozed"),
+    IncidentState.REMEDIED: later("Stopped"),
+    IncidentState.FALSE_ALARM: later("False alarm"),
+    IncidentState.CLOSED: later("Closed: it is quiet"),
+}
+_STOPPED = later("stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +100,13 @@ def campaign(
     if live:
         sections.append(cards.severity(lead, sum(e.messages for e in evidences.values())))
     why = next((row.joined_by for row in group if row.joined_by), "")
-    accounts = count(len(rows), "account")
+    accounts = trn("{n} account, one campaign", "{n} accounts, one campaign", len(rows))
     sections.append(
-        Paragraph(say(Bold(f"{accounts}, one campaign"), f": they share {why}." if why else "."))
+        Paragraph(
+            rich("{accounts}: they share {what}.", accounts=Bold(accounts), what=why)
+            if why
+            else say(Bold(accounts), ".")
+        )
     )
     first = min(evidences.values(), key=lambda one: one.first_at)
     sections.append(cards.so_far(first.first_at, list(evidences.values())))
@@ -99,22 +118,34 @@ def campaign(
         if stop is not None:
             sections.append(Row(text, _stop_one(row, evidences[row.sender], stop, buttons)))
         elif look is not None:
-            sections.append(Row(text, Button(f"why-{row.id}", "Why", look)))
+            sections.append(Row(text, Button(f"why-{row.id}", tr("Why"), look)))
         else:
             sections.append(Paragraph(text))
     if len(rows) > ON_CARD:
-        sections.append(Small(say(f"and {len(rows) - ON_CARD:,} more accounts")))
+        more = richn("and {n} more account", "and {n} more accounts", len(rows) - ON_CARD)
+        sections.append(Small(more))
     sections += _addresses(list(evidences.values()))
     sections += cards.told(lead)
     sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
     newest = max(evidences.values(), key=lambda one: one.taken_at)
     score = max(row.score for row in rows)
     sections.append(cards.foot(lead, score, newest.taken_at))
-    more = f" and {count(len(rows) - 1, 'other')}"
-    verb = "are sending" if live and buttons.stoppable else "sent"
-    headline = f"{named(lead.sender)}{more} {verb} spam"
+    who, others = named(lead.sender), len(rows) - 1
     if state is IncidentState.FALSE_ALARM:
-        headline = f"{named(lead.sender)}{more}: false alarm"
+        headline = trn(
+            "{who} and {n} other: false alarm", "{who} and {n} others: false alarm", others, who=who
+        )
+    elif live and buttons.stoppable:
+        headline = trn(
+            "{who} and {n} other are sending spam",
+            "{who} and {n} others are sending spam",
+            others,
+            who=who,
+        )
+    else:
+        headline = trn(
+            "{who} and {n} other sent spam", "{who} and {n} others sent spam", others, who=who
+        )
     mark = cards.mark_of(state)
     return Card(
         title=f"{mark} {headline}",
@@ -122,20 +153,30 @@ def campaign(
         buttons=_buttons(state, buttons, live=live),
         turn=lead.turn,
         tone=cards.tone_of(lead) if live else "",
-        fallback=f"{mark} {headline}: {accounts}, one campaign. {plain(_status(state, rows))}",
+        fallback=f"{mark} {headline}: {accounts}. {plain(_status(state, rows))}",
     )
 
 
 def moved(incident: Incident, campaign_id: int, link: str | None = None) -> Card:
     """Return what stands where a card was whose account turned out to be of another's campaign."""
-    why = f", sharing {incident.joined_by}" if incident.joined_by else ""
-    text = say(
-        Bold(named(incident.sender)),
-        " is of the campaign of ",
-        Link(f"incident {campaign_id}", link) if link else f"incident {campaign_id}",
-        f"{cut(why, 200)}. Its card and thread tell how it goes on.",
+    number = tr("incident {id}", id=str(campaign_id))
+    who, of = Bold(named(incident.sender)), Link(number, link) if link else number
+    text = (
+        rich(
+            "{who} is of the campaign of {incident}, sharing {what}. Its card and thread tell how "
+            "it goes on.",
+            who=who,
+            incident=of,
+            what=cut(incident.joined_by, 190),
+        )
+        if incident.joined_by
+        else rich(
+            "{who} is of the campaign of {incident}. Its card and thread tell how it goes on.",
+            who=who,
+            incident=of,
+        )
     )
-    title = f"↪️ {named(incident.sender)}: see incident {campaign_id}"
+    title = "↪️ " + tr("{who}: see incident {id}", who=named(incident.sender), id=str(campaign_id))
     return Card(title, (Paragraph(text),), fallback=f"{title}. {plain(text)}")
 
 
@@ -148,17 +189,18 @@ def page(
     sentence: str,
 ) -> Card:
     """Return a page of a campaign's accounts, for the person who asked."""
-    where = f"{offset + 1:,} to {offset + len(rows):,} of " if accounts > len(rows) else ""
-    sections: list[Section] = [
-        Paragraph(say(Bold(f"{where}{count(accounts, 'account')}"), ", one campaign."))
-    ]
+    names = trn("{n} account", "{n} accounts", accounts)
+    if accounts > len(rows):
+        last = offset + len(rows)
+        names = tr("{first} to {last} of {names}", first=offset + 1, last=last, names=names)
+    sections: list[Section] = [Paragraph(rich("{accounts}, one campaign.", accounts=Bold(names)))]
     for number, row in enumerate(rows):
         text = _line(row, _evidence(row))
         button = buttons.get(f"account-{number}")
         sections.append(Row(text, button) if button else Paragraph(text))
     sections += cards.only(sentence)
     below = tuple(b for slot, b in buttons.items() if not slot.startswith("account-"))
-    title = f"Campaign of incident {lead.id}"
+    title = tr("Campaign of incident {id}", id=str(lead.id))
     return Card(title, tuple(sections), below, fallback=title)
 
 
@@ -166,71 +208,83 @@ def stop_text(accounts: Sequence[str], waiting: int, *, holds: bool) -> str:
     """Return what stopping all of them would do, for the question that is asked first."""
     names = [cut(account, 40) for account in accounts[:_NAMED]]
     more = len(accounts) - len(names)
-    who = listed([*names, f"{more:,} more"] if more else names)
-    kept = "will be held" if holds else "go out all the same"
-    return (
-        f"{who} can no longer send (they still receive), and their "
-        f"{count(waiting, 'waiting message')} {kept}. This can be undone."
+    who = listed([*names, tr("{n} more", n=more)] if more else names)
+    if holds:
+        return trn(
+            "{who} can no longer send (they still receive), and their {n} waiting message will be "
+            "held. This can be undone.",
+            "{who} can no longer send (they still receive), and their {n} waiting messages will be "
+            "held. This can be undone.",
+            waiting,
+            who=who,
+        )
+    return trn(
+        "{who} can no longer send (they still receive), and their {n} waiting message goes out all "
+        "the same. This can be undone.",
+        "{who} can no longer send (they still receive), and their {n} waiting messages go out all "
+        "the same. This can be undone.",
+        waiting,
+        who=who,
     )
 
 
 def _status(state: IncidentState, rows: Sequence[Incident]) -> Text:
     """Return how a campaign stands: the state that most needs somebody, and how many are in it."""
     numbers = [
-        f"{sum(row.state is one for row in rows):,} {_word(one)}"
+        f"{decimal(sum(row.state is one for row in rows), 0)} {_word(one)}"
         for one in _MARKS
         if any(row.state is one for row in rows)
     ]
-    word = {
-        IncidentState.OPEN: "Open: somebody is needed",
-        IncidentState.ACKNOWLEDGED: "Acknowledged",
-        IncidentState.SNOOZED: "Snoozed",
-        IncidentState.REMEDIED: "Stopped",
-        IncidentState.FALSE_ALARM: "False alarm",
-        IncidentState.CLOSED: "Closed: it is quiet",
-    }[state]
+    word = Bold(tr(_STATES[state]))
     first = next(row for row in rows if row.state is state)
-    by = (
-        f" by {named(first.state_by)}" if first.state_by and state is not IncidentState.OPEN else ""
+    quiet = state in (IncidentState.OPEN, IncidentState.CLOSED)
+    said = (
+        rich("{state} by {by}.", state=word, by=named(first.state_by))
+        if first.state_by and not quiet
+        else say(word, ".")
     )
-    if state is IncidentState.CLOSED:
-        by = ""
-    told = f" · {', '.join(numbers)}" if len(numbers) > 1 else ""
-    return say(f"{_MARKS[state]} ", Bold(word), f"{by}.{told}")
+    told = say(f" · {', '.join(numbers)}") if len(numbers) > 1 else ()
+    return (*say(f"{_MARKS[state]} "), *said, *told)
 
 
 def _word(state: IncidentState) -> str:
-    return "stopped" if state is IncidentState.REMEDIED else state.value
+    return tr(_STOPPED if state is IncidentState.REMEDIED else cards.STATES[state])
 
 
 def _line(row: Incident, evidence: Evidence) -> Text:
     state = f"{_MARKS[row.state]} {_word(row.state)}"
-    by = (
-        f" by {named(row.state_by)}" if row.state_by and row.state is not IncidentState.OPEN else ""
+    if row.state_by and row.state is not IncidentState.OPEN:
+        state = tr("{state} by {by}", state=state, by=named(row.state_by))
+    about = trn(
+        "{state} · {n} message, {waiting} waiting, {held} held · incident {id}",
+        "{state} · {n} messages, {waiting} waiting, {held} held · incident {id}",
+        evidence.total,
+        state=state,
+        waiting=evidence.queued,
+        held=evidence.held,
+        id=str(row.id),
     )
-    return say(
-        Bold(named(row.sender)),
-        f"\n{state}{by} · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
-        f"{evidence.held:,} held · incident {row.id}",
-    )
+    return say(Bold(named(row.sender)), f"\n{about}")
 
 
 def _stop_one(row: Incident, evidence: Evidence, intent_id: str, buttons: Buttons) -> Button:
     text = cards.stop_text(row.sender, evidence.queued, evidence.taken_at, holds=buttons.holds)
-    confirm = Confirm(cards.STOP_ASKS, text, cards.STOP_YES)
-    return Button(f"stop-{row.id}", "Stop", intent_id, confirm=confirm)
+    confirm = Confirm(tr(cards.STOP_ASKS), text, tr(cards.STOP_YES))
+    return Button(f"stop-{row.id}", tr("Stop"), intent_id, confirm=confirm)
 
 
 def _addresses(evidences: Sequence[Evidence]) -> list[Section]:
     shares: dict[str, int] = {}
     for evidence in evidences:
         for share in evidence.addresses:
-            shares[share.name] = shares.get(share.name, 0) + share.messages
+            name = cards.placed(share)
+            shares[name] = shares.get(name, 0) + share.messages
     whole = sum(shares.values()) or 1
     top = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-    bars = tuple(Bar(named(name), n, n / whole) for name, n in top[:_ADDRESSES])
+    bars = tuple(Bar(name, n, n / whole) for name, n in top[:_ADDRESSES])
     more = len(top) - len(bars)
-    return [Bars(f"Their addresses{f', and {more} more' if more else ''}", bars)] if bars else []
+    title = tr("Their addresses, and {n} more", n=more) if more else tr("Their addresses")
+    return [Bars(title, bars)] if bars else []
 
 
 def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[Button | Menu, ...]:
@@ -239,31 +293,35 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
     options: list[Option] = []
     number = len(buttons.stoppable)
     if live and "stop" in offers and number:
-        label = f"Stop all {number:,} accounts" if number > 1 else "Stop the account left"
+        label = trn("Stop the account left", "Stop all {n} accounts", number)
         text = stop_text(buttons.stoppable, buttons.waiting, holds=buttons.holds)
-        confirm = Confirm(cards.STOP_ASKS, text, cards.STOP_YES)
+        confirm = Confirm(tr(cards.STOP_ASKS), text, tr(cards.STOP_YES))
         shown.append(Button("first", label, offers["stop"], Style.PRIMARY, confirm))
         if "stop" in undos:
-            options.append(Option("Undo stop", undos["stop"]))
+            options.append(Option(tr("Undo stop"), undos["stop"]))
     elif "stop" in undos:
-        shown.append(Button("first", "Undo stop", undos["stop"]))
+        shown.append(Button("first", tr("Undo stop"), undos["stop"]))
     if "campaign" in offers:
-        shown.append(Button("second", "All accounts…", offers["campaign"]))
+        shown.append(Button("second", tr("All accounts…"), offers["campaign"]))
     waits = live and state is not IncidentState.REMEDIED
     if waits and "acknowledge" in undos and state is not IncidentState.OPEN:
-        shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
+        shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
     elif waits and "acknowledge" in offers:
-        shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
+        shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
     for action, label, undo_label in cards.MORE:
         over = action == "snooze" and state is not IncidentState.SNOOZED
+        if action in _ALL and live and action in offers:
+            options.append(Option(tr(_ALL[action]), offers[action]))
         if action in undos and undo_label and not over:
-            options.append(Option(undo_label, undos[action]))
+            options.append(Option(tr(undo_label), undos[action]))
+        elif action in _ALL:
+            continue
         elif live and action in offers and (waits or action != "snooze"):
-            options.append(Option(label, offers[action]))
+            options.append(Option(tr(label), offers[action]))
     if "contain" in undos:
-        shown.append(Button("fourth", "Undo hold", undos["contain"]))
+        shown.append(Button("fourth", tr("Undo hold"), undos["contain"]))
     if options:
-        shown.append(Menu("more", "More…", tuple(options)))
+        shown.append(Menu("more", tr("More…"), tuple(options)))
     return tuple(shown)
 
 

@@ -9,10 +9,11 @@ from bot.campaign_cards import PER_PAGE
 from bot.desk import Desk, Reply, Request
 from services.errors import BadArgument
 from services.incidents import campaign_of, group_of
+from services.language import later, tr
 from services.models import Incident, Intent
 from services.targets import Target
 
-_UNKNOWN = "There is no incident {} of yours. /spool incidents lists them."
+_UNKNOWN = later("There is no incident {number} of yours. /spool incidents lists them.")
 
 
 async def campaign(desk: Desk, request: Request, asked: Arguments) -> Reply:
@@ -20,7 +21,7 @@ async def campaign(desk: Desk, request: Request, asked: Arguments) -> Reply:
     async with desk.store.reading() as session:
         incident = await session.get(Incident, asked.incident)
     if incident is None:
-        raise BadArgument(_UNKNOWN.format(asked.incident))
+        raise BadArgument(tr(_UNKNOWN, number=str(asked.incident)))
     return await _page(desk, request, campaign_of(incident), (asked.page - 1) * PER_PAGE)
 
 
@@ -30,7 +31,7 @@ async def campaign_pressed(desk: Desk, request: Request, intent: Intent) -> Repl
     async with desk.store.reading() as session:
         incident = await session.get(Incident, intent.incident_id or 0)
     if incident is None:
-        raise BadArgument(_UNKNOWN.format(intent.incident_id))
+        raise BadArgument(tr(_UNKNOWN, number=str(intent.incident_id)))
     return await _page(desk, request, campaign_of(incident), target.offset)
 
 
@@ -40,13 +41,13 @@ async def _page(desk: Desk, request: Request, campaign_id: int, offset: int) -> 
         lead = await session.get(Incident, campaign_id)
     theirs = [row for row in everybody if request.scope.holds(row.sender)]
     if lead is None or not theirs:
-        raise BadArgument(_UNKNOWN.format(campaign_id))
+        raise BadArgument(tr(_UNKNOWN, number=str(campaign_id)))
     offset = min(offset, (len(theirs) - 1) // PER_PAGE * PER_PAGE)
     rows = theirs[offset : offset + PER_PAGE]
     made, leads = Buttons(), lead.sender
     for number, row in enumerate(rows):
         account = Target(account=row.sender)
-        made.add(f"account-{number}", "Why", "why", account, incident_id=row.id)
+        made.add(f"account-{number}", tr("Why"), "why", account, incident_id=row.id)
     made.pages(
         "campaign",
         lambda at: Target(account=leads, offset=at),

@@ -30,37 +30,63 @@ from bot.elements import (
     cut,
     named,
     plain,
+    rich,
+    richn,
     say,
     visible,
 )
 from services.detection.evidence import Evidence, Share
 from services.detection.life import Severity
+from services.language import clock, decimal, later, moment, tr, trn
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
+from services.origin import country_name
 from services.remedies import REMEDIES
 from services.targets import Target
-from services.words import count, short, size
+from services.words import act, percent, short, size
 
 _TOP = 5
-_REMEDIED = {"stop": "Stopped", "disable": "Disabled", "delete_account": "Deleted"}
-STOP_ASKS, STOP_YES = "Stop sending?", "Stop sending"
-APPROVE_ASKS, APPROVE_YES = "Approve this?", "Approve"
+_STOPPED = later("Stopped")
+_REMEDIED = {
+    "stop": _STOPPED,
+    "disable": later("Disabled"),
+    "delete_account": later("Deleted"),
+}
+#: Looked up by tr() where they are shown, as are all tables of words here.
+STOP_ASKS, STOP_YES = later("Stop sending?"), later("Stop sending")
+APPROVE_ASKS, APPROVE_YES = later("Approve this?"), later("Approve")
 
 #: What stands in the More menu, in this order for ever: the remedy, its label, its undo's label.
 MORE = (
-    ("move", "Move to a folder…", "Undo move"),
-    ("delete", "Delete messages…", "Bring back deleted"),
-    ("disable", "Disable only…", "Undo disable"),
-    ("block", "Block IPs…", "Undo block"),
-    ("snooze", "Snooze…", "End snooze"),
-    ("false_alarm", "False alarm…", "Undo false alarm"),
+    ("move", later("Move to a folder…"), later("Undo move")),
+    ("delete", later("Delete messages…"), later("Bring back deleted")),
+    ("disable", later("Disable only…"), later("Undo disable")),
+    ("block", later("Block IPs…"), later("Undo block")),
+    ("snooze", later("Snooze…"), later("End snooze")),
+    ("false_alarm", later("False alarm…"), later("Undo false alarm")),
 )
+_UNDO = later("Undo")
 #: How bad an incident is, in words and with a colour.
 SEVERITIES = {
-    Severity.FADING: ("🟦", "nothing alarming is sent any more"),
-    Severity.MODERATE: ("🟨", "moderate"),
-    Severity.HIGH: ("🟧", "high"),
-    Severity.CRITICAL: ("🟥", "critical"),
+    Severity.FADING: ("🟦", later("nothing alarming is sent any more")),
+    Severity.MODERATE: ("🟨", later("moderate")),
+    Severity.HIGH: ("🟧", later("high")),
+    Severity.CRITICAL: ("🟥", later("critical")),
+}
+#: How an incident stands, and where a message is, within a line.
+STATES = {
+    IncidentState.OPEN: later("open"),
+    IncidentState.ACKNOWLEDGED: later("acknowledged"),
+    IncidentState.SNOOZED: later("snoozed"),
+    IncidentState.REMEDIED: later("remedied"),
+    IncidentState.FALSE_ALARM: later("false alarm"),
+    IncidentState.CLOSED: later("closed"),
+}
+_QUEUES = {
+    Queue.ACTIVE: later("active"),
+    Queue.DEFERRED: later("deferred"),
+    Queue.HELD: later("held"),
+    Queue.QUARANTINE: later("quarantine"),
 }
 
 
@@ -98,20 +124,24 @@ def alert(
         sections.append(picture)
     sections += told(incident)
     if evidence.top_senders:
-        sections.append(_bars("Top senders, last 5 min", evidence.top_senders, evidence))
+        sections.append(_bars(tr("Top senders, last 5 min"), evidence.top_senders, evidence))
     if evidence.addresses:
         of_mine = sum(share.messages for share in evidence.addresses) or 1
         rows = tuple(
-            Bar(named(share.name), share.messages, share.messages / of_mine)
+            Bar(placed(share), share.messages, share.messages / of_mine)
             for share in evidence.addresses[:_TOP]
         )
         more = evidence.address_count - len(rows)
-        sections.append(Bars(f"Its addresses{f', and {more} more' if more > 0 else ''}", rows))
+        title = tr("Its addresses, and {n} more", n=more) if more > 0 else tr("Its addresses")
+        sections.append(Bars(title, rows))
     sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
     sections.append(foot(incident, incident.score, evidence.taken_at))
-    headline = f"{who} is sending spam" if live and not stopped else f"{who} sent spam"
     if incident.state is IncidentState.FALSE_ALARM:
-        headline = f"{who}: false alarm"
+        headline = tr("{who}: false alarm", who=who)
+    elif live and not stopped:
+        headline = tr("{who} is sending spam", who=who)
+    else:
+        headline = tr("{who} sent spam", who=who)
     mark = mark_of(incident.state)
     return Card(
         title=f"{mark} {headline}",
@@ -122,6 +152,14 @@ def alert(
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )
+
+
+def placed(share: Share) -> str:
+    """Return an address as a bar has room for it: with its country, or else its owner."""
+    if share.origin is None:
+        return named(share.name)
+    place = country_name(share.origin.country) or share.origin.network
+    return f"{named(share.name)} · {named(place)}"
 
 
 def reasons(evidence: Evidence) -> tuple[Text, ...]:
@@ -154,25 +192,37 @@ def tone_of(incident: Incident) -> str:
 def severity(incident: Incident, rate: int) -> Paragraph:
     """Return how bad it is, in words and with a colour; ``rate`` is messages in five minutes."""
     mark, words = SEVERITIES[Severity(incident.severity)]
-    return Paragraph(
-        say(f"{mark} Severity: ", Bold(words), f" · {count(rate, 'message')} in the last 5 min")
+    said = richn(
+        "Severity: {severity} · {n} message in the last 5 min",
+        "Severity: {severity} · {n} messages in the last 5 min",
+        rate,
+        severity=Bold(tr(words)),
     )
+    return Paragraph((*say(f"{mark} "), *said))
 
 
 def so_far(since: datetime, evidences: Sequence[Evidence]) -> Paragraph:
     """Return what was sent since then, and what the spool holds of it."""
     queued = sum(one.queued for one in evidences)
     spool = max((one.spool_waiting for one in evidences), default=0)
-    of_spool = f" ({min(1.0, queued / spool):.0%} of the spool)" if queued and spool else ""
-    return Paragraph(
-        say(
-            "Since ",
-            Moment(since),
-            f": {count(sum(one.total for one in evidences), 'message')} sent. Now ",
-            Bold(f"{queued:,} waiting"),
-            f"{of_spool}, {sum(one.held for one in evidences):,} held.",
-        )
+    sent = richn(
+        "Since {moment}: {n} message sent.",
+        "Since {moment}: {n} messages sent.",
+        sum(one.total for one in evidences),
+        moment=Moment(since),
     )
+    waiting, held = Bold(tr("{n} waiting", n=queued)), sum(one.held for one in evidences)
+    now = (
+        rich(
+            "Now {waiting} ({share} of the spool), {held} held.",
+            waiting=waiting,
+            share=percent(min(1.0, queued / spool)),
+            held=held,
+        )
+        if queued and spool
+        else rich("Now {waiting}, {held} held.", waiting=waiting, held=held)
+    )
+    return Paragraph((*sent, *say(" "), *now))
 
 
 def told(incident: Incident) -> list[Section]:
@@ -181,7 +231,7 @@ def told(incident: Incident) -> list[Section]:
     if incident.containment:
         said.append(Paragraph(say("🤖 ", incident.containment)))
     if incident.reopened_at is not None:
-        said.append(Small(say("Reopened ", Moment(incident.reopened_at))))
+        said.append(Small(rich("Reopened {moment}", moment=Moment(incident.reopened_at))))
     if incident.summary:
         said.append(Points(tuple(say(line) for line in json.loads(incident.summary))))
     return said
@@ -190,10 +240,12 @@ def told(incident: Incident) -> list[Section]:
 def foot(incident: Incident, score: float, at: datetime) -> Small:
     """Return which incident it is, and as of when."""
     return Small(
-        say(
-            f"Incident {incident.id} on {incident.server} · score {score:.0f}",
-            " · as of ",
-            Moment(at, seconds=True),
+        rich(
+            "Incident {id} on {server} · score {score} · as of {moment}",
+            id=str(incident.id),
+            server=incident.server,
+            score=decimal(score, 0),
+            moment=Moment(at, seconds=True),
         )
     )
 
@@ -206,22 +258,31 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     )
     match incident.state:
         case IncidentState.OPEN:
-            return say("🔴 ", Bold("Open"), ": nobody has taken this on yet.")
+            said = rich("{state}: nobody has taken this on yet.", state=Bold(tr("Open")))
+            return (*say("🔴 "), *said)
         case IncidentState.ACKNOWLEDGED:
-            still = "." if done.get("stop") or done.get("disable") else "; still sending."
-            return (*say("🟡 ", Bold("Acknowledged"), " by "), *by, *say(still))
+            stopped = done.get("stop") or done.get("disable")
+            message = (
+                later("{state} by {by}.") if stopped else later("{state} by {by}; still sending.")
+            )
+            return (*say("🟡 "), *rich(message, state=Bold(tr("Acknowledged")), by=by))
         case IncidentState.SNOOZED:
-            until = say(" until ", Moment(incident.snoozed_until)) if incident.snoozed_until else ()
-            return (*say("💤 ", Bold("Snoozed"), " by "), *by, *until, *say("."))
+            word = Bold(tr("Snoozed"))
+            if not incident.snoozed_until:
+                return (*say("💤 "), *rich("{state} by {by}.", state=word, by=by))
+            until = Moment(incident.snoozed_until)
+            said = rich("{state} by {by} until {until}.", state=word, by=by, until=until)
+            return (*say("💤 "), *said)
         case IncidentState.REMEDIED:
-            act = done.get("delete_account") or done.get("stop") or done.get("disable")
-            word = _REMEDIED.get(act.action if act else "stop", "Stopped")
-            said = f". {act.summary}" if act else "."
-            return (*say("🟢 ", Bold(word), " by "), *by, *say(said))
+            done_by = done.get("delete_account") or done.get("stop") or done.get("disable")
+            word = Bold(tr(_REMEDIED.get(done_by.action if done_by else "stop", _STOPPED)))
+            said = rich("{state} by {by}.", state=word, by=by)
+            return (*say("🟢 "), *said, *(say(f" {done_by.summary}") if done_by else ()))
         case IncidentState.FALSE_ALARM:
-            return (*say("⚪ ", Bold("False alarm"), ", says "), *by, *say("."))
+            said = rich("{state}, says {by}.", state=Bold(tr("False alarm")), by=by)
+            return (*say("⚪ "), *said)
         case IncidentState.CLOSED:
-            return say("⚪ ", Bold("Closed"), ": it is quiet.")
+            return (*say("⚪ "), *rich("{state}: it is quiet.", state=Bold(tr("Closed"))))
 
 
 def _alert_buttons(
@@ -234,7 +295,7 @@ def _alert_buttons(
         shown.append(
             Button(
                 "first",
-                "Undo stop",
+                tr("Undo stop"),
                 undos["stop"],
             )
         )
@@ -242,49 +303,64 @@ def _alert_buttons(
         shown.append(
             Button(
                 "first",
-                "Stop sending",
+                tr("Stop sending"),
                 offers["stop"],
                 Style.PRIMARY,
                 Confirm(
-                    STOP_ASKS,
+                    tr(STOP_ASKS),
                     stop_text(
                         incident.sender, evidence.queued, evidence.taken_at, holds=buttons.holds
                     ),
-                    STOP_YES,
+                    tr(STOP_YES),
                 ),
             )
         )
     if "search" in offers:
-        shown.append(Button("second", "Review messages", offers["search"]))
+        shown.append(Button("second", tr("Review messages"), offers["search"]))
     # Who has stopped it has taken it on: there is nothing left to acknowledge or to put off.
     waits = live and incident.state is not IncidentState.REMEDIED
     if waits and "acknowledge" in undos:
-        shown.append(Button("third", "Undo acknowledge", undos["acknowledge"]))
+        shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
     elif waits and "acknowledge" in offers:
-        shown.append(Button("third", "Acknowledge", offers["acknowledge"]))
+        shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
     if live and "respond" in offers:
-        shown.append(Button("respond", "Respond", offers["respond"]))
+        shown.append(Button("respond", tr("Respond"), offers["respond"]))
     options = []
     for action, label, undo_label in MORE:
         # A snooze that ran out has nothing left to end.
         over = action == "snooze" and incident.state is not IncidentState.SNOOZED
         if action in undos and undo_label and not over:
-            options.append(Option(undo_label, undos[action]))
+            options.append(Option(tr(undo_label), undos[action]))
         elif live and action in offers and (waits or action != "snooze"):
-            options.append(Option(label, offers[action]))
+            options.append(Option(tr(label), offers[action]))
     if "contain" in undos:
-        shown.append(Button("fourth", "Undo hold", undos["contain"]))
+        shown.append(Button("fourth", tr("Undo hold"), undos["contain"]))
     if options:
-        shown.append(Menu("more", "More…", tuple(options)))
+        shown.append(Menu("more", tr("More…"), tuple(options)))
     return tuple(shown)
 
 
 def stop_text(sender: str, waiting: int, at: datetime, *, holds: bool) -> str:
     """Return what stopping would do, for the question that is asked first."""
-    return (
-        f"{cut(sender, 80)} can no longer send (it still receives), and its "
-        f"{count(waiting, 'waiting message')} (as of {at:%H:%M:%S} UTC) "
-        f"{'will be held' if holds else 'go out all the same'}. This can be undone."
+    who, time = cut(sender, 80), clock(at, seconds=True)
+    if holds:
+        return trn(
+            "{who} can no longer send (it still receives), and its {n} waiting message "
+            "(as of {time} UTC) will be held. This can be undone.",
+            "{who} can no longer send (it still receives), and its {n} waiting messages "
+            "(as of {time} UTC) will be held. This can be undone.",
+            waiting,
+            who=who,
+            time=time,
+        )
+    return trn(
+        "{who} can no longer send (it still receives), and its {n} waiting message "
+        "(as of {time} UTC) goes out all the same. This can be undone.",
+        "{who} can no longer send (it still receives), and its {n} waiting messages "
+        "(as of {time} UTC) go out all the same. This can be undone.",
+        waiting,
+        who=who,
+        time=time,
     )
 
 
@@ -301,12 +377,24 @@ def asked_text(intent: Intent) -> str:
     target = Target.model_validate_json(intent.target)
     about = cut(target.subject, 120)
     if target.queue_ids:
-        about = f"{count(len(target.queue_ids), 'message')} that match {about or 'what was chosen'}"
-    how = ", for good" if target.permanent else ""
-    return (
-        f"{named(intent.asked_name or 'Somebody')} asks for {REMEDIES[intent.action].doing}{how}: "
-        f"{about}. {intent.asked_why[:1].upper()}{intent.asked_why[1:]}."
-    )
+        number, what = len(target.queue_ids), about or tr("what was chosen")
+        about = (
+            trn("{n} message of {who}", "{n} messages of {who}", number, who=what)
+            if target.accounts
+            else trn(
+                "{n} message that matches {what}",
+                "{n} messages that match {what}",
+                number,
+                what=what,
+            )
+        )
+    who, doing = named(intent.asked_name or tr("Somebody")), tr(REMEDIES[intent.action].doing)
+    why = f"{intent.asked_why[:1].upper()}{intent.asked_why[1:]}."
+    if target.permanent:
+        asked = tr("{who} asks for {doing}, for good: {about}.", who=who, doing=doing, about=about)
+    else:
+        asked = tr("{who} asks for {doing}: {about}.", who=who, doing=doing, about=about)
+    return f"{asked} {why}"
 
 
 def asked_line(intent: Intent, approve_id: str, decline_id: str) -> Card:
@@ -316,17 +404,22 @@ def asked_line(intent: Intent, approve_id: str, decline_id: str) -> Card:
         "",
         (
             Paragraph(say("✋ ", text)),
-            Small(say("Anybody else with the role may decide until ", Moment(intent.expires_at))),
+            Small(
+                rich(
+                    "Anybody else with the role may decide until {moment}",
+                    moment=Moment(intent.expires_at),
+                )
+            ),
         ),
         (
             Button(
                 "approve",
-                "Approve…",
+                tr("Approve…"),
                 approve_id,
                 Style.PRIMARY,
-                Confirm(APPROVE_ASKS, text, APPROVE_YES),
+                Confirm(tr(APPROVE_ASKS), text, tr(APPROVE_YES)),
             ),
-            Button("decline", "Decline", decline_id),
+            Button("decline", tr("Decline"), decline_id),
         ),
         fallback=f"✋ {text}",
     )
@@ -334,37 +427,53 @@ def asked_line(intent: Intent, approve_id: str, decline_id: str) -> Card:
 
 def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
     """Return the line that tells of one act: under way, done, failed or taken back."""
-    who = Bold(named(intent.claimed_name or intent.asked_name or "Somebody"))
-    remedy = REMEDIES[remedy_name]
+    who = Bold(named(intent.claimed_name or intent.asked_name or tr("Somebody")))
     undoing = intent.undo_of is not None
-    doing = f"taking back “{remedy_name.replace('_', ' ')}”" if undoing else remedy.doing
+    doing = (
+        tr("taking back “{act}”", act=act(remedy_name))
+        if undoing
+        else tr(REMEDIES[remedy_name].doing)
+    )
+    told = f" {intent.summary}"
     match intent.state:
         case IntentState.CLAIMED:
-            text = say("⏳ ", who, f" is {doing} …{_so_far(intent)}")
+            text = (*say("⏳ "), *_under_way(intent, who, doing))
         case IntentState.DONE | IntentState.INTERRUPTED if intent.undone:
-            text = say("↩️ ", who, f", taken back since: {intent.summary}")
+            since = rich("{who}, taken back since:", who=who)
+            text = (*say("↩️ "), *since, *say(told))
         case IntentState.DONE:
-            text = say("↩️ " if undoing else "✔️ ", who, f": {intent.summary}")
+            text = say("↩️ " if undoing else "✔️ ", who, f":{told}")
         case IntentState.INTERRUPTED:
-            text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
+            text = (*say("⚠️ "), *rich("{who} was {doing}.", who=who, doing=doing), *say(told))
         case _ if intent.claimed_by is None and intent.asked_by is not None:
-            text = say("🚫 ", who, f" asked for {doing}. {intent.summary}")
+            text = (
+                *say("🚫 "),
+                *rich("{who} asked for {doing}.", who=who, doing=doing),
+                *say(told),
+            )
         case _:
-            text = say("⚠️ ", who, f" was {doing}. {intent.summary}")
+            text = (*say("⚠️ "), *rich("{who} was {doing}.", who=who, doing=doing), *say(told))
     buttons: tuple[Button, ...] = ()
     if undo_id is not None:
-        label = next((undo for name, _, undo in MORE if name == remedy_name and undo), "Undo")
-        buttons = (Button("undo", label, undo_id),)
+        label = next((undo for name, _, undo in MORE if name == remedy_name and undo), _UNDO)
+        buttons = (Button("undo", tr(label), undo_id),)
     sections: tuple[Section, ...] = (Paragraph(text),)
     if undo_id is not None and intent.undo_until is not None:
-        sections = (*sections, Small(say("Can be undone until ", Moment(intent.undo_until), ".")))
+        until = rich("Can be undone until {moment}.", moment=Moment(intent.undo_until))
+        sections = (*sections, Small(until))
     return Card("", sections, buttons, fallback=plain(text))
 
 
-def _so_far(intent: Intent) -> str:
+def _under_way(intent: Intent, who: Bold, doing: str) -> Text:
     if intent.progress is None or intent.progress_of is None:
-        return ""
-    return f" {intent.progress:,} of {intent.progress_of:,}"
+        return rich("{who} is {doing} …", who=who, doing=doing)
+    return rich(
+        "{who} is {doing} … {done} of {all}",
+        who=who,
+        doing=doing,
+        done=intent.progress,
+        all=intent.progress_of,
+    )
 
 
 def note(text: str) -> Card:
@@ -390,13 +499,15 @@ def success(sentence: str, undo: Button | None = None) -> Card:
 def new_password(sentence: str, secret: SecretStr, intent_id: str) -> Card:
     """Return a new password, for who had it made; it must be shown to nobody else."""
     return Card(
-        "New password",
+        tr("New password"),
         (
             Paragraph(say("✔️ ", sentence)),
-            Paragraph(say("The new password: ", Code(secret.get_secret_value()))),
-            Small(say("It is shown this once and kept nowhere. Pass it on, then close this.")),
+            Paragraph(
+                rich("The new password: {password}", password=Code(secret.get_secret_value()))
+            ),
+            Small(rich("It is shown this once and kept nowhere. Pass it on, then close this.")),
         ),
-        fallback="A new password was set.",
+        fallback=tr("A new password was set."),
         once=intent_id,
     )
 
@@ -423,42 +534,45 @@ def dashboard(state: Dashboard) -> Card:
     def bars(shares: Sequence[Share]) -> tuple[Bar, ...]:
         return tuple(Bar(named(s.name), s.messages, s.messages / whole) for s in shares)
 
-    sections: list[Section] = [
-        Paragraph(
-            say(
-                Bold(f"{counts.waiting:,} waiting"),
-                f" ({counts.active:,} active, {counts.deferred:,} deferred) · "
-                f"{counts.held:,} held · {counts.quarantine:,} in quarantine"
-                + ("" if state.only else f" · {size(counts.size)}"),
-            )
-        )
-    ]
+    held = rich(
+        "{waiting} ({active} active, {deferred} deferred) · {held} held · "
+        "{quarantine} in quarantine",
+        waiting=Bold(tr("{n} waiting", n=counts.waiting)),
+        active=counts.active,
+        deferred=counts.deferred,
+        held=counts.held,
+        quarantine=counts.quarantine,
+    )
+    octets = () if state.only else say(f" · {size(counts.size)}")
+    sections: list[Section] = [Paragraph((*held, *octets))]
     sections += only(state.only)
     if state.senders:
-        sections.append(Bars("Top outbound senders, last hour", bars(state.senders)))
-        sections.append(Bars("Top outbound IP addresses, last hour", bars(state.addresses)))
+        sections.append(Bars(tr("Top outbound senders, last hour"), bars(state.senders)))
+        sections.append(Bars(tr("Top outbound IP addresses, last hour"), bars(state.addresses)))
     else:
-        sections.append(Paragraph(say("Nothing was sent in the last hour.")))
+        sections.append(Paragraph(rich("Nothing was sent in the last hour.")))
     if state.incidents:
         sections.append(Points(tuple(incident_line(incident) for incident in state.incidents[:10])))
     else:
-        sections.append(Paragraph(say("No open incidents.")))
+        sections.append(Paragraph(rich("No open incidents.")))
     sections.append(
         Small(
-            say(
-                f"{count(state.blocks, 'blocked network')} · as of ",
-                Moment(state.taken_at, seconds=True),
-                " · /spool help lists the commands",
+            richn(
+                "{n} blocked network · as of {moment} · /spool help lists the commands",
+                "{n} blocked networks · as of {moment} · /spool help lists the commands",
+                state.blocks,
+                moment=Moment(state.taken_at, seconds=True),
             )
         )
     )
-    return Card(f"Spool of {named(state.server)}", tuple(sections), fallback="The spool dashboard")
+    title = tr("Spool of {server}", server=named(state.server))
+    return Card(title, tuple(sections), fallback=tr("The spool dashboard"))
 
 
 def kept_new(until: datetime) -> Card:
     """Return the line that says for how long what stands above it is kept new."""
-    line = Small(say("Kept up to date until ", Moment(until), "; open it again for longer."))
-    return Card("", (line,), fallback="Kept up to date")
+    said = rich("Kept up to date until {moment}; open it again for longer.", moment=Moment(until))
+    return Card("", (Small(said),), fallback=tr("Kept up to date"))
 
 
 def only(sentence: str) -> list[Section]:
@@ -469,26 +583,35 @@ def only(sentence: str) -> list[Section]:
 def incidents(rows: Sequence[Incident], sentence: str = "") -> Card:
     """Return the list of incidents, newest first."""
     if not rows:
-        return note(f"No incidents yet. {sentence}".rstrip())
+        return note(f"{tr('No incidents yet.')} {sentence}".rstrip())
     return Card(
-        "Incidents",
+        tr("Incidents"),
         (Points(tuple(incident_line(row) for row in rows)), *only(sentence)),
-        fallback=count(len(rows), "incident"),
+        fallback=trn("{n} incident", "{n} incidents", len(rows)),
     )
 
 
 def incident_line(row: Incident) -> Text:
     """Return an incident in one line."""
     evidence = Evidence.model_validate_json(row.evidence)
-    by = f" by {named(row.state_by)}" if row.state_by else ""
-    campaign = f" · in the campaign of {row.campaign}" if row.campaign is not None else ""
-    return say(
-        f"{row.id} · ",
-        Bold(named(row.sender)),
-        f" on {row.server} · {row.state.value}{by}{campaign} · since ",
-        Moment(evidence.first_at),
-        f" · {count(evidence.total, 'message')}, {evidence.queued:,} waiting, "
-        f"{evidence.held:,} held",
+    state = tr(STATES[row.state])
+    if row.state_by:
+        state = tr("{state} by {by}", state=state, by=named(row.state_by))
+    if row.campaign is not None:
+        state += f" · {tr('in the campaign of {id}', id=str(row.campaign))}"
+    return richn(
+        "{id} · {who} on {server} · {state} · since {moment} · {n} message, "
+        "{waiting} waiting, {held} held",
+        "{id} · {who} on {server} · {state} · since {moment} · {n} messages, "
+        "{waiting} waiting, {held} held",
+        evidence.total,
+        id=str(row.id),
+        who=Bold(named(row.sender)),
+        server=row.server,
+        state=state,
+        moment=Moment(evidence.first_at),
+        waiting=evidence.queued,
+        held=evidence.held,
     )
 
 
@@ -508,12 +631,17 @@ class Found:
 def results(found: Found) -> Card:
     """Return a page of search results, each with a Preview button where the server can."""
     if not found.page.total:
-        return note(f"Nothing in the spool matches {found.asked}.")
+        return note(tr("Nothing in the spool matches {asked}.", asked=found.asked))
     rows: list[Section] = [
         Paragraph(
-            say(
-                Bold(count(found.page.total, "message")),
-                f" match {found.asked} · page {found.number:,} of {found.last:,}, oldest first",
+            richn(
+                "{messages} matches {asked} · page {page} of {pages}, oldest first",
+                "{messages} match {asked} · page {page} of {pages}, oldest first",
+                found.page.total,
+                messages=Bold(trn("{n} message", "{n} messages", found.page.total)),
+                asked=found.asked,
+                page=found.number,
+                pages=found.last,
             )
         )
     ]
@@ -523,30 +651,33 @@ def results(found: Found) -> Card:
         # The slot is the line's number: a queue id is another program's text.
         previewed = zip(found.page.messages, found.previews, strict=True)
         for number, (message, intent_id) in enumerate(previewed, 1):
-            rows.append(Row(_message(message), Button(f"preview-{number}", "Preview", intent_id)))
+            rows.append(
+                Row(_message(message), Button(f"preview-{number}", tr("Preview"), intent_id))
+            )
     rows += [Small(say(sentence)) for sentence in found.lacking]
     return Card(
-        "Messages in the spool",
+        tr("Messages in the spool"),
         tuple(rows),
         found.buttons,
-        fallback=count(found.page.total, "message"),
+        fallback=trn("{n} message", "{n} messages", found.page.total),
     )
 
 
 def _message(message: Message) -> Text:
     """Return what tells messages apart, in lines that nothing a sender wrote can add to."""
-    to = message.recipients[0] if message.recipients else "nobody"
-    more = f" and {len(message.recipients) - 1:,} more" if len(message.recipients) > 1 else ""
-    where = message.queue.value
+    to = named(message.recipients[0]) if message.recipients else tr("nobody")
+    if len(message.recipients) > 1:
+        to = tr("{to} and {n} more", to=to, n=len(message.recipients) - 1)
+    where = tr(_QUEUES[message.queue])
     if message.queue is Queue.QUARANTINE:
-        where = f"quarantine, {named(message.folder or '')}"
-    client = named(message.client_ip or "unknown")
+        where = f"{where}, {named(message.folder or '')}"
+    client = tr("from {client}", client=named(message.client_ip or tr("unknown")))
     error = f"\n{cut(message.last_error, 120)}" if message.last_error else ""
     return say(
-        f"{message.arrived:%Y-%m-%d %H:%M:%S} UTC · {where} · {size(message.size)} · "
+        f"{moment(message.arrived, seconds=True)} UTC · {where} · {size(message.size)} · "
         f"{named(message.queue_id)}\n"
-        f"{named(message.sender)} → {named(to)}{more} · from {client}\n"
-        f"{cut(message.subject, 150) or '(no subject)'}{error}",
+        f"{named(message.sender)} → {to} · {client}\n"
+        f"{cut(message.subject, 150) or tr('(no subject)')}{error}",
     )
 
 
@@ -554,29 +685,37 @@ def preview(shown: Preview) -> Card:
     """Return the head of one message: envelope beside headers, so that a forgery is seen."""
     message = shown.message
     points = [
-        say("Authenticated as ", Code(message.authenticated_user or "nobody")),
-        say("Envelope sender ", Code(message.envelope_sender or "<>")),
-        say("From address ", Code(message.client_ip or "unknown")),
-        say(
-            f"To {count(len(message.recipients), 'recipient')}: ",
-            short(", ".join(message.recipients), 300),
+        rich("Authenticated as {user}", user=Code(message.authenticated_user or tr("nobody"))),
+        rich("Envelope sender {sender}", sender=Code(message.envelope_sender or "<>")),
+        rich("From address {address}", address=Code(message.client_ip or tr("unknown"))),
+        richn(
+            "To {n} recipient: {names}",
+            "To {n} recipients: {names}",
+            len(message.recipients),
+            names=short(", ".join(message.recipients), 300),
         ),
-        say(f"In {message.queue.value} · {size(message.size)} · arrived ", Moment(message.arrived)),
+        rich(
+            "In {queue} · {size} · arrived {moment}",
+            queue=tr(_QUEUES[message.queue]),
+            size=size(message.size),
+            moment=Moment(message.arrived),
+        ),
     ]
     if shown.attachments:
         names = [short(name, 60) for name in shown.attachments[:10]]
-        points.append(say("Attachments, not opened: ", ", ".join(names)))
+        points.append(rich("Attachments, not opened: {names}", names=", ".join(names)))
     headers = "\n".join(f"{named(name)}: {cut(value, 200)}" for name, value in shown.headers)
+    title = tr("Message {id}", id=message.queue_id)
     return Card(
-        short(f"Message {message.queue_id}", 60),
+        short(title, 60),
         (
             Points(tuple(points)),
-            Paragraph(say(Bold("Headers"))),
+            Paragraph(say(Bold(tr("Headers")))),
             Pre(short(headers, 2500)),
-            Paragraph(say(Bold("Text"))),
-            Pre(shown.text or "(no text)"),
+            Paragraph(say(Bold(tr("Text")))),
+            Pre(shown.text or tr("(no text)")),
         ),
-        fallback=f"Message {message.queue_id}",
+        fallback=title,
     )
 
 
@@ -593,10 +732,10 @@ def audit(entries: Sequence[AuditEntry], verdict: str, sentence: str = "") -> Ca
         )
         for entry in entries
     )
-    empty = "Nothing in the log is about them." if sentence else "The log is empty."
+    empty = tr("Nothing in the log is about them.") if sentence else tr("The log is empty.")
     sections: tuple[Section, ...] = (Points(lines),) if lines else (Paragraph(say(empty)),)
     return Card(
-        "Audit log, newest first",
+        tr("Audit log, newest first"),
         (*sections, *only(sentence), Small(say(verdict))),
-        fallback="Audit log",
+        fallback=tr("Audit log"),
     )

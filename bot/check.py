@@ -11,6 +11,7 @@ from services.audit import AuditLog, keyring
 from services.clock import SystemClock
 from services.containment import findings
 from services.errors import SpoolwardenError
+from services.ip_databases import IpDatabases
 from services.mail.build import HostedServer, build
 from services.mail.postfix.server import PostfixServer
 from services.mail.smartermail.server import SmarterMailServer
@@ -44,6 +45,8 @@ async def check(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in chats.findings(settings):
         yield finding
     yield _people(settings)
+    async for finding in _ip_databases(settings):
+        yield finding
 
 
 def _secrets(files: Sequence[SecretFile]) -> Finding:
@@ -134,6 +137,23 @@ async def _postfix(server: PostfixServer, what: str) -> AsyncIterator[Finding]:
             '/etc/sudoers.d/spoolwarden has these lines, with prefix = ["sudo", "-n"]:\n'
             f"{server.sudoers(user)}",
         )
+
+
+async def _ip_databases(settings: Settings) -> AsyncIterator[Finding]:
+    """Tell of each file on addresses by itself: one that is broken says nothing of the other."""
+    detection = settings.detection
+    for databases in (
+        IpDatabases(detection.asn_database, None),
+        IpDatabases(None, detection.country_database),
+    ):
+        try:
+            await databases.open()
+            for sentence in databases.described():
+                yield Finding(True, "addresses", sentence)
+        except SpoolwardenError as error:
+            yield Finding(False, "addresses", error.sentence)
+        finally:
+            databases.close()
 
 
 def _user() -> str | None:

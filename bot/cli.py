@@ -50,10 +50,10 @@ _Chat = Annotated[
 _Seed = Annotated[int, typer.Option(help="Makes people, letters and spam the same again.")]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a failure is a sentence on standard error."""
     try:
-        cli()
+        cli(arguments)
     except SpoolwardenError as error:
         Console(stderr=True).print(f"[red]{escape(error.sentence)}[/]", highlight=False)
         sys.exit(1)
@@ -72,10 +72,15 @@ def demo(
     reset: Annotated[bool, typer.Option(help="Forget what --state holds first.")] = False,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
     chat: _Chat = DEFAULT_CHATS[0],
+    language: Annotated[str, typer.Option(help="What the bot speaks: en or de.")] = "en",
 ) -> None:
     """See an attack and stop it: mail server, chat and bot, all on this machine."""
     from bot.demo.play import play
     from bot.demo.stage import ADA, OTTO, VERA, Plan
+    from services.language import speaking, tr, voice_of
+
+    with speaking(voice_of(language)):
+        stop_label = tr("Stop sending")
 
     _log_to_stderr(logging.WARNING)
     console = Console(highlight=False)
@@ -90,7 +95,7 @@ def demo(
             f"  You are {OTTO.display}, operator; the page lets you be {VERA.display}, viewer, "
             f"or {ADA.display}, admin.\n"
             "  An account is about to be abused. The alert comes by itself; then press "
-            "[bold]Stop sending[/],\n  or type /spool help. Ctrl-C ends everything.\n",
+            f"[bold]{stop_label}[/],\n  or type /spool help. Ctrl-C ends everything.\n",
             soft_wrap=True,
         )
         if browser and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
@@ -106,7 +111,14 @@ def demo(
         )
         folder.mkdir(parents=True, exist_ok=True)
         new = not (folder / "mail.db").exists()
-        plan = Plan(folder, seed=seed, page_port=port, week=new, chats=chats_named(chat))
+        plan = Plan(
+            folder,
+            seed=seed,
+            page_port=port,
+            week=new,
+            chats=chats_named(chat),
+            language=language,
+        )
 
         async def run() -> None:
             with _until_signal() as stop:
@@ -252,6 +264,14 @@ def evaluate(
     tuning: Annotated[
         bool, typer.Option("--tuning", help="The even seeds, which the detector was tuned on.")
     ] = False,
+    origins: Annotated[
+        bool,
+        typer.Option(
+            "--origins",
+            help="Shipped scenarios with the country and the network's owner of each address, "
+            "as where the two databases are given.",
+        ),
+    ] = False,
     server: Annotated[
         str,
         typer.Option(
@@ -278,7 +298,7 @@ def evaluate(
         kinds = ", ".join(Server)
         raise ConfigError(f"There is no kind of mail server {server!r}. Known: {kinds}.") from None
     if generate is not None:
-        made = shipped.generate(generate, seed or 0)
+        made = shipped.generate(generate, seed or 0, origins=origins)
         traffic_file.write(made, sys.stdout.buffer)
         return
     several = shipped.TUNING_SEEDS if tuning else shipped.HELD_OUT_SEEDS
@@ -290,7 +310,7 @@ def evaluate(
             runs = [traffic_file.read(Path(name))]
         else:
             own = seeds[:1] if name in shipped.ONE_SEED else seeds
-            runs = [shipped.generate(name, one) for one in own]
+            runs = [shipped.generate(name, one, origins=origins) for one in own]
         for run in runs:
             told.print(f"{escape(run.name)}, seed {run.seed} ...")
             replays.append(replay(run, server=kind))

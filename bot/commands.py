@@ -44,6 +44,7 @@ from bot.desk import Desk, Reply, Request
 from bot.elements import Form
 from services.errors import BadArgument
 from services.intents import APPROVE, DECLINE, UNDO
+from services.language import later, tr
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.models import Intent
 from services.people import Role
@@ -91,39 +92,47 @@ class Command:
         return " ".join(words)
 
 
-_SENDER = Argument("sender", "sender", read_address, "the sending account", known=Known.SENDER)
-_TO = Argument("to", "to", read_address, "a recipient")
-_IP = Argument("ip", "ip", read_network, "the client's address or network")
-_SUBJECT = Argument("subject", "subject", read_text, "words of the subject, in quotes")
-_OLDER = Argument("older", "older", read_length, "arrived at least this long ago, such as 30m")
+_SENDER = Argument(
+    "sender", "sender", read_address, later("the sending account"), known=Known.SENDER
+)
+_TO = Argument("to", "to", read_address, later("a recipient"))
+_IP = Argument("ip", "ip", read_network, later("the client's address or network"))
+_SUBJECT = Argument("subject", "subject", read_text, later("words of the subject, in quotes"))
+_OLDER = Argument(
+    "older", "older", read_length, later("arrived at least this long ago, such as 30m")
+)
 _QUEUE = Argument(
     "queue",
     "queue",
     read_queue,
-    "active, deferred, held or quarantine",
+    later("active, deferred, held or quarantine"),
     choices=tuple(queue.value for queue in Queue),
 )
-_FOLDER = Argument("folder", "folder", read_folder, "a quarantine folder", known=Known.FOLDER)
-_ON = Argument(
-    "on", "server", read_text, "the mail server, where there are several", known=Known.SERVER
+_FOLDER = Argument(
+    "folder", "folder", read_folder, later("a quarantine folder"), known=Known.FOLDER
 )
-_PAGE = Argument("page", "page", read_page, "which page", number=True)
+_ON = Argument(
+    "on", "server", read_text, later("the mail server, where there are several"), known=Known.SERVER
+)
+_PAGE = Argument("page", "page", read_page, later("which page"), number=True)
 _YES_NO = ("yes", "no")
 _ACCOUNT = Argument(
     "account",
     "account",
     read_address,
-    "the mailbox",
+    later("the mailbox"),
     required=True,
     first=True,
     known=Known.ACCOUNT,
 )
-_ADDRESS = Argument("ip", "ip", read_network, "an address or network", required=True, first=True)
+_ADDRESS = Argument(
+    "ip", "ip", read_network, later("an address or network"), required=True, first=True
+)
 _INCIDENT = Argument(
     "incident",
     "incident",
     read_number,
-    "the incident's number",
+    later("the incident's number"),
     required=True,
     first=True,
     number=True,
@@ -132,7 +141,7 @@ _WINDOW = Argument(
     "last",
     "window",
     read_window,
-    "how far back: 5m, 1h or 24h",
+    later("how far back: 5m, 1h or 24h"),
     first=True,
     choices=tuple(window.value for window in Window),
 )
@@ -140,7 +149,7 @@ _KIND = Argument(
     "of",
     "kind",
     read_kind,
-    "users, ips or domains",
+    later("users, ips or domains"),
     first=True,
     choices=tuple(kind.value for kind in Kind),
 )
@@ -148,10 +157,10 @@ _DURING = Argument(
     "during",
     "during",
     read_during,
-    "today, 7d, 30d, or days such as 2026-11-01..2026-11-07",
+    later("today, 7d, 30d, or days such as 2026-11-01..2026-11-07"),
     first=True,
 )
-_DOMAIN = Argument("domain", "domain", read_domain, "whose users, such as example.com")
+_DOMAIN = Argument("domain", "domain", read_domain, later("whose users, such as example.com"))
 _MATCH = (_SENDER, _TO, _IP, _SUBJECT, _OLDER, _QUEUE)
 
 
@@ -176,8 +185,11 @@ def _messages(desk: Desk, asked: Arguments) -> Target:
     query = replace(_query(desk, asked), folder=None)
     if query == SpoolQuery():
         raise BadArgument(
-            "That would be the whole spool. Say which messages, for example "
-            f"{COMMAND} search sender:anna@example.com, or queue:deferred for all deferred ones."
+            tr(
+                "That would be the whole spool. Say which messages, for example {command} search "
+                "sender:anna@example.com, or queue:deferred for all deferred ones.",
+                command=COMMAND,
+            )
         )
     if not query.queues:
         query = replace(query, queues=(*DELIVERING, Queue.HELD))
@@ -188,8 +200,11 @@ def _quarantined(desk: Desk, asked: Arguments) -> Target:
     query = _query(desk, asked)
     if query == SpoolQuery():
         raise BadArgument(
-            "That would be everything in quarantine, deleted messages too. Say which, for example "
-            f"{COMMAND} restore folder:review"
+            tr(
+                "That would be everything in quarantine, deleted messages too. Say which, for "
+                "example {command} restore folder:review",
+                command=COMMAND,
+            )
         )
     return Target(query=replace(query, queues=(Queue.QUARANTINE,)))
 
@@ -216,9 +231,15 @@ async def _help(_: Desk, __: Request, asked: Arguments) -> Reply:
     if asked.about is not None:
         rows = [row for row in rows if row.name == asked.about.lower()]
         if not rows:
-            raise BadArgument(f"There is no command “{asked.about}”. {COMMAND} help lists all.")
-    detail = [(a.typed, a.means) for a in rows[0].takes] if asked.about else []
-    return reads.help_card([(row.usage, row.summary) for row in rows], detail)
+            raise BadArgument(
+                tr(
+                    "There is no command “{name}”. {command} help lists all.",
+                    name=asked.about,
+                    command=COMMAND,
+                )
+            )
+    detail = [(a.typed, tr(a.means)) for a in rows[0].takes] if asked.about else []
+    return reads.help_card([(row.usage, tr(row.summary)) for row in rows], detail)
 
 
 def _remedy(
@@ -258,7 +279,7 @@ COMMANDS = {
     for row in (
         Command(
             "dashboard",
-            "the spool now: counts, top senders, top addresses, open incidents",
+            later("the spool now: counts, top senders, top addresses, open incidents"),
             Role.VIEWER,
             (_ON,),
             COMMAND,
@@ -266,7 +287,7 @@ COMMANDS = {
         ),
         Command(
             "search",
-            "find messages in the spool and look into them",
+            later("find messages in the spool and look into them"),
             Role.VIEWER,
             (*_MATCH, _FOLDER, _PAGE, _ON),
             f'{COMMAND} search sender:anna@example.com subject:"invoice" older:30m',
@@ -275,7 +296,7 @@ COMMANDS = {
         ),
         Command(
             "why",
-            "an account's evidence now, even without an incident",
+            later("an account's evidence now, even without an incident"),
             Role.VIEWER,
             (_ACCOUNT, _ON),
             f"{COMMAND} why anna@example.com",
@@ -284,7 +305,7 @@ COMMANDS = {
         ),
         Command(
             "user",
-            "an account: its state, logins and history, and everything to manage it",
+            later("an account: its state, logins and history, and everything to manage it"),
             Role.VIEWER,
             (_ACCOUNT, _ON),
             f"{COMMAND} user anna@example.com",
@@ -293,7 +314,7 @@ COMMANDS = {
         ),
         Command(
             "top",
-            "who sends most: users, IP addresses or domains",
+            later("who sends most: users, IP addresses or domains"),
             Role.VIEWER,
             (_WINDOW, _KIND, _PAGE, _ON),
             f"{COMMAND} top 1h ips",
@@ -303,7 +324,7 @@ COMMANDS = {
         ),
         Command(
             "ip",
-            "which accounts used an address or network, and whether it is blocked",
+            later("which accounts used an address or network, and whether it is blocked"),
             Role.VIEWER,
             (_ADDRESS, _ON),
             f"{COMMAND} ip 203.0.113.9",
@@ -313,7 +334,7 @@ COMMANDS = {
         ),
         Command(
             "blocks",
-            "which addresses are blocked: why, by whom, until when",
+            later("which addresses are blocked: why, by whom, until when"),
             Role.VIEWER,
             (_PAGE, _ON),
             f"{COMMAND} blocks",
@@ -323,7 +344,7 @@ COMMANDS = {
         ),
         Command(
             "report",
-            "how much mail there was: trend, domains and their users",
+            later("how much mail there was: trend, domains and their users"),
             Role.VIEWER,
             (_DURING, _DOMAIN, _PAGE, _ON),
             f"{COMMAND} report 7d",
@@ -333,7 +354,7 @@ COMMANDS = {
         ),
         Command(
             "campaign",
-            "the accounts that are one campaign with an incident",
+            later("the accounts that are one campaign with an incident"),
             Role.VIEWER,
             (_INCIDENT, _PAGE),
             f"{COMMAND} campaign 7",
@@ -343,7 +364,7 @@ COMMANDS = {
         ),
         Command(
             "tuning",
-            "what was learnt from false alarms and confirmed abuse",
+            later("what was learnt from false alarms and confirmed abuse"),
             Role.VIEWER,
             (replace(_ACCOUNT, required=False), _PAGE, _ON),
             f"{COMMAND} tuning anna@example.com",
@@ -351,10 +372,16 @@ COMMANDS = {
             tuning.tuning_pressed,
             narrows=True,
         ),
-        Command("preview", "look into one message", Role.VIEWER, pressed=reads.preview, layer=True),
+        Command(
+            "preview",
+            later("look into one message"),
+            Role.VIEWER,
+            pressed=reads.preview,
+            layer=True,
+        ),
         _remedy(
             "stop",
-            "disable an account for sending and hold what it has waiting",
+            later("disable an account for sending and hold what it has waiting"),
             (_ACCOUNT, _ON),
             f"{COMMAND} stop anna@example.com",
             _account,
@@ -363,28 +390,28 @@ COMMANDS = {
         ),
         _remedy(
             "move",
-            "move messages to a folder for review",
+            later("move messages to a folder for review"),
             (*_MATCH, _FOLDER, _ON),
             f"{COMMAND} move sender:anna@example.com folder:review",
             _messages,
         ),
         _remedy(
             "restore",
-            "put moved or deleted messages back in the queue",
+            later("put moved or deleted messages back in the queue"),
             (*_MATCH, _FOLDER, _ON),
             f"{COMMAND} restore folder:review sender:anna@example.com",
             _quarantined,
         ),
         _remedy(
             "delete",
-            "delete messages; they can be brought back for some days",
+            later("delete messages; they can be brought back for some days"),
             (
                 *_MATCH,
                 Argument(
                     "permanent",
                     "permanent",
                     read_yes,
-                    "yes: for good, at once (admin)",
+                    later("yes: for good, at once (admin)"),
                     choices=_YES_NO,
                 ),
                 _ON,
@@ -394,18 +421,21 @@ COMMANDS = {
         ),
         _remedy(
             "disable",
-            "disable an account for sending; it still receives",
+            later("disable an account for sending; it still receives"),
             (
                 _ACCOUNT,
                 Argument(
                     "receive",
                     "receive",
                     read_yes,
-                    "no: its mail is refused too",
+                    later("no: its mail is refused too"),
                     choices=_YES_NO,
                 ),
                 Argument(
-                    "for", "lasting", read_length, "how long, such as 24h; else until enabled"
+                    "for",
+                    "lasting",
+                    read_length,
+                    later("how long, such as 24h; else until enabled"),
                 ),
                 _ON,
             ),
@@ -414,18 +444,21 @@ COMMANDS = {
         ),
         _remedy(
             "enable",
-            "enable a disabled account",
+            later("enable a disabled account"),
             (_ACCOUNT, _ON),
             f"{COMMAND} enable anna@example.com",
             _enabled,
         ),
         _remedy(
             "block",
-            "refuse SMTP from an address or network",
+            later("refuse SMTP from an address or network"),
             (
                 _ADDRESS,
                 Argument(
-                    "for", "lasting", read_length, "how long, such as 24h; the form asks otherwise"
+                    "for",
+                    "lasting",
+                    read_length,
+                    later("how long, such as 24h; the form asks otherwise"),
                 ),
                 _ON,
             ),
@@ -434,40 +467,40 @@ COMMANDS = {
         ),
         _remedy(
             "unblock",
-            "lift a block",
+            later("lift a block"),
             (replace(_ADDRESS, known=Known.BLOCKED), _ON),
             f"{COMMAND} unblock 203.0.113.9",
             _addresses,
         ),
-        _remedy("password", "set a new password, shown once to who sets it"),
-        _remedy("end_sessions", "end what is open as an account"),
-        _remedy("delete_account", "delete an account with its mail; takes two persons"),
-        _remedy("acknowledge", "say that somebody is on it", direct=True),
-        _remedy(RESPOND, "walk through an incident's steps in its thread", direct=True),
-        _step(LOOK, "look at an incident's evidence", respond.look_pressed),
+        _remedy("password", later("set a new password, shown once to who sets it")),
+        _remedy("end_sessions", later("end what is open as an account")),
+        _remedy("delete_account", later("delete an account with its mail; takes two persons")),
+        _remedy("acknowledge", later("say that somebody is on it"), direct=True),
+        _remedy(RESPOND, later("walk through an incident's steps in its thread"), direct=True),
+        _step(LOOK, later("look at an incident's evidence"), respond.look_pressed),
         Command(
             "samples",
-            "some of an account's messages, below each other",
+            later("some of an account's messages, below each other"),
             Role.VIEWER,
             pressed=respond.samples_pressed,
         ),
-        _remedy(JUDGE, "say that an incident's messages are spam", direct=True),
-        _step(REPORT, "report an incident", respond.report_pressed),
+        _remedy(JUDGE, later("say that an incident's messages are spam"), direct=True),
+        _step(REPORT, later("report an incident"), respond.report_pressed),
         Command(
             "summary",
-            "an incident's summary, to paste elsewhere",
+            later("an incident's summary, to paste elsewhere"),
             Role.VIEWER,
             (_INCIDENT, _PAGE),
             f"{COMMAND} summary 7",
             respond.summary_typed,
             respond.summary_pressed,
         ),
-        _remedy("snooze", "be quiet about an incident for a while"),
-        _remedy("false_alarm", "close an incident and learn that this is ordinary"),
-        _remedy("forget", "forget what an incident taught of a sender"),
+        _remedy("snooze", later("be quiet about an incident for a while")),
+        _remedy("false_alarm", later("close an incident and learn that this is ordinary")),
+        _remedy("forget", later("forget what an incident taught of a sender")),
         Command(
             APPROVE,
-            "approve what somebody else asked for",
+            later("approve what somebody else asked for"),
             Role.OPERATOR,
             pressed=acts.approve_pressed,
             layer=True,
@@ -475,15 +508,17 @@ COMMANDS = {
         ),
         Command(
             DECLINE,
-            "decline what somebody asked for",
+            later("decline what somebody asked for"),
             Role.OPERATOR,
             pressed=acts.decline_pressed,
             layer=True,
         ),
-        Command(UNDO, "take an act back", Role.OPERATOR, pressed=acts.undo_pressed, layer=True),
+        Command(
+            UNDO, later("take an act back"), Role.OPERATOR, pressed=acts.undo_pressed, layer=True
+        ),
         Command(
             "incidents",
-            "the newest incidents",
+            later("the newest incidents"),
             Role.VIEWER,
             (),
             f"{COMMAND} incidents",
@@ -491,7 +526,7 @@ COMMANDS = {
         ),
         Command(
             "audit",
-            "who did what, newest first",
+            later("who did what, newest first"),
             Role.VIEWER,
             (_PAGE,),
             f"{COMMAND} audit",
@@ -499,14 +534,14 @@ COMMANDS = {
         ),
         Command(
             "pin",
-            "keep a dashboard in the alerts' channel, pinned and up to date",
+            later("keep a dashboard in the alerts' channel, pinned and up to date"),
             Role.OPERATOR,
             (
                 Argument(
                     "do",
                     "remove",
                     read_pin,
-                    "show (the usual) or remove",
+                    later("show (the usual) or remove"),
                     first=True,
                     choices=PIN_WORDS,
                 ),
@@ -517,9 +552,9 @@ COMMANDS = {
         ),
         Command(
             "help",
-            "this list, or one command in full",
+            later("this list, or one command in full"),
             Role.VIEWER,
-            (Argument("command", "about", read_text, "a command", first=True),),
+            (Argument("command", "about", read_text, later("a command"), first=True),),
             f"{COMMAND} help search",
             _help,
         ),

@@ -1,6 +1,6 @@
 """What a command works with: the services, who asked and where, and what it may answer."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
@@ -14,6 +14,7 @@ from services.detection.evidence import Evidence
 from services.errors import Refused
 from services.intents import Intents
 from services.listings import Listings
+from services.origin import Origin, OriginOf
 from services.people import Actor, Place
 from services.pipeline import Pipeline
 from services.rules import Rules
@@ -41,7 +42,13 @@ class Desk:
     refresh: Callable[[str, int], Awaitable[None]]  # an incident's figures, after an act
     # a sender's evidence now, by server and name; None for one that never sent anything
     why: Callable[[str, str], Awaitable[tuple[Evidence, Verdict] | None]]
+    origin_of: OriginOf  # where an address is, as far as anything says so
     changed: Callable[[], None]  # the channels have something new to show
+
+    def origins(self, addresses: Sequence[str]) -> dict[str, Origin]:
+        """Return where these are, those of which that is known."""
+        found = {address: self.origin_of(address) for address in addresses}
+        return {address: origin for address, origin in found.items() if origin is not None}
 
     async def refuse(
         self, actor: Actor, action: str, server: str, refusal: Refused, subject: str = ""

@@ -1,10 +1,26 @@
 """The card of a daily or weekly summary."""
 
-from bot.elements import Bold, Card, Moment, Paragraph, Points, Section, Small, Text, named, say
+from bot.cards import STATES
+from bot.elements import (
+    Bold,
+    Card,
+    Moment,
+    Paragraph,
+    Points,
+    Section,
+    Small,
+    Text,
+    named,
+    rich,
+    say,
+)
 from services.digest import Failed, Mover, Report, middle
-from services.words import count, short, span
+from services.language import later, tr, trn
+from services.models import IncidentState
+from services.words import act, short, span
 
-_TITLES = {"daily": "The day", "weekly": "The week"}
+_TITLES = {"daily": later("The day"), "weekly": later("The week")}
+_OTHER = later("Summary")
 
 
 def digest(kind: str, report: Report) -> Card:
@@ -12,39 +28,55 @@ def digest(kind: str, report: Report) -> Card:
     number = len(report.incidents) + report.more_incidents
     sections: list[Section] = [
         Paragraph(
-            say(Moment(report.begin), " to ", Moment(report.end), ": ", Bold(_incidents(number)))
+            rich(
+                "{begin} to {end}: {incidents}",
+                begin=Moment(report.begin),
+                end=Moment(report.end),
+                incidents=Bold(_incidents(number)),
+            )
         )
     ]
     if report.incidents:
         points = [
-            say(f"{one.id} · ", Bold(named(one.sender)), f" on {named(one.server)} · {one.state}")
+            rich(
+                "{id} · {who} on {server} · {state}",
+                id=str(one.id),
+                who=Bold(named(one.sender)),
+                server=named(one.server),
+                state=tr(STATES[IncidentState(one.state)]),
+            )
             for one in report.incidents
         ]
         sections.append(Points(tuple(_and_more(points, report.more_incidents))))
         sections.append(Paragraph(say(_times(report))))
     if report.movers:
-        sections.append(Paragraph(say(Bold("Sent most more than the time before"))))
+        sections.append(Paragraph(say(Bold(tr("Sent most more than the time before")))))
         sections.append(Points(tuple(_mover(one) for one in report.movers)))
     if report.ends:
-        sections.append(Paragraph(say(Bold("Blocks that run out next"))))
+        sections.append(Paragraph(say(Bold(tr("Blocks that run out next")))))
         points = [
-            say(Bold(one.network), f" on {named(one.server)}, ", Moment(one.until))
+            rich(
+                "{network} on {server}, {until}",
+                network=Bold(one.network),
+                server=named(one.server),
+                until=Moment(one.until),
+            )
             for one in report.ends
         ]
         sections.append(Points(tuple(_and_more(points, report.more_ends))))
     if report.failed:
-        sections.append(Paragraph(say(Bold("Acts that did not work out"))))
+        sections.append(Paragraph(say(Bold(tr("Acts that did not work out")))))
         points = [_failed(one) for one in report.failed]
         sections.append(Points(tuple(_and_more(points, report.more_failed))))
     if report.is_quiet:
-        sections.append(Small(say("No block runs out next, and every act worked out.")))
+        sections.append(Small(rich("No block runs out next, and every act worked out.")))
     sections += [Small(say(sentence)) for sentence in report.unknown]
-    title = _TITLES.get(kind, "Summary")
+    title = tr(_TITLES.get(kind, _OTHER))
     return Card(title, tuple(sections), fallback=f"{title}: {_incidents(number)}")
 
 
 def _incidents(number: int) -> str:
-    return count(number, "incident") if number else "no incident"
+    return trn("{n} incident", "{n} incidents", number) if number else tr("no incident")
 
 
 def _times(report: Report) -> str:
@@ -52,25 +84,40 @@ def _times(report: Report) -> str:
     if report.detected:
         worst = span(middle([max(report.detected)]))
         usual = span(middle(report.detected))
-        said.append(f"Found {usual} after the first message, at most {worst}.")
+        found = tr(
+            "Found {usual} after the first message, at most {worst}.", usual=usual, worst=worst
+        )
+        said.append(found)
     number = len(report.incidents) + report.more_incidents
     if report.stopped:
         worst = span(middle([max(report.stopped)]))
-        said.append(f"Stopped {span(middle(report.stopped))} after the alert, at most {worst}.")
+        usual = span(middle(report.stopped))
+        stopped = tr("Stopped {usual} after the alert, at most {worst}.", usual=usual, worst=worst)
+        said.append(stopped)
     if left := number - len(report.stopped):
-        said.append(f"{left:,} of {number:,} not stopped through Spoolwarden.")
+        said.append(tr("{left} of {all} not stopped through Spoolwarden.", left=left, all=number))
     return " ".join(said)
 
 
 def _mover(one: Mover) -> Text:
-    against = f", {one.before:,} before" if one.before else ", none before"
-    return say(Bold(named(one.sender)), f" on {named(one.server)}: {one.messages:,}{against}")
+    who, server = Bold(named(one.sender)), named(one.server)
+    if not one.before:
+        return rich(
+            "{who} on {server}: {sent}, none before", who=who, server=server, sent=one.messages
+        )
+    return rich(
+        "{who} on {server}: {sent}, {before} before",
+        who=who,
+        server=server,
+        sent=one.messages,
+        before=one.before,
+    )
 
 
 def _failed(one: Failed) -> Text:
-    what = named(one.action.replace("_", " "))
+    what = named(act(one.action))
     return say(Moment(one.at), " · ", Bold(named(one.by)), f" · {what}: {short(one.summary, 200)}")
 
 
 def _and_more(points: list[Text], more: int) -> list[Text]:
-    return [*points, say(f"and {more:,} more")] if more else points
+    return [*points, rich("and {n} more", n=more)] if more else points

@@ -17,6 +17,7 @@ from bot.elements import Card, Values
 from bot.suggest import suggest
 from services.audit import storable
 from services.errors import BadArgument, Refused, SpoolwardenError
+from services.language import reading, tr
 from services.models import Intent
 from services.people import Actor, Place
 from services.targets import Target
@@ -29,13 +30,14 @@ class Answer:
     """What to show privately, and whether on top of what the person was looking at.
 
     ``failed`` means that the reply tells of a failure; ``again`` that other input
-    would do, and nothing has been used up.
+    would do, and nothing has been used up. ``locale`` is how who asked reads numbers and days.
     """
 
     reply: Reply
     layer: bool = False
     failed: bool = False
     again: bool = False
+    locale: str = ""
 
     @property
     def sentence(self) -> str:
@@ -51,13 +53,13 @@ class Dispatch:
 
     async def typed(self, actor: Actor, place: Place, text: str) -> Answer:
         """Answer what was typed after /spool."""
-        return await _answered(self._typed(actor, place, text))
+        return await _answered(actor, self._typed(actor, place, text))
 
     async def chosen(
         self, actor: Actor, place: Place, name: str, given: Mapping[str, str]
     ) -> Answer:
         """Answer a command whose arguments the chat itself has told apart, by their names."""
-        return await _answered(self._chosen(actor, place, name, given))
+        return await _answered(actor, self._chosen(actor, place, name, given))
 
     async def suggestions(
         self, actor: Actor, name: str, given: Mapping[str, str], typing: str
@@ -69,7 +71,7 @@ class Dispatch:
             if argument.known is None:
                 return ()
             needed = self._desk.access.needed(name, command.role)
-            scope = await self._desk.access.require(actor, needed, f"use “{name}”")
+            scope = await self._desk.access.require(actor, needed, acts.using(name))
             place = Place(actor.chat, "")
             request = Request(actor, place, self._server(given.get("on")), scope)
             return await suggest(self._desk, request, argument.known, given.get(typing, ""))
@@ -93,21 +95,21 @@ class Dispatch:
             of = replace(request, server=server)
             return Answer(await reads.dashboard(self._desk, of, Arguments()))
 
-        answers = [await _answered(shown(server)) for server in self._desk.servers]
+        answers = [await _answered(actor, shown(server)) for server in self._desk.servers]
         found = [answer.reply for answer in answers if isinstance(answer.reply, Card)]
         return [*found, cards.kept_new(until)], True
 
     async def question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Ask before a button acts, where the chat's buttons cannot ask by themselves."""
-        return await _answered(self._question(actor, place, intent_id))
+        return await _answered(actor, self._question(actor, place, intent_id))
 
     async def pressed(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Answer a button or a menu's option."""
-        return await _answered(self._pressed(actor, place, intent_id))
+        return await _answered(actor, self._pressed(actor, place, intent_id))
 
     async def submitted(self, actor: Actor, place: Place, intent_id: str, values: Values) -> Answer:
         """Answer a form."""
-        return await _answered(self._submitted(actor, place, intent_id, values))
+        return await _answered(actor, self._submitted(actor, place, intent_id, values))
 
     async def not_shown(self, intent_id: str) -> Card:
         """Hear that a secret could not be shown; return what the person is told instead."""
@@ -116,7 +118,7 @@ class Dispatch:
         except SpoolwardenError as error:
             _log.warning("that a new password was not shown is not told: %s", error.sentence)
         return cards.failure(
-            "The new password was set, but it could not be shown to you. Set it again."
+            tr("The new password was set, but it could not be shown to you. Set it again.")
         )
 
     async def _typed(self, actor: Actor, place: Place, text: str) -> Answer:
@@ -176,7 +178,7 @@ class Dispatch:
 
         With ``intent``, on what that is about, too.
         """
-        what, subject = f"use “{command.name}”", ""
+        what, subject = acts.using(command.name), ""
         try:
             needed = self._desk.access.needed(command.name, command.role)
             scope = await self._desk.access.require(actor, needed, what)
@@ -200,8 +202,12 @@ def understand(text: str) -> tuple[Command, Arguments]:
     if command is None or not command.slash:
         known = ", ".join(row.name for row in COMMANDS.values() if row.slash)
         raise BadArgument(
-            f"I know no command “{word[:40]}”. I know {known}. "
-            f"Example: {COMMANDS['search'].example}"
+            tr(
+                "I know no command “{word}”. I know {known}. Example: {example}",
+                word=word[:40],
+                known=known,
+                example=COMMANDS["search"].example,
+            )
         )
     takes: tuple[Argument, ...] = command.takes
     return command, parse(rest, takes, command.example)
@@ -210,11 +216,17 @@ def understand(text: str) -> tuple[Command, Arguments]:
 def _given(name: str, given: Mapping[str, str]) -> tuple[Command, Arguments]:
     command = COMMANDS.get(name)
     if command is None or not command.slash:
-        raise BadArgument(f"I know no command “{name[:40]}”. /spool help lists all.")
+        raise BadArgument(tr("I know no command “{word}”. /spool help lists all.", word=name[:40]))
     by_name = {argument.typed: argument for argument in command.takes}
     unknown = [typed for typed in given if typed not in by_name]
     if unknown:
-        raise BadArgument(f"“{name}” takes no {unknown[0][:40]}: the command list is out of date.")
+        raise BadArgument(
+            tr(
+                "“{command}” takes no {argument}: the command list is out of date.",
+                command=name,
+                argument=unknown[0][:40],
+            )
+        )
     words = [(by_name[typed], storable(value[:4000])) for typed, value in given.items()]
     return command, read(words, command.takes, command.example)
 
@@ -222,13 +234,14 @@ def _given(name: str, given: Mapping[str, str]) -> tuple[Command, Arguments]:
 def _row(intent: Intent) -> Command:
     command = COMMANDS.get(intent.action)
     if command is None or command.pressed is None:
-        raise BadArgument("That button is of another release of Spoolwarden. Nothing was done.")
+        raise BadArgument(tr("That button is of another release of Spoolwarden. Nothing was done."))
     return command
 
 
-async def _answered(work: Awaitable[Answer]) -> Answer:
+async def _answered(actor: Actor, work: Awaitable[Answer]) -> Answer:
     try:
-        return await work
+        with reading(actor.locale):
+            return replace(await work, locale=actor.locale)
     except SpoolwardenError as error:
         again = isinstance(error, BadArgument)
         return Answer(cards.failure(error.sentence), layer=True, failed=True, again=again)
@@ -236,8 +249,10 @@ async def _answered(work: Awaitable[Answer]) -> Answer:
         _log.exception("a command failed in a way nobody foresaw")
         return Answer(
             cards.failure(
-                "Spoolwarden failed inside itself. Look at the spool before trying again; "
-                "its log has the details."
+                tr(
+                    "Spoolwarden failed inside itself. Look at the spool before trying again; "
+                    "its log has the details."
+                )
             ),
             layer=True,
             failed=True,

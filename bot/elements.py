@@ -6,10 +6,13 @@ become a mention, a link or formatting.
 """
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from string import Formatter
 
+from services.language import moment as written
+from services.language import number, template, template_n, tr
 from services.words import short
 
 
@@ -57,6 +60,46 @@ Text = tuple[Span, ...]
 def say(*parts: Span | str) -> Text:
     """Return a text of these parts; a str is plain."""
     return tuple(Plain(part) if isinstance(part, str) else part for part in parts)
+
+
+#: What may fill a {name} in a sentence: text of any look, or a number.
+Filling = Span | Text | str | int
+
+
+def rich(message: str, /, **values: Filling) -> Text:
+    """Return a sentence in the present language, its {names} filled in, each with its look."""
+    return _filled(template(message), values)
+
+
+def richn(one: str, many: str, n: int, /, **values: Filling) -> Text:
+    """Return a sentence on a number of things, ``{n}``, in the present language."""
+    return _filled(template_n(one, many, n), {"n": n, **values})
+
+
+def _filled(message: str, values: dict[str, Filling]) -> Text:
+    parts: list[Span] = []
+    for literal, name, _, _ in Formatter().parse(message):
+        parts.append(Plain(literal))
+        if name is None:
+            continue
+        value = values[name]
+        if isinstance(value, int):
+            value = number(value)
+        if isinstance(value, str):
+            value = Plain(value)
+        parts += value if isinstance(value, tuple) else (value,)
+    return _joined(parts)
+
+
+def _joined(parts: list[Span]) -> Text:
+    """Return the parts with neighbours that have no look made one, which is less to send."""
+    joined: list[Span] = []
+    for part in parts:
+        if isinstance(part, Plain) and joined and isinstance(joined[-1], Plain):
+            joined[-1] = Plain(joined[-1].text + part.text)
+        elif part != Plain(""):
+            joined.append(part)
+    return tuple(joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +162,7 @@ class Confirm:
     title: str
     text: str
     yes: str
-    no: str = "Cancel"
+    no: str = field(default_factory=lambda: tr("Cancel"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,5 +375,4 @@ def plain(text: Text) -> str:
 
 
 def _utc(moment: Moment) -> str:
-    seconds = ":%S" if moment.seconds else ""
-    return f"{moment.at.astimezone(UTC):%Y-%m-%d %H:%M{seconds}} UTC"
+    return f"{written(moment.at.astimezone(UTC), seconds=moment.seconds)} UTC"

@@ -21,16 +21,19 @@ from bot.elements import (
     Write,
     cut,
     named,
+    rich,
+    richn,
     say,
     visible,
 )
 from services.errors import BadArgument
+from services.language import later_n, tr, trn
 from services.mail.port import Network, UserState
 from services.models import Intent
 from services.pipeline import Proposal
 from services.remedies import DELETED, REVIEW
 from services.targets import Target, describe, show_network
-from services.words import count, listed, span
+from services.words import listed, span
 
 # A chat's checkboxes hold ten options; the last stands for all that are left.
 _TICKS = 10
@@ -48,6 +51,22 @@ _SNOOZES = {
     "24h": timedelta(hours=24),
 }
 _FOREVER = "lifted"
+_MOVED = later_n(
+    "{messages} will be moved out of the queue: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+    "{messages} will be moved out of the queue: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+)
+_RESTORED = later_n(
+    "{messages} will be put back in the queue they came from: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+    "{messages} will be put back in the queue they came from: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+)
+_DELETED = later_n(
+    "{messages} will be deleted: {which} on {server} as of {moment}. Later ones are not touched.",
+    "{messages} will be deleted: {which} on {server} as of {moment}. Later ones are not touched.",
+)
 
 
 def ask(proposal: Proposal, now: datetime, *, kept: timedelta, folders: Sequence[str]) -> Form:
@@ -58,19 +77,19 @@ def ask(proposal: Proposal, now: datetime, *, kept: timedelta, folders: Sequence
 def ask_undo(intent: Intent, undo_id: str) -> Form:
     """Return the form that confirms taking an act back."""
     return Form(
-        "Take this back?",
+        tr("Take this back?"),
         (
             Paragraph(
-                say(
-                    Bold(visible(intent.claimed_name or "Somebody")),
-                    " did: ",
-                    visible(intent.summary),
+                rich(
+                    "{who} did: {summary}",
+                    who=Bold(visible(intent.claimed_name or tr("Somebody"))),
+                    summary=visible(intent.summary),
                 )
             ),
-            Paragraph(say("Everything is put back as it was before that.")),
+            Paragraph(rich("Everything is put back as it was before that.")),
         ),
         (),
-        "Take it back",
+        tr("Take it back"),
         undo_id,
     )
 
@@ -79,7 +98,7 @@ def about(accounts: Sequence[str]) -> str:
     """Return some accounts in words."""
     names = [named(account) for account in accounts[:3]]
     more = len(accounts) - len(names)
-    return listed([*names, f"{more:,} more"] if more else names)
+    return listed([*names, tr("{n} more", n=more)] if more else names)
 
 
 def amend(action: str, target: Target, values: Values) -> Target:
@@ -88,39 +107,51 @@ def amend(action: str, target: Target, values: Values) -> Target:
     return change(target, values) if change else target
 
 
-def _messages(proposal: Proposal, now: datetime, verb: str) -> tuple[Section, ...]:
+def _messages(proposal: Proposal, now: datetime, message: tuple[str, str]) -> tuple[Section, ...]:
     target = proposal.target
-    if not target.queue_ids:
-        asked = describe(target.query) if target.query else "that"
-        raise BadArgument(f"No message in the spool matches {asked}, so nothing to do.")
+    if target.accounts:
+        accounts = about(target.accounts)
+        nothing = tr(
+            "No message in the spool is of {accounts}, so nothing to do.", accounts=accounts
+        )
+        which = rich("those of {accounts}", accounts=Bold(accounts))
+    else:
+        asked = describe(target.query) if target.query else tr("that")
+        nothing = tr("No message in the spool matches {asked}, so nothing to do.", asked=asked)
+        chosen = visible(describe(target.query)) if target.query else tr("your choice")
+        which = rich("those that match {query}", query=Bold(chosen))
+    number = len(target.queue_ids)
+    if not number:
+        raise BadArgument(nothing)
     return (
         Paragraph(
-            say(
-                Bold(count(len(target.queue_ids), "message")),
-                f" {verb}: those that match ",
-                Bold(visible(describe(target.query)) if target.query else "your choice"),
-                f" on {proposal.server} as of ",
-                Moment(now, seconds=True),
-                ". Later ones are not touched.",
+            richn(
+                *message,
+                number,
+                messages=Bold(trn("{n} message", "{n} messages", number)),
+                which=which,
+                server=proposal.server,
+                moment=Moment(now, seconds=True),
             )
         ),
+        *(Small(say(sentence)) for sentence in target.left_out[:5]),
     )
 
 
 def _stop(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     return Form(
-        "Stop sending?",
+        tr("Stop sending?"),
         (
             Paragraph(
-                say(
-                    Bold(visible(proposal.target.account or "")),
-                    " can no longer send; it still receives.",
+                rich(
+                    "{account} can no longer send; it still receives.",
+                    account=Bold(visible(proposal.target.account or "")),
                 )
             ),
-            Small(say("What it has waiting is held, where the server can. This can be undone.")),
+            Small(rich("What it has waiting is held, where the server can. This can be undone.")),
         ),
         (),
-        "Stop sending",
+        tr("Stop sending"),
         proposal.intent_id,
     )
 
@@ -131,43 +162,43 @@ def _move(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[
     usable = [folder for folder in folders if folder != DELETED and _is_folder(folder)]
     names = list(dict.fromkeys([wanted, REVIEW, *usable]))[:50]
     return Form(
-        "Move messages?",
-        _messages(proposal, now, "will be moved out of the queue"),
+        tr("Move messages?"),
+        _messages(proposal, now, _MOVED),
         (
-            Choose("folder", "To the folder", tuple(Option(n, n) for n in names), wanted),
-            Write("new", "Or to a new folder", "letters, digits, - and _"),
+            Choose("folder", tr("To the folder"), tuple(Option(n, n) for n in names), wanted),
+            Write("new", tr("Or to a new folder"), tr("letters, digits, - and _")),
         ),
-        "Move",
+        tr("Move"),
         proposal.intent_id,
     )
 
 
 def _restore(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     return Form(
-        "Put messages back?",
-        _messages(proposal, now, "will be put back in the queue they came from"),
+        tr("Put messages back?"),
+        _messages(proposal, now, _RESTORED),
         (),
-        "Put back",
+        tr("Put back"),
         proposal.intent_id,
     )
 
 
 def _delete(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     return Form(
-        "Delete messages?",
-        _messages(proposal, now, "will be deleted"),
+        tr("Delete messages?"),
+        _messages(proposal, now, _DELETED),
         (
             Choose(
                 "how",
-                "How",
+                tr("How"),
                 (
-                    Option(f"Can be brought back for {span(kept)}", "kept"),
-                    Option("For good, now: cannot be undone (admin)", "permanent"),
+                    Option(tr("Can be brought back for {span}", span=span(kept)), "kept"),
+                    Option(tr("For good, now: cannot be undone (admin)"), "permanent"),
                 ),
                 "permanent" if proposal.target.permanent else "kept",
             ),
         ),
-        "Delete",
+        tr("Delete"),
         proposal.intent_id,
     )
 
@@ -175,39 +206,49 @@ def _delete(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequenc
 def _disable(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     state = proposal.target.user_state or UserState.NO_SENDING
     return Form(
-        "Disable the account?",
+        tr("Disable the account?"),
         (
-            Paragraph(say(Bold(visible(proposal.target.account or "")), " can no longer send.")),
+            Paragraph(
+                rich(
+                    "{account} can no longer send.",
+                    account=Bold(visible(proposal.target.account or "")),
+                )
+            ),
             Small(
-                say("What it has waiting is still delivered; “Stop sending” would hold that too.")
+                rich("What it has waiting is still delivered; “Stop sending” would hold that too.")
             ),
         ),
         (
             Choose(
                 "state",
-                "Mail to it",
+                tr("Mail to it"),
                 (
-                    Option("is still received", UserState.NO_SENDING.value),
-                    Option("is refused too", UserState.REFUSING.value),
+                    Option(tr("is still received"), UserState.NO_SENDING.value),
+                    Option(tr("is refused too"), UserState.REFUSING.value),
                 ),
                 state.value,
             ),
-            _how_long(proposal.target.lasting, "until somebody enables it", "lifted"),
+            _how_long(proposal.target.lasting, tr("until somebody enables it"), "lifted"),
         ),
-        "Disable",
+        tr("Disable"),
         proposal.intent_id,
     )
 
 
 def _enable(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     return Form(
-        "Enable the account?",
+        tr("Enable the account?"),
         (
-            Paragraph(say(Bold(visible(proposal.target.account or "")), " can send and receive.")),
-            Small(say("Held messages stay held. Change the password first if it leaked.")),
+            Paragraph(
+                rich(
+                    "{account} can send and receive.",
+                    account=Bold(visible(proposal.target.account or "")),
+                )
+            ),
+            Small(rich("Held messages stay held. Change the password first if it leaked.")),
         ),
         (),
-        "Enable",
+        tr("Enable"),
         proposal.intent_id,
     )
 
@@ -217,17 +258,22 @@ def _block(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence
     named, rest = _split(networks)
     options = [Option(show_network(network), str(number)) for number, network in enumerate(named)]
     if rest:
-        options.append(Option(f"All the other {len(rest):,} addresses", _REST))
+        label = trn("The other {n} address", "All the other {n} addresses", len(rest))
+        options.append(Option(label, _REST))
     fields: tuple[Field, ...] = (
-        Tick("networks", "Addresses", tuple(options), tuple(option.value for option in options)),
-        _how_long(proposal.target.lasting, "until somebody lifts it", "24h"),
+        Tick(
+            "networks", tr("Addresses"), tuple(options), tuple(option.value for option in options)
+        ),
+        _how_long(proposal.target.lasting, tr("until somebody lifts it"), "24h"),
     )
-    left_out = tuple(Small(say("Left out: ", sentence)) for sentence in proposal.left_out[:5])
+    left_out = tuple(
+        Small(rich("Left out: {reason}", reason=sentence)) for sentence in proposal.left_out[:5]
+    )
     return Form(
-        "Block addresses?",
+        tr("Block addresses?"),
         (
             Paragraph(
-                say(
+                rich(
                     "SMTP from these is refused, for everybody; open sessions end at their next "
                     "message. Webmail, IMAP and POP are not touched."
                 )
@@ -235,53 +281,55 @@ def _block(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence
             *left_out,
         ),
         fields,
-        "Block",
+        tr("Block"),
         proposal.intent_id,
     )
 
 
 def _how_long(asked: timedelta | None, forever: str, usual: str) -> Choose:
     """Return the choice of how long something lasts; what was typed is among them."""
-    choices = [Option(f"for {span(length)}", key) for key, length in _LASTING.items()]
+    choices = [Option(tr("for {span}", span=span(length)), key) for key, length in _LASTING.items()]
     initial = usual
     if asked is not None:
         initial = next((key for key, length in _LASTING.items() if length == asked), "asked")
         if initial == "asked":
-            choices.insert(0, Option(f"for {span(asked)}", "asked"))
+            choices.insert(0, Option(tr("for {span}", span=span(asked)), "asked"))
     choices.append(Option(forever, _FOREVER))
-    return Choose("lasting", "How long", tuple(choices), initial)
+    return Choose("lasting", tr("How long"), tuple(choices), initial)
 
 
 def _unblock(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     names = ", ".join(show_network(network) for network in proposal.target.networks)
     return Form(
-        "Lift the block?",
-        (Paragraph(say(Bold(names), " may use SMTP again.")),),
+        tr("Lift the block?"),
+        (Paragraph(rich("{networks} may use SMTP again.", networks=Bold(names))),),
         (),
-        "Lift",
+        tr("Lift"),
         proposal.intent_id,
     )
 
 
 def _snooze(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     return Form(
-        "Snooze the incident?",
+        tr("Snooze the incident?"),
         (
             Paragraph(
-                say("The account goes on sending. The card keeps counting, quietly, and is open ")
-                + say("again at once when it doubles.")
+                rich(
+                    "The account goes on sending. The card keeps counting, quietly, and is open "
+                    "again at once when it doubles."
+                )
             ),
             *(Small(say(sentence)) for sentence in proposal.target.left_out),
         ),
         (
             Choose(
                 "lasting",
-                "For",
+                tr("For"),
                 tuple(Option(span(length), key) for key, length in _SNOOZES.items()),
                 "1h",
             ),
         ),
-        "Snooze",
+        tr("Snooze"),
         proposal.intent_id,
     )
 
@@ -289,39 +337,41 @@ def _snooze(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequenc
 def _false_alarm(
     proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]
 ) -> Form:
-    verb = "send" if len(proposal.target.people) > 1 else "sends"
     return Form(
-        "A false alarm?",
+        tr("A false alarm?"),
         (
             Paragraph(
-                say(
-                    Bold(about(proposal.target.people)),
-                    f" {verb} this much rightly: the incident is closed, and this volume will "
+                richn(
+                    "{who} sends this much rightly: the incident is closed, and this volume will "
                     "not alert again. Nothing is changed on the mail server.",
+                    "{who} send this much rightly: the incident is closed, and this volume will "
+                    "not alert again. Nothing is changed on the mail server.",
+                    max(1, len(proposal.target.people)),
+                    who=Bold(about(proposal.target.people)),
                 )
             ),
             *(Small(say(sentence)) for sentence in proposal.target.left_out),
         ),
         (),
-        "False alarm",
+        tr("False alarm"),
         proposal.intent_id,
     )
 
 
 def _forget(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     return Form(
-        "Forget this?",
+        tr("Forget this?"),
         (
             Paragraph(
-                say(
-                    "What was learnt of ",
-                    Bold(about(proposal.target.people)),
-                    " from that incident tunes the detector no more. This can be undone.",
+                rich(
+                    "What was learnt of {who} from that incident tunes the detector no more. "
+                    "This can be undone.",
+                    who=Bold(about(proposal.target.people)),
                 )
             ),
         ),
         (),
-        "Forget",
+        tr("Forget"),
         proposal.intent_id,
     )
 
@@ -336,9 +386,13 @@ def _folder(text: str) -> str:
     try:
         name = read_folder(text)
     except ValueError as error:
-        raise BadArgument(f"I cannot use “{cut(text, 40)}”: {error}.") from error
+        raise BadArgument(
+            tr("I cannot use “{text}”: {why}.", text=cut(text, 40), why=error)
+        ) from error
     if name == DELETED:
-        raise BadArgument(f"“{DELETED}” is where deleted messages wait; use Delete for that.")
+        raise BadArgument(
+            tr("“{folder}” is where deleted messages wait; use Delete for that.", folder=DELETED)
+        )
     return name
 
 
@@ -366,7 +420,9 @@ def _amend_block(target: Target, values: Values) -> Target:
     if _REST in ticked:
         chosen += rest
     if not chosen:
-        raise BadArgument("No address is ticked, so nothing would be blocked. Tick at least one.")
+        raise BadArgument(
+            tr("No address is ticked, so nothing would be blocked. Tick at least one.")
+        )
     update = {"networks": tuple(chosen), "lasting": _lasting(target, values)}
     return target.model_copy(update=update)
 

@@ -23,6 +23,7 @@ from bot.elements import (
 from services.aims import aim
 from services.detection.evidence import Evidence
 from services.intents import Intents
+from services.language import later, tr
 from services.mail.port import MailServer
 from services.models import LIVE, Incident, Intent
 from services.people import Place
@@ -33,9 +34,9 @@ from services.targets import Target
 
 #: What can be looked at again once its step is done, and the button that does.
 _AGAIN = {
-    LOOK: ("why", "Evidence"),
-    "samples": ("samples", "Samples"),
-    REPORT: ("summary", "Summary"),
+    LOOK: ("why", later("Evidence")),
+    "samples": ("samples", later("Samples")),
+    REPORT: ("summary", later("Summary")),
 }
 
 
@@ -61,14 +62,16 @@ async def guide(
             continue
         target = aim(action, incident.sender, server)
         if server is None:
-            cannot[step.name] = f"The mail server {incident.server} is no longer configured."
+            cannot[step.name] = tr(
+                "The mail server {server} is no longer configured.", server=incident.server
+            )
         elif (why := lacking(action, server.capabilities, target)) is not None:
             cannot[step.name] = why
         else:
             wanted[action] = target
     offers = await intents.offers(place, incident.server, wanted, incident.id or 0)
     holds = server is None or server.capabilities.hold.able
-    asks = Confirm(STOP_ASKS, _stop_text(incident, holds=holds), STOP_YES)
+    asks = Confirm(tr(STOP_ASKS), _stop_text(incident, holds=holds), tr(STOP_YES))
     left = [s for s in STEPS if s.name not in done and s.name not in cannot]
     sections: list[Section] = []
     for number, step in enumerate(STEPS, 1):
@@ -79,17 +82,21 @@ async def guide(
             label = _AGAIN[step.action][1] if step.action in _AGAIN else step.button
             style = Style.PRIMARY if first else Style.PLAIN
             confirm = asks if step.action == "stop" else None
-            button = Button(f"step-{number}", label, offer, style, confirm)
+            button = Button(f"step-{number}", tr(label), offer, style, confirm)
         sections.append(
             _step(number, step, done.get(step.name), cannot.get(step.name), button, first=first)
         )
     sections.append(Small(say(_foot(len(left), len(done), live=live))))
-    who = named(incident.sender)
     return Card(
-        f"Response to {who}",
+        tr("Response to {account}", account=named(incident.sender)),
         tuple(sections),
-        fallback=f"✔️ {named(response.claimed_name or '?')}: {visible(response.summary)} "
-        f"{len(done)} of {len(STEPS)} steps are done.",
+        fallback=tr(
+            "✔️ {name}: {summary} {done} of {steps} steps are done.",
+            name=named(response.claimed_name or "?"),
+            summary=visible(response.summary),
+            done=len(done),
+            steps=len(STEPS),
+        ),
     )
 
 
@@ -109,14 +116,15 @@ def _step(
     *,
     first: bool,
 ) -> Section:
+    what = tr(step.what)
     if done is not None:
         by = named(done.claimed_name or "?")
         at = say(", ", Moment(done.finished_at)) if done.finished_at else ()
-        text = say(f"☑️ {number}. {step.what}\n", Bold(by), *at)
+        text = say(f"☑️ {number}. {what}\n", Bold(by), *at)
     elif cannot is not None:
-        return Paragraph(say(f"➖ {number}. {step.what}: {cannot}"))
+        return Paragraph(say(f"➖ {number}. {what}: {cannot}"))
     else:
-        text = say(Bold(f"▶️ {number}. {step.what}")) if first else say(f"⬜ {number}. {step.what}")
+        text = say(Bold(f"▶️ {number}. {what}")) if first else say(f"⬜ {number}. {what}")
     if button is None:
         return Paragraph(_in_one_line(text))
     return Row(text, button)
@@ -136,7 +144,11 @@ def _in_one_line(text: Text) -> Text:
 
 def _foot(left: int, done: int, *, live: bool) -> str:
     if not live:
-        return "The incident is over."
+        return tr("The incident is over.")
     if not left:
-        return "All that can be done here is done."
-    return f"{done} of {len(STEPS)} done. Each button asks first where it changes something."
+        return tr("All that can be done here is done.")
+    return tr(
+        "{done} of {steps} done. Each button asks first where it changes something.",
+        done=done,
+        steps=len(STEPS),
+    )

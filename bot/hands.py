@@ -14,11 +14,24 @@ PATIENCE = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who plays a part. ``part`` is what the page says they are."""
+    """Somebody who plays a part. ``part`` is what the page says they are.
+
+    ``locale`` is the language that they have the chat in, as both chats name it ("en-US").
+    """
 
     name: str
     display: str
     part: str
+    locale: str = "en-US"
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The words that a person knows an answer by, in the language that the bot speaks."""
+
+    cancel: str = "Cancel"  # beside the yes of a question
+    working: str = "Working on it"  # the answer takes long, and is still to come
+    twice: str = "nothing was done twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,8 @@ class Hands(Protocol):
 
     Raises TimeoutError after PATIENCE, Unexpected where the chat refuses.
     """
+
+    signs: Signs
 
     @property
     def user(self) -> str:

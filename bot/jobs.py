@@ -17,6 +17,8 @@ from services.detection.detector import Detector, Poll
 from services.digest import Digests
 from services.errors import SpoolwardenError
 from services.expiry import Expiry
+from services.ip_databases import IpDatabases
+from services.language import tr
 from services.listings import Listings
 from services.mail.build import HostedServer
 from services.tasks import end
@@ -26,6 +28,7 @@ from services.watch import Watch
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 600
 _LISTINGS_SECONDS = 60
+_FILES_SECONDS = 30  # a file that was replaced is read no later than this
 _DIGEST_SECONDS = 15  # a summary is no later than this
 _EXPIRE_SECONDS = 15  # what was asked for, or done for a time, ends no later than this after it
 #: Seconds for one poll. A server that hangs holds up nothing but its own next poll.
@@ -62,6 +65,7 @@ class Jobs:
         polled: Polled,
         listings: Listings,
         digests: Digests,
+        ip_databases: IpDatabases,
     ) -> None:
         self._servers = servers
         self._detector = detector
@@ -76,6 +80,7 @@ class Jobs:
         self._polled = polled
         self._listings = listings
         self._digests = digests
+        self._ip_databases = ip_databases
         self._poll_seconds = poll_seconds
         self._looking: asyncio.Task[None] | None = None
         self._look_seconds = min(_LOOK_SECONDS, poll_seconds)
@@ -105,6 +110,10 @@ class Jobs:
                 id=server.name,
                 next_run_time=datetime.now(UTC),
             )
+        if self._ip_databases.used:
+            # On every instance: each answers looks, and may have to lead.
+            files = IntervalTrigger(seconds=_FILES_SECONDS)
+            self._scheduler.add_job(self.renew_files, files, id="files")
         if leading:
             expire = IntervalTrigger(seconds=_EXPIRE_SECONDS)
             self._scheduler.add_job(self.expire, expire, id="expire")
@@ -146,10 +155,10 @@ class Jobs:
         except SpoolwardenError as error:
             why = error.sentence
         except TimeoutError:
-            why = f"It did not answer within {_PATIENCE:.0f} s."
+            why = tr("It did not answer within {seconds} s.", seconds=round(_PATIENCE))
         except Exception:  # noqa: BLE001 - the next poll may work, and the channel is told
             _log.exception("the poll of %s failed in a way nobody foresaw", server.name)
-            why = "Looking at it failed inside Spoolwarden, whose log has the details."
+            why = tr("Looking at it failed inside Spoolwarden, whose log has the details.")
         self._polled(server.name, perf_counter() - begun, poll)
         if poll is None:
             _log.warning("poll of %s failed: %s", server.name, why, extra={"server": server.name})
@@ -179,6 +188,10 @@ class Jobs:
         """Make the summaries whose time has come."""
         if await _try(self._digests.look):
             self._changed()
+
+    async def renew_files(self) -> None:
+        """Read the files on addresses that were replaced."""
+        await self._ip_databases.renew()
 
     async def _renew(self) -> None:
         self._changed()

@@ -1,7 +1,7 @@
 """The cards of the looks: an account's evidence, a table of who sends most, an address."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.cards import incident_line, only, reasons
@@ -16,29 +16,49 @@ from bot.elements import (
     Section,
     Small,
     Text,
+    cut,
     named,
+    rich,
+    richn,
     say,
 )
 from services.detection.engine import OPENS_AT, Verdict
 from services.detection.evidence import Evidence
-from services.mail.port import Block, User, UserState
+from services.hosts import host_of
+from services.language import decimal, later, later_n, tr, trn
+from services.mail.port import Block, SenderSpool, User, UserState
 from services.models import Incident
+from services.origin import Origin
 from services.tables import Kind, Rank, Table, Window
 from services.targets import Top, show_network
 from services.traffic import KEPT, Use
-from services.words import count, span
+from services.words import change, percent, span
 
-WINDOWS = {Window.FIVE_MINUTES: "5 min", Window.HOUR: "1 h", Window.DAY: "24 h"}
-KINDS = {Kind.USERS: "Users", Kind.IPS: "IP addresses", Kind.DOMAINS: "Domains"}
+#: Looked up by tr() where they are shown, as are all tables of words here.
+WINDOWS = {
+    Window.FIVE_MINUTES: later("5 min"),
+    Window.HOUR: later("1 h"),
+    Window.DAY: later("24 h"),
+}
+KINDS = {
+    Kind.USERS: later("Users"),
+    Kind.IPS: later("IP addresses"),
+    Kind.DOMAINS: later("Domains"),
+}
 _NOUNS = {
-    Kind.USERS: ("user", "users"),
-    Kind.IPS: ("IP address", "IP addresses"),
-    Kind.DOMAINS: ("domain", "domains"),
+    Kind.USERS: later_n("{n} user", "{n} users"),
+    Kind.IPS: later_n("{n} IP address", "{n} IP addresses"),
+    Kind.DOMAINS: later_n("{n} domain", "{n} domains"),
+}
+_TITLES = {
+    Kind.USERS: later("Top users, last {window}"),
+    Kind.IPS: later("Top IP addresses, last {window}"),
+    Kind.DOMAINS: later("Top domains, last {window}"),
 }
 STATES = {
-    UserState.ACTIVE: "active",
-    UserState.NO_SENDING: "disabled for sending; it still receives",
-    UserState.REFUSING: "disabled; mail to it is refused too",
+    UserState.ACTIVE: later("active"),
+    UserState.NO_SENDING: later("disabled for sending; it still receives"),
+    UserState.REFUSING: later("disabled; mail to it is refused too"),
 }
 #: Rows on a page: more of them, with their buttons, are more than every chat's messages hold.
 PER_PAGE = 8
@@ -64,88 +84,130 @@ class Why:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origins: Mapping[str, Origin] = field(default_factory=dict)  # of the addresses, where known
 
 
 def why(shown: Why) -> Card:
     """Return an account's evidence, as an alert would show it."""
     sections: list[Section] = [
-        Paragraph(say(Bold(named(shown.account)), f": {_state(shown.server, shown.user)}.")),
+        Paragraph(say(Bold(named(shown.account)), f": {_state(shown)}.")),
         *_verdict(shown.evidence, shown.verdict),
         Paragraph(
-            say(
-                "Last message ",
-                Moment(_newest(shown.verdict)),
-                f"; {count(shown.sent, 'message')} in the last 24 h. Now ",
-                Bold(f"{shown.waiting:,} waiting"),
-                f", {shown.held:,} held.",
+            richn(
+                "Last message {moment}; {n} message in the last 24 h. Now {waiting}, {held} held.",
+                "Last message {moment}; {n} messages in the last 24 h. Now {waiting}, {held} held.",
+                shown.sent,
+                moment=Moment(_newest(shown.verdict)),
+                waiting=Bold(tr("{n} waiting", n=shown.waiting)),
+                held=shown.held,
             )
         ),
     ]
     for number, use in enumerate(shown.addresses):
-        sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
+        button = shown.buttons.get(f"address-{number}")
+        sections.append(use_row(use, button, shown.origins.get(use.name)))
     if shown.more:
         sections.append(
-            Small(say(f"And {count(shown.more, 'more address', 'more addresses')} in 24 h."))
+            Small(
+                richn(
+                    "And {n} more address in 24 h.", "And {n} more addresses in 24 h.", shown.more
+                )
+            )
         )
     if shown.incidents:
         sections.append(Points(tuple(incident_line(row) for row in shown.incidents)))
     else:
-        sections.append(Small(say("It never had an incident.")))
+        sections.append(Small(rich("It never had an incident.")))
     sections += foot(shown.server, shown.taken_at, shown.lacking)
     return Card(
-        f"{named(shown.account)}: the evidence now",
+        tr("{account}: the evidence now", account=named(shown.account)),
         tuple(sections),
         below(shown.buttons),
-        fallback=f"{named(shown.account)}: score {shown.verdict.score:.0f}",
+        fallback=tr(
+            "{account}: score {score}",
+            account=named(shown.account),
+            score=decimal(shown.verdict.score, 0),
+        ),
     )
 
 
 def never_sent(account: str, server: str, user: User | None) -> str:
     """Return the sentence on an account of which nothing was ever seen."""
-    seen = f"Spoolwarden has never seen {named(account)} send anything through {server}"
+    if host_of(account) is not None:
+        return tr(
+            "Spoolwarden has never seen {account} send anything through {server} without a login. "
+            "Hosts in safety.trusted_networks are seen so.",
+            account=named(account),
+            server=server,
+        )
     if user is None:
-        return f"{seen}, and there is no such mailbox there."
-    return f"{seen}. The mailbox is {STATES[user.state]}."
+        return tr(
+            "Spoolwarden has never seen {account} send anything through {server}, and there is no "
+            "such mailbox there.",
+            account=named(account),
+            server=server,
+        )
+    return tr(
+        "Spoolwarden has never seen {account} send anything through {server}. The mailbox is "
+        "{state}.",
+        account=named(account),
+        server=server,
+        state=tr(STATES[user.state]),
+    )
 
 
-def _state(server: str, user: User | None) -> str:
-    if user is None:
-        return f"no mailbox of that name is on {server}"
-    return STATES[user.state]
+def _state(shown: Why) -> str:
+    if host_of(shown.account) is not None:
+        return tr("one of our own hosts, which sends without a login")
+    if shown.user is None:
+        return tr("no mailbox of that name is on {server}", server=shown.server)
+    return tr(STATES[shown.user.state])
 
 
 def _verdict(evidence: Evidence, verdict: Verdict) -> Iterator[Section]:
     """Yield what speaks for abuse; where nothing does, the usual figures."""
     habit = evidence.habit
     usual = (
-        f"When it sends, it usually sends {count(round(habit.usual), 'message')} in five minutes, "
-        f"at most {habit.high:,}."
+        trn(
+            "When it sends, it usually sends {n} message in five minutes, at most {most}.",
+            "When it sends, it usually sends {n} messages in five minutes, at most {most}.",
+            round(habit.usual),
+            most=habit.high,
+        )
         if habit.windows
-        else "It has not sent for long enough to say what is usual for it."
+        else tr("It has not sent for long enough to say what is usual for it.")
     )
     if habit.taught > habit.high:
-        usual += f" A false alarm taught that up to {habit.taught:,} are ordinary."
+        usual += " " + tr("A false alarm taught that up to {n} are ordinary.", n=habit.taught)
     against = [reason for reason in verdict.reasons if reason.text and reason.points > 0]
     if against:
-        score = f"score {verdict.score:.0f}"
-        opens = f"; an incident opens at {OPENS_AT:.0f}" if not verdict.alarming else ""
+        score = Bold(tr("score {n}", n=decimal(verdict.score, 0)))
         yield Paragraph(
-            say("When it last sent: ", Bold(score), f"{opens}. Each reason with its points:")
+            rich("When it last sent: {score}. Each reason with its points:", score=score)
+            if verdict.alarming
+            else rich(
+                "When it last sent: {score}; an incident opens at {least}. Each reason with its "
+                "points:",
+                score=score,
+                least=decimal(OPENS_AT, 0),
+            )
         )
         yield Points(reasons(evidence))
         yield Small(say(usual))
     elif evidence.reasons:
         yield Paragraph(
-            say(
-                "Nothing is unusual about it. When it last sent: ",
-                f"{'; '.join(evidence.reasons)}. {usual}",
+            rich(
+                "Nothing is unusual about it. When it last sent: {reasons}. {usual}",
+                reasons="; ".join(evidence.reasons),
+                usual=usual,
             )
         )
     else:
         yield Paragraph(
-            say(
+            rich(
                 "Nothing is unusual about it: what it sent before its last incident ended "
-                f"is not counted again. {usual}"
+                "is not counted again. {usual}",
+                usual=usual,
             )
         )
 
@@ -171,51 +233,56 @@ def top(
     sentence: str = "",
 ) -> Card:
     """Return a page of who sends most, each with its share and against the window before."""
-    table, window = page.table, WINDOWS[shown.window]
+    table, window = page.table, tr(WINDOWS[shown.window])
     one, many = _NOUNS[shown.kind]
-    title = f"Top {many}, last {window}"
+    title = tr(_TITLES[shown.kind], window=window)
     if not table.ranks:
-        sections: list[Section] = [Paragraph(say(f"Nothing was sent in the last {window}."))]
-    else:
-        against = f" ({change})" if (change := _change(table.messages, table.before, table)) else ""
-        where = f"{page.offset + 1:,} to {page.offset + len(table.ranks):,} of "
-        paged = where if table.names > len(table.ranks) else ""
-        sections = [
-            Paragraph(
-                say(
-                    Bold(count(table.messages, "message")),
-                    f"{against} · {paged}{count(table.names, one, many)}",
-                )
-            )
+        sections: list[Section] = [
+            Paragraph(rich("Nothing was sent in the last {window}.", window=window))
         ]
+    else:
+        against = f" ({by})" if (by := _change(table.messages, table.before, table)) else ""
+        names = trn(one, many, table.names)
+        if table.names > len(table.ranks):
+            first, last = page.offset + 1, page.offset + len(table.ranks)
+            names = tr("{first} to {last} of {names}", first=first, last=last, names=names)
+        sent = Bold(trn("{n} message", "{n} messages", table.messages))
+        sections = [Paragraph(say(sent, f"{against} · {names}"))]
     for number, rank in enumerate(table.ranks):
         place = page.offset + number + 1
         sections.append(_rank(place, rank, table, buttons.get(f"row-{number}")))
     if table.ranks and not table.known:
-        sections.append(Small(say(f"The bot has not seen the {window} before to compare with.")))
+        sections.append(
+            Small(rich("The bot has not seen the {window} before to compare with.", window=window))
+        )
     sections += only(sentence)
     sections += foot(server, taken_at, ())
     return Card(
         title,
         tuple(sections),
         below(buttons),
-        fallback=f"{title}: {count(table.messages, 'message')}",
+        fallback=f"{title}: {trn('{n} message', '{n} messages', table.messages)}",
     )
 
 
 def _rank(place: int, rank: Rank, table: Table, button: Button | None) -> Section:
     share = rank.messages / (table.messages or 1)
-    change = _change(rank.messages, rank.before, table)
-    said = f"{count(rank.messages, 'message')} · {share:.0%} of all"
-    about = say(f"{said} · {change}" if change else said)
-    return _row(f"{place:,}. {named(rank.name)}", about, button)
+    by = _change(rank.messages, rank.before, table)
+    said = trn(
+        "{n} message · {share} of all",
+        "{n} messages · {share} of all",
+        rank.messages,
+        share=percent(share),
+    )
+    about = say(f"{said} · {by}" if by else said)
+    return _row(f"{decimal(place, 0)}. {named(rank.name)}", about, button)
 
 
 def _change(now: int, before: int, table: Table) -> str:
     """Return how a number stands against the window before; nothing where that is not known."""
     if not table.known:
         return ""
-    return "new" if not before else f"{(now - before) / before * 100:+,.0f} %"
+    return change(now, before) if before else tr("new")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +300,8 @@ class Address:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origin: Origin | None = None
+    spool: SenderSpool | None = None  # what waits that came from it; None is not told
 
 
 def address(shown: Address) -> Card:
@@ -240,51 +309,92 @@ def address(shown: Address) -> Card:
     name, kept = shown.network, span(KEPT)
     points = [_block(block, by) for block, by in shown.blocks]
     if shown.more_blocks:
-        points.append(say(f"{count(shown.more_blocks, 'more block')} in it"))
+        points.append(richn("{n} more block in it", "{n} more blocks in it", shown.more_blocks))
     sections: list[Section] = [
-        Points(tuple(points)) if points else Paragraph(say(Bold(name), " is not blocked."))
+        Points(tuple(points))
+        if points
+        else Paragraph(rich("{address} is not blocked.", address=Bold(name)))
     ]
+    if shown.origin is not None:
+        sections.insert(
+            0, Paragraph(rich("Where it is: {place}.", place=Bold(where(shown.origin))))
+        )
     if shown.uses:
         sections.append(
             Paragraph(
-                say(
-                    f"{count(shown.accounts, 'account')} sent "
-                    f"{count(shown.messages, 'message')} from it in the last {kept}:"
+                rich(
+                    "{accounts} sent {messages} from it in the last {span}:",
+                    accounts=trn("{n} account", "{n} accounts", shown.accounts),
+                    messages=trn("{n} message", "{n} messages", shown.messages),
+                    span=kept,
                 )
             )
         )
     else:
-        sections.append(Paragraph(say(f"No account sent from it in the last {kept}.")))
+        sections.append(Paragraph(rich("No account sent from it in the last {span}.", span=kept)))
     for number, use in enumerate(shown.uses):
         sections.append(use_row(use, shown.buttons.get(f"account-{number}")))
+    if shown.spool is not None:
+        waits = Bold(tr("{n} waiting", n=shown.spool.waiting))
+        now = rich("Now {waiting}, {held} held.", waiting=waits, held=shown.spool.held)
+        sections.append(Paragraph(now))
     if more := shown.accounts - len(shown.uses):
-        sections.append(Small(say(f"And {count(more, 'more account')}.")))
+        sections.append(Small(richn("And {n} more account.", "And {n} more accounts.", more)))
     if shown.failed_logins:
-        failed = count(shown.failed_logins, "login")
-        sections.append(Small(say(f"{failed} failed just before these were sent.")))
+        failed = richn(
+            "{n} login failed just before these were sent.",
+            "{n} logins failed just before these were sent.",
+            shown.failed_logins,
+        )
+        sections.append(Small(failed))
     sections += foot(shown.server, shown.taken_at, shown.lacking)
-    blocked = "blocked" if shown.blocks else "not blocked"
+    accounts = trn("{n} account", "{n} accounts", shown.accounts)
+    blocked = tr("blocked") if shown.blocks else tr("not blocked")
     return Card(
-        f"Who used {name}",
+        tr("Who used {address}", address=name),
         tuple(sections),
         below(shown.buttons),
-        fallback=f"{name}: {count(shown.accounts, 'account')}, {blocked}",
+        fallback=f"{name}: {accounts}, {blocked}",
     )
 
 
 def _block(block: Block, by: str) -> Text:
-    until = say(" until ", Moment(block.until)) if block.until else say(" until somebody lifts it")
     why_ = f": {named(by)}" if by.strip() else ""
-    name = show_network(block.network)
-    return say(Bold(f"{name} is blocked"), " since ", Moment(block.since), *until, why_)
+    blocked = Bold(tr("{network} is blocked", network=show_network(block.network)))
+    since = Moment(block.since)
+    if not block.until:
+        said = rich("{blocked} since {since} until somebody lifts it", blocked=blocked, since=since)
+    else:
+        until = Moment(block.until)
+        said = rich(
+            "{blocked} since {since} until {until}", blocked=blocked, since=since, until=until
+        )
+    return (*said, *say(why_))
 
 
-def use_row(use: Use, button: Button | None) -> Section:
-    """Return a row on the use of an address, or on an account that used one."""
-    same = use.first_at == use.last_at
-    later = () if same else say(", last ", Moment(use.last_at))
-    when = say("at " if same else "first ", Moment(use.first_at), *later)
-    return _row(named(use.name), say(f"{count(use.messages, 'message')}, ", *when), button)
+def use_row(use: Use, button: Button | None, origin: Origin | None = None) -> Section:
+    """Return a row on the use of an address, or on an account that used one.
+
+    ``origin`` is the address's.
+    """
+    sent, first = trn("{n} message", "{n} messages", use.messages), Moment(use.first_at)
+    about = (
+        rich("{messages}, at {moment}", messages=sent, moment=first)
+        if use.first_at == use.last_at
+        else rich(
+            "{messages}, first {first}, last {last}",
+            messages=sent,
+            first=first,
+            last=Moment(use.last_at),
+        )
+    )
+    place = say(f"{where(origin)} · ") if origin is not None else ()
+    return _row(named(use.name), (*place, *about), button)
+
+
+def where(origin: Origin) -> str:
+    """Return where an address is, in a few words; they are partly a database's."""
+    return cut(origin.words, 100)
 
 
 def _row(name: str, about: Text, button: Button | None) -> Section:
@@ -298,7 +408,13 @@ def foot(server: str, at: datetime, lacking: tuple[str, ...]) -> list[Section]:
     """Return what stands last: what cannot be done here, the server, and the moment."""
     return [
         *(Small(say(sentence)) for sentence in lacking),
-        Small(say(f"{named(server)} · as of ", Moment(at, seconds=True))),
+        Small(
+            rich(
+                "{server} · as of {moment}",
+                server=named(server),
+                moment=Moment(at, seconds=True),
+            )
+        ),
     ]
 
 

@@ -16,11 +16,15 @@ from bot.desk import Desk, Reply, Request
 from bot.elements import Confirm, Style
 from bot.forms import networks_of
 from bot.look_cards import PER_PAGE
+from services.aims import aim
 from services.errors import Refused
-from services.mail.port import Block, MailServer, Network, SpoolQuery, UserState
+from services.hosts import host_of, sender_of, spool_of
+from services.language import tr
+from services.mail.port import Block, MailServer, Network, SenderSpool, SpoolQuery, UserState
 from services.models import LIVE, Incident, Intent
+from services.origin import Origin
 from services.remedies import lacking
-from services.rules import plain
+from services.rules import plain, rule_alone
 from services.tables import Kind, Window, table
 from services.targets import Target, Top, show_network
 from services.traffic import KEPT, addresses_used, failed_logins, users_of
@@ -49,14 +53,15 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
     top = opened.top
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
-        refusal = request.scope.refusal("look into an account", account)
+        refusal = request.scope.refusal(tr("look into an account"), account)
         await desk.refuse(request.actor, "why", server.name, refusal, account)
-    user = await server.user(account)
+    host = host_of(account) is not None
+    user = None if host else await server.user(account)
     known = await desk.why(server.name, account)
     if known is None:
         return note(look_cards.never_sent(account, server.name, user))
     evidence, verdict = known
-    spool = (await server.spool_of((account,)))[account]
+    spool = (await spool_of(server, (account,)))[account]
     now = desk.clock.now()
     async with desk.store.reading() as session:
         uses = await addresses_used(session, server.name, account, now - _LATELY)
@@ -69,9 +74,9 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
         incidents = rows.all()
     made, lacks = Buttons(), list[str]()
     if top is not None:
-        made.add("back", "◀ Back", "top", Target(top=top))
+        made.add("back", tr("◀ Back"), "top", Target(top=top))
     elif opened.report is not None:
-        made.add("back", "◀ Back", "report", Target(report=opened.report))
+        made.add("back", tr("◀ Back"), "report", Target(report=opened.report))
     if user is not None and user.state is UserState.ACTIVE:
         stop = Target(account=account)
         if (cannot := _cannot_stop(desk, server, stop)) is not None:
@@ -80,26 +85,30 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
             text = stop_text(account, spool.waiting, now, holds=server.capabilities.hold.able)
             made.add(
                 "stop",
-                "Stop sending",
+                tr("Stop sending"),
                 "stop",
                 stop,
                 style=Style.PRIMARY,
-                confirm=Confirm(STOP_ASKS, text, STOP_YES),
+                confirm=Confirm(tr(STOP_ASKS), text, tr(STOP_YES)),
                 incident_id=next((row.id for row in incidents if row.state in LIVE), None),
             )
     elif user is not None:
         made.add(
             "enable",
-            "Enable…",
+            tr("Enable…"),
             "enable",
             Target(account=account, user_state=UserState.ACTIVE),
         )
-    made.add("search", "Search its messages", "search", Target(query=SpoolQuery(sender=account)))
-    made.add("user", "Manage", "user", Target(account=account))
+    query = aim("search", account, server).query
+    made.add("search", tr("Search its messages"), "search", Target(query=query))
+    if not host:
+        made.add("user", tr("Manage"), "user", Target(account=account))
     addresses = [use for use in uses if use.name]
     for number, use in enumerate(addresses[:_ADDRESSES]):
         if networks := networks_of([use.name]):
-            made.add(f"address-{number}", "Who used it", "ip", Target(networks=networks, top=top))
+            made.add(
+                f"address-{number}", tr("Who used it"), "ip", Target(networks=networks, top=top)
+            )
     return look_cards.why(
         look_cards.Why(
             account=account,
@@ -116,6 +125,7 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origins=desk.origins([use.name for use in addresses[:_ADDRESSES]]),
         )
     )
 
@@ -125,7 +135,7 @@ def _cannot_stop(desk: Desk, server: MailServer, target: Target) -> str | None:
     try:
         desk.rules.check_account(target.account or "")
     except Refused as refusal:
-        return refusal.sentence.removesuffix(" Nothing was done.")
+        return rule_alone(refusal.sentence)
     return lacking("stop", server.capabilities, target)
 
 
@@ -169,9 +179,9 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
     made = Buttons()
     for number, rank in enumerate(found.table.ranks):
         if shown.kind is Kind.USERS:
-            made.add(f"row-{number}", "Why", "why", Target(account=rank.name, top=here))
+            made.add(f"row-{number}", tr("Why"), "why", Target(account=rank.name, top=here))
         elif shown.kind is Kind.IPS and (networks := networks_of([rank.name])):
-            made.add(f"row-{number}", "Who used it", "ip", Target(networks=networks, top=here))
+            made.add(f"row-{number}", tr("Who used it"), "ip", Target(networks=networks, top=here))
     made.pages(
         "top",
         lambda at: Target(top=here.model_copy(update={"offset": at})),
@@ -181,14 +191,14 @@ async def _top(desk: Desk, request: Request, shown: Top) -> Reply:
     )
     for window in Window:
         if window is not shown.window:
-            label = look_cards.WINDOWS[window]
+            label = tr("Last {window}", window=tr(look_cards.WINDOWS[window]))
             other = Top(kind=shown.kind, window=window)
-            made.add(window.value, f"Last {label}", "top", Target(top=other))
+            made.add(window.value, label, "top", Target(top=other))
     for kind in Kind:
         if kind is not shown.kind:
             other = Top(kind=kind, window=shown.window)
-            made.add(kind.value, look_cards.KINDS[kind], "top", Target(top=other))
-    made.add("again", "Refresh", "top", Target(top=here))
+            made.add(kind.value, tr(look_cards.KINDS[kind]), "top", Target(top=other))
+    made.add("again", tr("Refresh"), "top", Target(top=here))
     buttons = await made.offered(desk, request)
     return look_cards.top(request.server, here, found, now, buttons, request.scope.note)
 
@@ -218,15 +228,19 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
         failed = await failed_logins(*asked_of, domains=scope.domains)
     made, lacks = Buttons(), list[str]()
     if top is not None:
-        made.add("back", "◀ Back", "top", Target(top=top))
+        made.add("back", tr("◀ Back"), "top", Target(top=top))
+    spool: SenderSpool | None = None
     if scope.everything:
+        # By its address, as nothing of a host without a login can be found otherwise.
+        name = sender_of(str(network))
+        spool = (await spool_of(server, (name,)))[name]
         lacks += await _offer_blocking(desk, server, network, blocks, made)
     else:
-        lacks += [EVERY_DOMAIN, scope.note]
+        lacks += [tr(EVERY_DOMAIN), scope.note]
     query = SpoolQuery(client_ip=network)
-    made.add("search", "Search its messages", "search", Target(query=query))
+    made.add("search", tr("Search its messages"), "search", Target(query=query))
     for number, use in enumerate(uses[:PER_PAGE]):
-        made.add(f"account-{number}", "Why", "why", Target(account=use.name, top=top))
+        made.add(f"account-{number}", tr("Why"), "why", Target(account=use.name, top=top))
     return look_cards.address(
         look_cards.Address(
             network=show_network(network),
@@ -240,8 +254,18 @@ async def _address(desk: Desk, request: Request, asked: Network, top: Top | None
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origin=_origin(desk, network),
+            spool=spool,
         )
     )
+
+
+def _origin(desk: Desk, network: Network) -> Origin | None:
+    """Return where an address is; of a wide network the first address says too little."""
+    narrow = 24 if network.version == 4 else 48
+    if network.prefixlen < narrow:
+        return None
+    return desk.origin_of(str(network.network_address))
 
 
 async def _offer_blocking(
@@ -253,13 +277,15 @@ async def _offer_blocking(
         if (cannot := await _cannot_block(desk, server, target)) is not None:
             lacks.append(cannot)
         else:
-            made.add("block", "Block…", "block", target, style=Style.DANGER)
+            made.add("block", tr("Block…"), "block", target, style=Style.DANGER)
     if (cannot := lacking("unblock", server.capabilities, target)) is None:
         for number, block in enumerate(blocks[:_BLOCKS]):
-            label = "Unblock…" if len(blocks) == 1 else f"Unblock {show_network(block.network)}…"
+            label = tr("Unblock…")
+            if len(blocks) > 1:
+                label = tr("Unblock {network}…", network=show_network(block.network))
             made.add(f"unblock-{number}", label, "unblock", Target(networks=(block.network,)))
         if len(blocks) == 1 and lacking("block", server.capabilities, target) is None:
-            made.add("extend", "Extend…", "block", Target(networks=(blocks[0].network,)))
+            made.add("extend", tr("Extend…"), "block", Target(networks=(blocks[0].network,)))
     elif blocks:
         lacks.append(cannot)
     return lacks
@@ -280,5 +306,5 @@ async def _cannot_block(desk: Desk, server: MailServer, target: Target) -> str |
         for network in target.networks:
             desk.rules.check_network(network, own)
     except Refused as refusal:
-        return f"It cannot be blocked: {refusal.sentence}"
+        return tr("It cannot be blocked: {why}", why=refusal.sentence)
     return lacking("block", server.capabilities, target)

@@ -34,6 +34,7 @@ _OVER = timedelta(hours=1)
 _WAITS = (0.3, 0.7, 1.0, 2.0, 4.0, 8.0)
 _UNALLOWED = 600.0  # seconds until it is tried again
 _AFTER_FAILURE = 30.0
+_FAILED = "Drawing failed inside the bot; its log has the details."  # not shown
 
 
 class Pictures:
@@ -58,15 +59,17 @@ class Pictures:
                 wait = await self.catch_up()
                 self.trouble = None
             except NoPictures as error:
-                wait = self._troubled(f"alerts come without a picture: {error.sentence}")
+                wait = self._troubled(
+                    f"alerts come without a picture: {error.sentence}"  # not shown
+                )
                 await asyncio.sleep(_UNALLOWED)
             except (ChatDown, StoreError) as error:
-                self._troubled(f"pictures are behind: {error.sentence}")
+                self._troubled(f"pictures are behind: {error.sentence}")  # not shown
                 wait = error.retry_after if isinstance(error, ChatDown) else 1.0
                 await asyncio.sleep(wait)
             except Exception:  # noqa: BLE001 - a picture that fails must not end all others
                 _log.exception("a picture failed for a reason nobody foresaw")
-                wait = self._troubled("Drawing failed inside the bot; its log has the details.")
+                wait = self._troubled(_FAILED)
                 await asyncio.sleep(_AFTER_FAILURE)
             else:
                 try:

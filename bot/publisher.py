@@ -44,7 +44,8 @@ _BATCH = 200
 _AFTER_FAILURE = 5.0  # seconds
 INCIDENT, LINE = "incident", "announcement"
 # Why something is not shown, where nobody misses it.
-NOTHING, GONE = "there is nothing to show", "somebody deleted it"
+NOTHING, GONE = "there is nothing to show", "somebody deleted it"  # not shown
+_FAILED = "Showing something failed inside the bot; its log has the details."  # not shown
 
 
 class Publisher:
@@ -93,7 +94,7 @@ class Publisher:
                 wait = error.retry_after if isinstance(error, ChatDown) else 1.0
             except Exception:  # noqa: BLE001 - one card that fails must not silence the channel
                 _log.exception("the channel is behind for a reason nobody foresaw")
-                self.trouble = "Showing something failed inside the bot; its log has the details."
+                self.trouble = _FAILED
                 wait = _AFTER_FAILURE
             if wait is None:
                 await self._wake.wait()

@@ -9,9 +9,10 @@ from bot import cards
 from bot.arguments import Arguments
 from bot.dashboards import dashboard as state_of
 from bot.desk import Desk, Reply, Request
-from bot.elements import Bold, Button, Card, Points, Small, Style, say
+from bot.elements import Bold, Button, Card, Points, Small, Style, rich, say
 from services.audit import Line, Phase
 from services.errors import BadArgument, Refused
+from services.language import tr
 from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import Incident, Intent
 from services.remedies import lacking
@@ -73,10 +74,10 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
     buttons: list[Button] = []
     if offset > 0:
         before = Target(query=query, offset=max(0, offset - PER_PAGE))
-        buttons.append(Button("before", "◀ Previous", await button("search", before)))
+        buttons.append(Button("before", tr("◀ Previous"), await button("search", before)))
     if offset + PER_PAGE < page.total:
         after = Target(query=query, offset=offset + PER_PAGE)
-        buttons.append(Button("after", "Next ▶", await button("search", after)))
+        buttons.append(Button("after", tr("Next ▶"), await button("search", after)))
     for name, label, style, target in _acts(
         query, page.total, keeps=server.capabilities.quarantine.able
     ):
@@ -96,14 +97,14 @@ def _acts(query: SpoolQuery, total: int, *, keeps: bool) -> list[tuple[str, str,
         return []
     if query.queues == (Queue.QUARANTINE,) or query.folder:
         stored = Target(query=replace(query, queues=(Queue.QUARANTINE,)))
-        return [("restore", "Put back…", Style.PLAIN, stored)]
+        return [("restore", tr("Put back…"), Style.PLAIN, stored)]
     if Queue.QUARANTINE in query.queues:
         return []
     waiting = query if query.queues else replace(query, queues=(*DELIVERING, Queue.HELD))
     target = Target(query=waiting)
     return [
-        ("move", "Move these…", Style.PLAIN, target),
-        ("delete", "Delete these…", Style.DANGER, Target(query=waiting, permanent=not keeps)),
+        ("move", tr("Move these…"), Style.PLAIN, target),
+        ("delete", tr("Delete these…"), Style.DANGER, Target(query=waiting, permanent=not keeps)),
     ]
 
 
@@ -112,10 +113,12 @@ async def preview(desk: Desk, request: Request, intent: Intent) -> Reply:
     queue_id = Target.model_validate_json(intent.target).queue_ids[0]
     shown = await desk.pipeline.server(request.server).preview(queue_id)
     if shown is None:
-        raise BadArgument(f"Message {queue_id} is no longer in the spool: delivered or deleted.")
+        raise BadArgument(
+            tr("Message {id} is no longer in the spool: delivered or deleted.", id=queue_id)
+        )
     sender = shown.message.sender
     if not request.scope.holds(sender):
-        refusal = request.scope.refusal("look into this message")
+        refusal = request.scope.refusal(tr("look into this message"))
         await desk.refuse(request.actor, "preview", request.server, refusal, sender)
     await desk.audit.write(
         Line(
@@ -153,14 +156,15 @@ def help_card(rows: Sequence[tuple[str, str]], detail: Sequence[tuple[str, str]]
     """Return the help: every command, or one with its arguments."""
     points = tuple(say(Bold(usage), f": {summary}") for usage, summary in rows)
     arguments = tuple(say(Bold(f"{name}: "), means) for name, means in detail)
+    title = tr("Spoolwarden's commands")
     return Card(
-        "Spoolwarden's commands",
+        title,
         (
             Points(points),
             *((Points(arguments),) if arguments else ()),
             Small(
-                say("Every act asks before it is done, is written down, and most can be undone.")
+                rich("Every act asks before it is done, is written down, and most can be undone.")
             ),
         ),
-        fallback="Spoolwarden's commands",
+        fallback=title,
     )

@@ -19,6 +19,7 @@ from bot.elements import Button, Figure, Option, Sheet
 from bot.report_cards import PER_PAGE
 from services.audit import Line, Phase
 from services.errors import BadArgument
+from services.language import day, later, tr
 from services.mail.port import MailServer
 from services.models import Intent
 from services.reports import Period, Row, Tally, View, known_since, listing, total, trend
@@ -26,7 +27,17 @@ from services.targets import Report, Target
 
 #: Rows of a file, at most: what every chat takes as one.
 MOST_ROWS = 100_000
-_RANGES = (("today", "Today", 1), ("week", "7 days", 7), ("month", "30 days", 30))
+_RANGES = (
+    ("today", later("Today"), 1),
+    ("week", later("7 days"), 7),
+    ("month", later("30 days"), 30),
+)
+#: What a file is, by what it shows.
+_ABOUT = {
+    View.TREND: later("Trend of {whose}, {first} to {last}."),
+    View.DOMAINS: later("Domains of {whose}, {first} to {last}."),
+    View.USERS: later("Users of {whose}, {first} to {last}."),
+}
 
 
 async def report(desk: Desk, request: Request, asked: Arguments) -> Reply:
@@ -59,7 +70,7 @@ async def report_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 async def _allowed(desk: Desk, request: Request, domain: str) -> None:
     """See to it that a domain, if one is named, is one that this person may look into."""
     if domain and not request.scope.all_in((domain,)):
-        refusal = request.scope.refusal("see the traffic", domain)
+        refusal = request.scope.refusal(tr("see the traffic"), domain)
         await desk.refuse(request.actor, "report", request.server, refusal, domain)
 
 
@@ -69,7 +80,11 @@ def _days(during: During, today: date) -> tuple[date, date]:
         return today - timedelta(days=during.days - 1), today
     if during.first > today:
         raise BadArgument(
-            f"{during.first} is yet to come; today is {today} (UTC). Example: /spool report 7d"
+            tr(
+                "{day} is yet to come; today is {today} (UTC). Example: /spool report 7d",
+                day=day(during.first),
+                today=day(today),
+            )
         )
     return during.first, min(during.last, today)
 
@@ -110,14 +125,24 @@ def _lacking(server: MailServer) -> tuple[str, ...]:
     """Return the sentences on what a server's log does not tell, and so is not counted."""
     able = server.capabilities
     told = (
-        (able.tell_recipients, "for whom incoming mail is"),
-        (able.tell_outcomes, "what the other side deferred or rejected"),
+        (
+            able.tell_recipients,
+            tr(
+                "The log of {server} does not tell for whom incoming mail is, so that is not "
+                "counted.",
+                server=server.name,
+            ),
+        ),
+        (
+            able.tell_outcomes,
+            tr(
+                "The log of {server} does not tell what the other side deferred or rejected, so "
+                "that is not counted.",
+                server=server.name,
+            ),
+        ),
     )
-    return tuple(
-        f"The log of {server.name} does not tell {what}, so that is not counted."
-        for capability, what in told
-        if not capability.able
-    )
+    return tuple(sentence for capability, sentence in told if not capability.able)
 
 
 async def _page(
@@ -168,9 +193,9 @@ async def _offered(
 
     for number, row in enumerate(rows):
         if shown.view is View.DOMAINS:
-            add(f"row-{number}", "Users", view=View.USERS, domain=row.name)
+            add(f"row-{number}", tr("Users"), view=View.USERS, domain=row.name)
         else:
-            add(f"row-{number}", "Account", "user", row.name)
+            add(f"row-{number}", tr("Account"), "user", row.name)
     made.pages(
         "report",
         lambda at: Target(report=shown.model_copy(update={"offset": at})),
@@ -182,11 +207,11 @@ async def _offered(
     for slot, label, days in _RANGES:
         first = today - timedelta(days=days - 1)
         if (shown.first, shown.last) != (first, today):
-            add(slot, label, first=first, last=today)
-    add("file", "CSV file", file=True)
+            add(slot, tr(label), first=first, last=today)
+    add("file", tr("CSV file"), file=True)
     views = [view for view in (View.TREND, View.DOMAINS) if view is not shown.view]
     for view in views:
-        add(f"view-{view}", report_cards.VIEWS[view], view=view, domain="")
+        add(f"view-{view}", tr(report_cards.VIEWS[view]), view=view, domain="")
     buttons = await made.offered(desk, request)
     options = tuple(
         Option(button.label, button.intent_id)
@@ -201,7 +226,12 @@ async def _sheet(desk: Desk, request: Request, shown: Report) -> Sheet:
     period, scope = shown.period, request.scope
     lines: list[list[object]] = []
     numbers = list(Tally.__dataclass_fields__)
-    about = f"{report_cards.VIEWS[shown.view]} of {shown.domain or request.server}"
+    about = tr(
+        _ABOUT[shown.view],
+        whose=shown.domain or request.server,
+        first=day(shown.first),
+        last=day(shown.last),
+    )
     more = 0
     async with desk.store.reading() as session:
         if shown.view is View.TREND:
@@ -233,13 +263,11 @@ async def _sheet(desk: Desk, request: Request, shown: Report) -> Sheet:
             detail={"file": shown.view, "first": str(shown.first), "last": str(shown.last)},
         )
     )
-    cut = f" The first {MOST_ROWS:,} rows; {more:,} more are left out." if more else ""
+    if more:
+        cut = tr("The first {rows} rows; {more} more are left out.", rows=MOST_ROWS, more=more)
+        about = f"{about} {cut}"
     name = f"traffic-{request.server}-{shown.view}-{shown.first}-{shown.last}.csv"
-    return Sheet(
-        name,
-        await asyncio.to_thread(_written, lines),
-        f"{about}, {shown.first} to {shown.last}.{cut}",
-    )
+    return Sheet(name, await asyncio.to_thread(_written, lines), about)
 
 
 def _written(lines: Sequence[Sequence[object]]) -> bytes:

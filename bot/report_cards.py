@@ -22,14 +22,27 @@ from bot.elements import (
     Small,
     Text,
     named,
+    rich,
     say,
 )
 from services import reports
+from services.language import day, later, number, tr, trn
 from services.reports import Tally, View
 from services.targets import Report
-from services.words import count
+from services.words import change, percent
 
-VIEWS = {View.TREND: "Trend", View.DOMAINS: "Domains", View.USERS: "Users"}
+#: Looked up by tr() where they are shown.
+VIEWS = {
+    View.TREND: later("Trend"),
+    View.DOMAINS: later("Domains"),
+    View.USERS: later("Users"),
+}
+_TALLIES = {
+    "outgoing": later("Outgoing: {number}"),
+    "incoming": later("Incoming: {number}"),
+    "deferred": later("Deferred: {number}"),
+    "rejected": later("Rejected: {number}"),
+}
 #: Rows on a page: more of them, with their buttons, are more than every chat's messages hold.
 PER_PAGE = 8
 
@@ -60,8 +73,10 @@ def card(
 ) -> Card:
     """Return a report: its trend as a picture with the numbers, or a page of a table."""
     shown = facts.shown
-    days = f"{shown.first}" if shown.first == shown.last else f"{shown.first} to {shown.last}"
-    title = f"Mail of {named(facts.server)}, {days}"
+    days = day(shown.first)
+    if shown.first != shown.last:
+        days = tr("{first} to {last}", first=days, last=day(shown.last))
+    title = tr("Mail of {server}, {days}", server=named(facts.server), days=days)
     sections: list[Section] = []
     if shown.view is View.TREND:
         sections.append(Points(tuple(_numbers(facts))))
@@ -72,8 +87,9 @@ def card(
     sections += only(facts.only)
     # In one, as a full page is all that a chat's message holds.
     sections.append(Small(say(" ".join((_source(facts), *facts.lacking)))))
-    sections.append(Small(say("Days are UTC's", " · as of ", Moment(facts.taken_at, seconds=True))))
-    menu = Menu("view", "Show…", tuple(views))
+    as_of = Moment(facts.taken_at, seconds=True)
+    sections.append(Small(rich("Days are UTC's · as of {moment}", moment=as_of)))
+    menu = Menu("view", tr("Show…"), tuple(views))
     below = [b for slot, b in buttons.items() if not slot.startswith("row-")]
     return Card(
         title,
@@ -81,77 +97,118 @@ def card(
         (*below, menu),
         # What was picked in one view's menu is not what the next one's shows.
         turn=list(View).index(shown.view),
-        fallback=f"{title}: {facts.whole.outgoing:,} outgoing, {facts.whole.incoming:,} incoming",
+        fallback=tr(
+            "{title}: {outgoing} outgoing, {incoming} incoming",
+            title=title,
+            outgoing=facts.whole.outgoing,
+            incoming=facts.whole.incoming,
+        ),
     )
 
 
 def _numbers(facts: Facts) -> list[Text]:
     lines = []
     for name in Tally.__dataclass_fields__:
-        number, before = getattr(facts.whole, name), getattr(facts.before, name)
-        change = _change(number, before, facts)
-        lines.append(say(f"{name.capitalize()}: ", Bold(f"{number:,}"), change))
+        now, before = getattr(facts.whole, name), getattr(facts.before, name)
+        said = rich(_TALLIES[name], number=Bold(number(now)))
+        if against := _against(now, before, facts):
+            said = (*said, *say(f" ({against})"))
+        lines.append(said)
     return lines
 
 
-def _change(number: int, before: int, facts: Facts) -> str:
+def _against(now: int, before: int, facts: Facts) -> str:
     if not facts.comparable:
         return ""
     if not before:
-        return " (none in the period before)" if number else ""
-    return f" ({(number - before) / before * 100:+,.0f} % against the period before)"
+        return tr("none in the period before") if now else ""
+    return tr("{change} against the period before", change=change(now, before))
 
 
 def _table(facts: Facts, buttons: Mapping[str, Button]) -> list[Section]:
     shown = facts.shown
     of_domain = shown.view is View.USERS
-    what = (
-        count(facts.names, "user") + f" of {both_forms(shown.domain)}"
-        if of_domain
-        else count(facts.names, "domain")
-    )
     if not facts.rows:
-        nothing = f"Nothing was counted for {both_forms(shown.domain)}" if of_domain else "No mail"
-        return [Paragraph(say(f"{nothing} in this time."))]
-    last = shown.offset + len(facts.rows)
-    where = f"{shown.offset + 1:,} to {last:,} of " if facts.names > len(facts.rows) else ""
+        return [
+            Paragraph(
+                rich(
+                    "Nothing was counted for {domain} in this time.",
+                    domain=both_forms(shown.domain),
+                )
+                if of_domain
+                else rich("No mail in this time.")
+            )
+        ]
+    what = (
+        trn(
+            "{n} user of {domain}",
+            "{n} users of {domain}",
+            facts.names,
+            domain=both_forms(shown.domain),
+        )
+        if of_domain
+        else trn("{n} domain", "{n} domains", facts.names)
+    )
+    if facts.names > len(facts.rows):
+        last = shown.offset + len(facts.rows)
+        what = tr("{first} to {last} of {names}", first=shown.offset + 1, last=last, names=what)
     sections: list[Section] = [
         Paragraph(
-            say(
-                f"{where}{what}, by outgoing; ",
-                Bold(f"{facts.whole.outgoing:,} outgoing"),
-                " in all",
+            rich(
+                "{names}, by outgoing; {outgoing} in all",
+                names=what,
+                outgoing=Bold(tr("{n} outgoing", n=facts.whole.outgoing)),
             )
         )
     ]
-    for number, row in enumerate(facts.rows):
-        share = row.tally.outgoing / (facts.whole.outgoing or 1)
-        about = f"{row.tally.outgoing:,} out · {row.tally.incoming:,} in · {share:.0%} of outgoing"
-        if facts.comparable and (row.tally.outgoing or row.before):
-            change = (
-                f"{(row.tally.outgoing - row.before) / row.before * 100:+,.0f} %"
-                if row.before
-                else "new"
-            )
-            about += f" · {change}"
-        if row.tally.deferred or row.tally.rejected:
-            about += f" · {row.tally.deferred:,} deferred, {row.tally.rejected:,} rejected"
-        name = f"{shown.offset + number + 1:,}. {both_forms(row.name)}"
-        button = buttons.get(f"row-{number}")
+    for place, row in enumerate(facts.rows):
+        about = _row(row, facts)
+        name = f"{number(shown.offset + place + 1)}. {both_forms(row.name)}"
+        button = buttons.get(f"row-{place}")
         text = say(Bold(name), "\n", about)
         sections.append(Row(text, button) if button else Paragraph(say(Bold(name), f" · {about}")))
     return sections
 
 
+def _row(row: reports.Row, facts: Facts) -> str:
+    tally = row.tally
+    said = [
+        tr(
+            "{out} out · {incoming} in · {share} of outgoing",
+            out=tally.outgoing,
+            incoming=tally.incoming,
+            share=percent(tally.outgoing / (facts.whole.outgoing or 1)),
+        )
+    ]
+    if facts.comparable and (tally.outgoing or row.before):
+        said.append(change(tally.outgoing, row.before) if row.before else tr("new"))
+    if tally.deferred or tally.rejected:
+        said.append(
+            tr(
+                "{deferred} deferred, {rejected} rejected",
+                deferred=tally.deferred,
+                rejected=tally.rejected,
+            )
+        )
+    return " · ".join(said)
+
+
 def _source(facts: Facts) -> str:
     """Return where the numbers are from, and since when there are any."""
     if facts.since is None:
-        return f"Nothing was counted yet: Spoolwarden counts what the log of {facts.server} tells."
-    said = f"Counted from the log of {facts.server} since {facts.since}."
+        return tr(
+            "Nothing was counted yet: Spoolwarden counts what the log of {server} tells.",
+            server=facts.server,
+        )
+    said = tr(
+        "Counted from the log of {server} since {day}.",
+        server=facts.server,
+        day=day(facts.since),
+    )
     if facts.shown.first < facts.since:
-        said += " What was before that is not in it."
+        said += " " + tr("What was before that is not in it.")
     elif not facts.comparable:
-        said += " Not long enough to compare with the period before."
+        said += " " + tr("Not long enough to compare with the period before.")
     return said
 
 

@@ -7,15 +7,28 @@ from bot.arguments import Arguments
 from bot.buttons import Buttons
 from bot.cards import note
 from bot.desk import Desk, Reply, Request
-from bot.elements import Bold, Card, Moment, Paragraph, Pre, Section, Small, Style, named, say
+from bot.elements import (
+    Bold,
+    Card,
+    Moment,
+    Paragraph,
+    Pre,
+    Section,
+    Small,
+    Style,
+    named,
+    rich,
+    say,
+)
 from services.audit import Line, Phase
 from services.errors import BadArgument, Expired
+from services.language import tr, trn
 from services.mail.port import MailServer, Message, SpoolQuery
 from services.models import Incident, Intent
 from services.responding import JUDGE
 from services.summary import summary
 from services.targets import Target
-from services.words import count, short
+from services.words import short
 
 _SAMPLES = 3
 _TEXT = 280  # characters of each sample's text
@@ -51,13 +64,19 @@ async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
     server = desk.pipeline.server(request.server)
     total, messages = await _samples(server, account)
     if not messages:
-        return note(f"Nothing of {named(account)} is in the spool any more: it went out.")
+        return note(
+            tr(
+                "Nothing of {account} is in the spool any more: it went out.",
+                account=named(account),
+            )
+        )
     sections: list[Section] = [
         Paragraph(
-            say(
-                Bold(count(total, "message")),
-                f" of {named(account)} in the spool; the first, the middle and the last of them. "
+            rich(
+                "{messages} of {account} in the spool; the first, the middle and the last of them. "
                 "Letters to people it knows are not like this; spam is, again and again.",
+                messages=Bold(trn("{n} message", "{n} messages", total)),
+                account=named(account),
             )
         )
     ]
@@ -67,15 +86,20 @@ async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
         sections.append(Small(say(server.capabilities.preview.why)))
     made, incident = Buttons(), intent.incident_id
     judged = Target(account=account)
-    made.add("judge", "It is spam", JUDGE, judged, style=Style.PRIMARY, incident_id=incident)
-    made.add("false_alarm", "False alarm…", "false_alarm", judged, incident_id=incident)
-    made.add("search", "All its messages", "search", Target(query=SpoolQuery(sender=account)))
+    made.add("judge", tr("It is spam"), JUDGE, judged, style=Style.PRIMARY, incident_id=incident)
+    made.add("false_alarm", tr("False alarm…"), "false_alarm", judged, incident_id=incident)
+    made.add("search", tr("All its messages"), "search", Target(query=SpoolQuery(sender=account)))
     buttons = await made.offered(desk, request)
     return Card(
-        f"Samples of {named(account)}",
+        tr("Samples of {account}", account=named(account)),
         tuple(sections),
         tuple(buttons.values()),
-        fallback=f"{count(len(messages), 'sample')} of {named(account)}",
+        fallback=trn(
+            "{n} sample of {account}",
+            "{n} samples of {account}",
+            len(messages),
+            account=named(account),
+        ),
     )
 
 
@@ -92,14 +116,14 @@ async def _samples(server: MailServer, account: str) -> tuple[int, list[Message]
 async def _sample(
     desk: Desk, request: Request, intent: Intent, server: MailServer, message: Message
 ) -> list[Section]:
-    to = named(message.recipients[0]) if message.recipients else "nobody"
-    more = f" and {len(message.recipients) - 1:,} more" if len(message.recipients) > 1 else ""
     head: list[Section] = [
         Paragraph(
-            say(
-                Bold(short(message.subject, 150) or "(no subject)"),
-                f" · to {to}{more} · from {named(message.client_ip or 'unknown')} · ",
-                Moment(message.arrived, seconds=True),
+            rich(
+                "{subject} · {to} · from {address} · {moment}",
+                subject=Bold(short(message.subject, 150) or tr("(no subject)")),
+                to=_to(message),
+                address=named(message.client_ip) if message.client_ip else tr("unknown"),
+                moment=Moment(message.arrived, seconds=True),
             )
         )
     ]
@@ -120,8 +144,17 @@ async def _sample(
         )
     )
     claims = next((value for name, value in shown.headers if name.lower() == "from"), "")
-    text = f"From: {short(claims, 100)}\n\n{short(shown.text or '(no text)', _TEXT)}"
+    text = f"From: {short(claims, 100)}\n\n{short(shown.text or tr('(no text)'), _TEXT)}"
     return [*head, Pre(text)]
+
+
+def _to(message: Message) -> str:
+    if not message.recipients:
+        return tr("to nobody")
+    to, more = named(message.recipients[0]), len(message.recipients) - 1
+    if not more:
+        return tr("to {recipient}", recipient=to)
+    return trn("to {recipient} and {n} more", "to {recipient} and {n} more", more, recipient=to)
 
 
 # -- the summary --------------------------------------------------------------------------
@@ -155,18 +188,20 @@ async def _summary(desk: Desk, request: Request, incident_id: int, page: int) ->
         incident_id=incident_id,
     )
     again = about.model_copy(update={"offset": page})
-    made.add("again", "Refresh", "summary", again, incident_id=incident_id)
+    made.add("again", tr("Refresh"), "summary", again, incident_id=incident_id)
     buttons = await made.offered(
         desk, Request(request.actor, request.place, incident.server, request.scope)
     )
-    said = "Markdown, to copy and paste"
+    said = tr("Markdown, to copy and paste.")
     if len(pages) > 1:
-        said += f" · part {page + 1} of {len(pages)}"
+        said = tr(
+            "Markdown, to copy and paste · part {part} of {parts}.", part=page + 1, parts=len(pages)
+        )
     return Card(
-        f"Incident {incident_id}",
-        (Small(say(f"{said}.")), Pre(pages[page])),
+        tr("Incident {number}", number=str(incident_id)),
+        (Small(say(said)), Pre(pages[page])),
         tuple(buttons.values()),
-        fallback=f"The summary of incident {incident_id}",
+        fallback=tr("The summary of incident {number}", number=str(incident_id)),
     )
 
 
@@ -174,7 +209,12 @@ async def _incident(session: AsyncSession, request: Request, incident_id: int) -
     incident = await session.get(Incident, incident_id)
     if incident is None or not request.scope.holds(incident.sender):
         # Whether there is one of others is not theirs to know.
-        raise BadArgument(f"There is no incident {incident_id:,}. /spool incidents lists them.")
+        raise BadArgument(
+            tr(
+                "There is no incident {number}. /spool incidents lists them.",
+                number=str(incident_id),
+            )
+        )
     return incident
 
 

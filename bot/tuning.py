@@ -12,6 +12,7 @@ from bot.elements import (
     Bold,
     Button,
     Card,
+    Filling,
     Moment,
     Paragraph,
     Row,
@@ -19,14 +20,16 @@ from bot.elements import (
     Small,
     Text,
     named,
+    rich,
     say,
 )
-from services.models import Intent, Lesson
+from services.language import later, tr, trn
+from services.models import Intent, Lesson, LessonKind
 from services.targets import Target
 from services.tuning import effect
-from services.words import count
 
 PER_PAGE = 8
+_KINDS = {LessonKind.ORDINARY: later("false alarm"), LessonKind.ABUSED: later("confirmed")}
 
 
 async def tuning(desk: Desk, request: Request, asked: Arguments) -> Reply:
@@ -43,7 +46,7 @@ async def tuning_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
 async def _page(desk: Desk, request: Request, account: str | None, offset: int) -> Reply:
     server = desk.pipeline.server(request.server).name
     if account is not None and not request.scope.holds(account):
-        refusal = request.scope.refusal("see what was learnt", account)
+        refusal = request.scope.refusal(tr("see what was learnt"), account)
         await desk.refuse(request.actor, "tuning", server, refusal, account)
     query = select(Lesson).where(Lesson.server == server)
     if account is not None:
@@ -58,7 +61,9 @@ async def _page(desk: Desk, request: Request, account: str | None, offset: int) 
     for row in rows:
         if row.forgotten_at is None and (row.until is None or row.until > now):
             target = Target(account=row.sender, lesson=row.id)
-            made.add(f"forget-{row.id}", "Forget…", "forget", target, incident_id=row.incident_id)
+            made.add(
+                f"forget-{row.id}", tr("Forget…"), "forget", target, incident_id=row.incident_id
+            )
     made.pages(
         "tuning",
         lambda at: Target(account=account, offset=at),
@@ -79,41 +84,59 @@ def card(
     sentence: str,
 ) -> Card:
     """Return a page of lessons, newest first, each with a way to have it forgotten."""
-    title = f"What was learnt on {named(server)}"
-    about = f" of {named(account)}" if account is not None else ""
+    title = tr("What was learnt on {server}", server=named(server))
     if not rows:
-        text = (
-            f"Nothing was learnt from people{about}: False alarm, and Stop on an incident that is "
-            "closed then, teach the detector."
+        text = tr(
+            "Nothing was learnt from people: False alarm, and Stop on an incident that is closed "
+            "then, teach the detector."
         )
+        if account is not None:
+            text = tr(
+                "Nothing was learnt from people of {account}: False alarm, and Stop on an incident "
+                "that is closed then, teach the detector.",
+                account=named(account),
+            )
         return Card(title, (Paragraph(say(text)), *only(sentence)), fallback=title)
-    sections: list[Section] = [Paragraph(say(Bold(count(number, "lesson")), f"{about}, newest "
-                                             "first."))]  # fmt: skip
+    lessons = Bold(trn("{n} lesson", "{n} lessons", number))
+    head = rich("{lessons}, newest first.", lessons=lessons)
+    if account is not None:
+        head = rich(
+            "{lessons} of {account}, newest first.", lessons=lessons, account=named(account)
+        )
+    sections: list[Section] = [Paragraph(head)]
     for row in rows:
         button = buttons.get(f"forget-{row.id}")
         sections.append(Row(line(row), button) if button else Paragraph(line(row)))
     sections += only(sentence)
-    sections.append(Small(say("/spool why ADDRESS shows each reason with its points.")))
+    sections.append(Small(rich("/spool why ADDRESS shows each reason with its points.")))
     below = tuple(buttons[slot] for slot in ("before", "after") if slot in buttons)
     return Card(title, tuple(sections), below, fallback=title)
 
 
 def line(row: Lesson) -> Text:
     """Return one lesson: whose, what, from which incident, by whom, when, and what it does."""
-    from_incident = f" of incident {row.incident_id}" if row.incident_id is not None else ""
-    until: Text = say(", until ", Moment(row.until)) if row.until is not None else ()
-    over: Text = ()
-    if row.forgotten_at is not None:
-        by = f" by {named(row.forgotten_name)}" if row.forgotten_name else ""
-        over = say(f" Forgotten{by}, ", Moment(row.forgotten_at), ".")
-    return (
-        *say(
-            Bold(named(row.sender)),
-            f" · {row.kind.value}{from_incident}, by {named(row.taught_name or row.taught_by)}, ",
-            Moment(row.taught_at),
-            f": {effect(row)}",
-        ),
-        *until,
-        *say("."),
-        *over,
-    )
+    what = tr(_KINDS[row.kind])
+    if row.incident_id is not None:
+        what = tr("{lesson} of incident {number}", lesson=what, number=str(row.incident_id))
+    taught: dict[str, Filling] = {
+        "sender": Bold(named(row.sender)),
+        "lesson": what,
+        "name": named(row.taught_name or row.taught_by),
+        "moment": Moment(row.taught_at),
+        "effect": effect(row),
+    }
+    if row.until is not None:
+        taught["until"] = Moment(row.until)
+        said = rich("{sender} · {lesson}, by {name}, {moment}: {effect}, until {until}.", **taught)
+    else:
+        said = rich("{sender} · {lesson}, by {name}, {moment}: {effect}.", **taught)
+    if row.forgotten_at is None:
+        return said
+    over = rich("Forgotten, {moment}.", moment=Moment(row.forgotten_at))
+    if row.forgotten_name:
+        over = rich(
+            "Forgotten by {name}, {moment}.",
+            name=named(row.forgotten_name),
+            moment=Moment(row.forgotten_at),
+        )
+    return (*said, *say(" "), *over)

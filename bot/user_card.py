@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bot.cards import incident_line
@@ -19,13 +19,17 @@ from bot.elements import (
     Small,
     Text,
     named,
+    rich,
+    richn,
     say,
 )
 from bot.look_cards import STATES, below, foot, use_row
+from services.language import short_day, tr, trn
 from services.mail.port import User
 from services.models import AuditEntry, Incident
+from services.origin import Origin
 from services.traffic import KEPT, Use
-from services.words import count, span
+from services.words import act, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Account:
     taken_at: datetime
     lacking: tuple[str, ...]
     buttons: Mapping[str, Button]
+    origins: Mapping[str, Origin] = field(default_factory=dict)  # of the addresses, where known
 
 
 def user(shown: Account) -> Card:
@@ -62,15 +67,15 @@ def user(shown: Account) -> Card:
     if shown.incidents:
         sections.append(Points(tuple(incident_line(row) for row in shown.incidents)))
     else:
-        sections.append(Small(say("No open incident.")))
+        sections.append(Small(rich("No open incident.")))
     if shown.acts:
-        sections.append(Paragraph(say(Bold("Done to it"))))
+        sections.append(Paragraph(say(Bold(tr("Done to it")))))
         sections.append(Points(tuple(_act(entry) for entry in shown.acts)))
     else:
-        sections.append(Small(say("Nothing was done to it through Spoolwarden.")))
+        sections.append(Small(rich("Nothing was done to it through Spoolwarden.")))
     sections += foot(shown.server, shown.taken_at, shown.lacking)
     return Card(
-        f"Account {name}",
+        tr("Account {account}", account=name),
         tuple(sections),
         below(shown.buttons),
         fallback=f"{name}: {_state(shown)}",
@@ -79,51 +84,73 @@ def user(shown: Account) -> Card:
 
 def _state(shown: Account) -> str:
     if shown.user is None:
-        return f"no mailbox of that name is on {named(shown.server)}"
-    return STATES[shown.user.state]
+        return tr("no mailbox of that name is on {server}", server=named(shown.server))
+    return tr(STATES[shown.user.state])
 
 
 def _sessions(known: User | None) -> Text:
     if known is None or known.sessions is None:
         return ()
-    return say(f" {count(known.sessions, 'open SMTP session')}.")
+    return say(" ", trn("{n} open SMTP session.", "{n} open SMTP sessions.", known.sessions))
 
 
 def _logins(shown: Account) -> list[Section]:
     kept = span(KEPT)
     if not shown.addresses:
-        sections: list[Section] = [Paragraph(say(f"It sent nothing in the last {kept}."))]
+        sections: list[Section] = [
+            Paragraph(rich("It sent nothing in the last {span}.", span=kept))
+        ]
     else:
         last = max(use.last_at for use in shown.addresses)
         sections = [
-            Paragraph(say(f"It sent from these in the last {kept}, last at ", Moment(last), ":"))
+            Paragraph(
+                rich(
+                    "It sent from these in the last {span}, last at {moment}:",
+                    span=kept,
+                    moment=Moment(last),
+                )
+            )
         ]
     for number, use in enumerate(shown.addresses):
-        sections.append(use_row(use, shown.buttons.get(f"address-{number}")))
+        button = shown.buttons.get(f"address-{number}")
+        sections.append(use_row(use, button, shown.origins.get(use.name)))
     if shown.more:
-        sections.append(Small(say(f"And {count(shown.more, 'more address', 'more addresses')}.")))
+        sections.append(
+            Small(richn("And {n} more address.", "And {n} more addresses.", shown.more))
+        )
     if shown.failed_logins:
-        failed = count(shown.failed_logins, "login")
-        sections.append(Small(say(f"{failed} of it failed in that time.")))
+        failed = richn(
+            "{n} login of it failed in that time.",
+            "{n} logins of it failed in that time.",
+            shown.failed_logins,
+        )
+        sections.append(Small(failed))
     return sections
 
 
 def _sent(shown: Account) -> list[Section]:
-    days = [(day, messages) for day, messages in shown.days if messages]
+    days = [(on, messages) for on, messages in shown.days if messages]
     most = max((messages for _, messages in days), default=0)
     sections: list[Section] = [
         Paragraph(
-            say(
-                f"{count(shown.lately, 'message')} in the last 24 h. Now ",
-                Bold(f"{shown.waiting:,} waiting"),
-                f", {shown.held:,} held.",
+            richn(
+                "{n} message in the last 24 h. Now {waiting}, {held} held.",
+                "{n} messages in the last 24 h. Now {waiting}, {held} held.",
+                shown.lately,
+                waiting=Bold(tr("{n} waiting", n=shown.waiting)),
+                held=shown.held,
             )
         )
     ]
     if days:
         # The share is of the busiest day: what matters is which day stands out.
-        bars = tuple(Bar(f"{day:%a %d %b}", n, n / most) for day, n in reversed(days))
-        sections.append(Bars(f"Messages a day, last {len(shown.days)} days (UTC)", bars))
+        bars = tuple(Bar(short_day(on, weekday=True), n, n / most) for on, n in reversed(days))
+        title = trn(
+            "Messages a day, last {n} day (UTC)",
+            "Messages a day, last {n} days (UTC)",
+            len(shown.days),
+        )
+        sections.append(Bars(title, bars))
     return sections
 
 
@@ -133,6 +160,6 @@ def _act(entry: AuditEntry) -> Text:
     except ValueError:
         told = {}  # somebody changed it; verifying the log says so
     ok = isinstance(told, dict) and told.get("ok", False)
-    failed = "" if ok else " · failed"
-    what = named(entry.action.replace("_", " "))
+    failed = "" if ok else f" · {tr('failed')}"
+    what = named(act(entry.action))
     return say(Moment(entry.at), " · ", Bold(named(entry.actor_name)), f" · {what}{failed}")

@@ -12,11 +12,15 @@ from bot.cards import note
 from bot.desk import Desk, Reply, Request
 from bot.elements import Style, named
 from bot.forms import networks_of
+from services.aims import aim
 from services.errors import Refused
 from services.history import acts_on, failed_logins_of, per_day
-from services.mail.port import MailServer, SpoolQuery, User, UserState
+from services.hosts import host_of, spool_of
+from services.language import later, tr
+from services.mail.port import MailServer, User, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
+from services.rules import rule_alone
 from services.targets import Target
 from services.traffic import KEPT, addresses_used
 
@@ -28,12 +32,12 @@ _DAY = timedelta(hours=24)
 
 #: Its place, label, remedy and what it makes of the account; offered in this order.
 _ACTIONS = (
-    ("disable", "Disable sending…", "disable", UserState.NO_SENDING, Style.PRIMARY),
-    ("refuse", "Disable and refuse…", "disable", UserState.REFUSING, Style.PLAIN),
-    ("enable", "Enable…", "enable", UserState.ACTIVE, Style.PRIMARY),
-    ("password", "New password…", "password", None, Style.PLAIN),
-    ("sessions", "End sessions…", "end_sessions", None, Style.PLAIN),
-    ("delete", "Delete account…", "delete_account", None, Style.DANGER),
+    ("disable", later("Disable sending…"), "disable", UserState.NO_SENDING, Style.PRIMARY),
+    ("refuse", later("Disable and refuse…"), "disable", UserState.REFUSING, Style.PLAIN),
+    ("enable", later("Enable…"), "enable", UserState.ACTIVE, Style.PRIMARY),
+    ("password", later("New password…"), "password", None, Style.PLAIN),
+    ("sessions", later("End sessions…"), "end_sessions", None, Style.PLAIN),
+    ("delete", later("Delete account…"), "delete_account", None, Style.DANGER),
 )
 
 
@@ -52,9 +56,9 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
     account = opened.account or ""
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
-        refusal = request.scope.refusal("look into an account", account)
+        refusal = request.scope.refusal(tr("look into an account"), account)
         await desk.refuse(request.actor, "user", server.name, refusal, account)
-    known = await server.user(account)
+    known = None if host_of(account) is not None else await server.user(account)
     now = desk.clock.now()
     async with desk.store.reading() as session:
         who = (session, server.name, account)
@@ -76,23 +80,28 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
         incidents = rows.all()
     if known is None and not (uses or acts or incidents or any(n for _, n in days)):
         return note(
-            f"There is no mailbox {named(account)} on {server.name}, and Spoolwarden has never "
-            "seen it send anything. Is it spelt right, or was it deleted?"
+            tr(
+                "There is no mailbox {account} on {server}, and Spoolwarden has never seen it send "
+                "anything. Is it spelt right, or was it deleted?",
+                account=named(account),
+                server=server.name,
+            )
         )
-    spool = (await server.spool_of((account,)))[account]
+    spool = (await spool_of(server, (account,)))[account]
     made, lacks = Buttons(), list[str]()
     if known is not None:
         _offer(desk, server, known, account, made, lacks)
-    made.add("why", "Evidence", "why", Target(account=account))
-    made.add("search", "Search its messages", "search", Target(query=SpoolQuery(sender=account)))
+    made.add("why", tr("Evidence"), "why", Target(account=account))
+    query = aim("search", account, server).query
+    made.add("search", tr("Search its messages"), "search", Target(query=query))
     here = Target(account=account, report=opened.report)
-    made.add("again", "Refresh", "user", here)
+    made.add("again", tr("Refresh"), "user", here)
     if opened.report is not None:
-        made.add("back", "◀ Back", "report", Target(report=opened.report))
+        made.add("back", tr("◀ Back"), "report", Target(report=opened.report))
     named_uses = [use for use in uses if use.name]
     for number, use in enumerate(named_uses[:_ADDRESSES]):
         if networks := networks_of([use.name]):
-            made.add(f"address-{number}", "Who used it", "ip", Target(networks=networks))
+            made.add(f"address-{number}", tr("Who used it"), "ip", Target(networks=networks))
     return user_card.user(
         user_card.Account(
             address=account,
@@ -111,6 +120,7 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
             taken_at=now,
             lacking=tuple(lacks),
             buttons=await made.offered(desk, request),
+            origins=desk.origins([use.name for use in named_uses[:_ADDRESSES]]),
         )
     )
 
@@ -128,7 +138,7 @@ def _offer(
         desk.rules.check_account(account)
         protected = ""
     except Refused as refusal:
-        protected = refusal.sentence.removesuffix(" Nothing was done.")
+        protected = rule_alone(refusal.sentence)
         lacks.append(protected)
     for slot, label, action, state, style in _ACTIONS:
         target = Target(account=account, user_state=state)
@@ -139,7 +149,7 @@ def _offer(
         if (cannot := lacking(action, server.capabilities, target)) is not None:
             lacks.append(cannot)
         else:
-            made.add(slot, label, action, target, style=style)
+            made.add(slot, tr(label), action, target, style=style)
     lacks[:] = dict.fromkeys(lacks)
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from services.clock import Clock
 from services.errors import Refused, SpoolwardenError
+from services.language import tr
 from services.people import BOT, Actor, Role
 from services.scope import Scope, everyone
 from services.settings import AccessSettings
@@ -77,15 +78,29 @@ class Access:
         return self._remedies.get(name, usual)
 
     async def require(self, actor: Actor, needed: Role, what: str) -> Scope:
-        """Raise Refused, saying which rule, unless the person has the role; return for whom."""
+        """Raise Refused, saying which rule, unless the person has the role; return for whom.
+
+        ``what`` is what would be done, in the language of the reader: "search".
+        """
         scope = await self.scope(actor, needed)
         if scope.everything or scope.domains:
             return scope
         role = await self.role(actor)
-        yours = f"you are {role.word}" if role else "you have no role"
         raise Refused(
-            f"You may not {what}: that needs the role {needed.word}, and {yours}. "
-            "Nothing was done. Someone who runs Spoolwarden can add you in its [access] settings."
+            tr(
+                "You may not {what}: that needs the role {needed}, and you are {role}. Nothing "
+                "was done. Someone who runs Spoolwarden can add you in its [access] settings.",
+                what=what,
+                needed=needed.word,
+                role=role.word,
+            )
+            if role
+            else tr(
+                "You may not {what}: that needs the role {needed}, and you have no role. Nothing "
+                "was done. Someone who runs Spoolwarden can add you in its [access] settings.",
+                what=what,
+                needed=needed.word,
+            )
         )
 
     async def _is(self, actor: Actor, entry: str) -> bool:

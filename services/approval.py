@@ -6,12 +6,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import AuditLog, Line, Phase
 from services.intents import touch
+from services.language import tr, trn
 from services.models import Intent, IntentState
 from services.people import Actor
 from services.scope import of_domains
 from services.settings import ApprovalSettings
 from services.targets import Target, show_network
-from services.words import count
 
 
 class Approval:
@@ -25,21 +25,27 @@ class Approval:
         """Return why a second person is needed for this, None where one is enough."""
         rules = self._settings
         if remedy in rules.remedies:
-            return f"“{remedy.replace('_', ' ')}” always takes two (setting approval.remedies)"
+            name = remedy.replace("_", " ")
+            return tr("“{remedy}” always takes two (setting approval.remedies)", remedy=name)
         if remedy == "delete_account" and rules.delete_account:
-            return "deleting an account takes two (setting approval.delete_account)"
+            return tr("deleting an account takes two (setting approval.delete_account)")
         if target.permanent and len(target.queue_ids) > rules.permanent_above:
-            return (
-                f"deleting more than {count(rules.permanent_above, 'message')} for good takes two "
-                "(setting approval.permanent_above)"
+            return trn(
+                "deleting more than {n} message for good takes two "
+                "(setting approval.permanent_above)",
+                "deleting more than {n} messages for good takes two "
+                "(setting approval.permanent_above)",
+                rules.permanent_above,
             )
         widest = {4: rules.widest_v4, 6: rules.widest_v6}
         wide = [n for n in target.networks if n.prefixlen < widest[n.version]]
         if remedy == "block" and wide:
             version = wide[0].version
-            return (
-                f"{show_network(wide[0])} is wider than /{widest[version]}, which takes two "
-                f"(setting approval.widest_v{version})"
+            return tr(
+                "{network} is wider than /{length}, which takes two (setting {setting})",
+                network=show_network(wide[0]),
+                length=widest[version],
+                setting=f"approval.widest_v{version}",
             )
         return None
 

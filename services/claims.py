@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from services.clock import Clock
 from services.errors import StoreError
+from services.language import tr
 from services.models import Claim
 from services.store import Store
 
@@ -43,8 +44,11 @@ class Claims:
                 return await self._store.run_apart(row) == 1
         except TimeoutError as error:
             raise StoreError(
-                f"The bot's database did not answer within {_PATIENCE:g} s. Nothing was done; "
-                "try again in a moment."
+                tr(
+                    "The bot's database did not answer within {seconds} s. Nothing was done; "
+                    "try again in a moment.",
+                    seconds=f"{_PATIENCE:g}",
+                )
             ) from error
 
     async def prune(self) -> None:

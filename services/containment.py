@@ -6,6 +6,7 @@ only where told so. It goes through the pipeline as anybody's act would, and is 
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,26 +14,28 @@ from sqlmodel import col, select
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
-from services.detection.confidence import confidence, shown
+from services.detection.confidence import as_set, confidence, shown
 from services.detection.detector import Detector
 from services.detection.evidence import Evidence
 from services.errors import Refused, SpoolwardenError
 from services.hosts import host_of
 from services.incidents import redraw
 from services.intents import Intents
+from services.language import later, tr, trn
 from services.mail.port import MailServer, UserState
 from services.models import Announcement, Incident, IncidentState, Intent, IntentState
 from services.people import BOT, Place
 from services.pipeline import Pipeline
 from services.remedies import lacking
-from services.rules import Rules
+from services.rules import Rules, rule_alone
 from services.settings import ContainmentSettings
 from services.store import Store
 from services.targets import Target
-from services.words import count
 
 _log = logging.getLogger(__name__)
 CONTAIN = "contain"
+_NOT_HELD = later("Not held by itself ({sure}): {why}")
+_FIGURE = re.compile(r"[\d(]")
 _HOUR = timedelta(hours=1)
 #: In these states what was begun goes on: nobody has stopped the account.
 _GOES_ON = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
@@ -93,8 +96,12 @@ class Containment:
                 changed |= await self._look_at(server, incident)
             except SpoolwardenError as error:
                 _log.warning("%s was not held: %s", incident.sender, error.sentence)
-                text = f"It should have been held ({self._sure(incident)}), and that failed: "
-                changed |= await self._say(incident, f"{text}{error.sentence}")
+                text = tr(
+                    "It should have been held ({sure}), and that failed: {why}",
+                    sure=self._sure(incident),
+                    why=error.sentence,
+                )
+                changed |= await self._say(incident, text)
         return changed
 
     async def _look_at(self, server: MailServer, incident: Incident) -> bool:
@@ -133,41 +140,54 @@ class Containment:
         try:
             self._rules.check_account(incident.sender)
         except Refused as refusal:
-            return _Why(False, f"Not held by itself ({sure}): {_first(refusal.sentence)}")
+            return _Why(False, tr(_NOT_HELD, sure=sure, why=rule_alone(refusal.sentence)))
         most = await self._detector.most(server.name, incident.sender)
         if evidence.habit.taught or most >= settings.bulk_a_day:
             known = (
-                "a false alarm taught that it sends much"
+                tr("a false alarm taught that it sends much.")
                 if evidence.habit.taught
-                else f"it is known to send as many as {most:,} a day"
+                else tr("it is known to send as many as {n} a day.", n=most)
             )
-            return _Why(False, f"Not held by itself ({sure}): {known}.")
+            return _Why(False, tr(_NOT_HELD, sure=sure, why=known))
         target = Target(user_state=UserState.NO_SENDING if settings.disable else None)
         if (cannot := lacking(CONTAIN, server.capabilities, target)) is not None:
-            return _Why(False, f"Not held by itself ({sure}): {cannot}")
-        number = count(evidence.queued, "waiting message")
-        disabled = " and its account disabled for sending" if settings.disable else ""
+            return _Why(False, tr(_NOT_HELD, sure=sure, why=cannot))
+        disabled = tr(" and its account disabled for sending") if settings.disable else ""
         if settings.dry_run:
-            return _Why(
-                False,
-                f"Dry run: its {number} would have been held{disabled} ({sure}). Nothing was done.",
+            dry = trn(
+                "Dry run: its {n} waiting message would have been held{disabled} ({sure}). "
+                "Nothing was done.",
+                "Dry run: its {n} waiting messages would have been held{disabled} ({sure}). "
+                "Nothing was done.",
+                evidence.queued,
+                disabled=disabled,
+                sure=sure,
             )
+            return _Why(False, dry)
         if not begun and await self._this_hour() >= settings.accounts_an_hour:
-            return _Why(
-                False,
-                f"Not held by itself ({sure}): {count(settings.accounts_an_hour, 'account')} an "
-                "hour is the limit that is set.",
+            limit = trn(
+                "{n} account an hour is the limit that is set.",
+                "{n} accounts an hour is the limit that is set.",
+                settings.accounts_an_hour,
             )
-        reasons = "; ".join(evidence.reasons[:3])
+            return _Why(False, tr(_NOT_HELD, sure=sure, why=limit))
         return _Why(
             True,
-            f"Spoolwarden itself holds what it has waiting{disabled} ({sure}): {reasons}. Nothing "
-            "is deleted, and “Undo hold” puts all of it back.",
+            tr(
+                "Spoolwarden itself holds what it has waiting{disabled} ({sure}): {reasons}. "
+                "Nothing is deleted, and “{button}” puts all of it back.",
+                button=tr("Undo hold"),
+                disabled=disabled,
+                sure=sure,
+                reasons="; ".join(evidence.reasons[:3]),
+            ),
         )
 
     def _sure(self, incident: Incident) -> str:
-        return (
-            f"confidence {shown(confidence(incident.score))}, {self._settings.confidence:g}% is set"
+        return tr(
+            "confidence {confidence}, {least} is set",
+            confidence=shown(confidence(incident.score)),
+            least=as_set(self._settings.confidence),
         )
 
     async def _acts(self, incident: Incident) -> list[Intent]:
@@ -224,11 +244,7 @@ class Containment:
 
 def _kind(text: str) -> str:
     """Return how what is said begins: the figures change from poll to poll."""
-    return " ".join(text.split()[:2])
-
-
-def _first(sentence: str) -> str:
-    return sentence.removesuffix(" Nothing was done.")
+    return _FIGURE.split(text, maxsplit=1)[0]
 
 
 def findings(settings: ContainmentSettings, server: MailServer) -> str | None:
@@ -237,4 +253,6 @@ def findings(settings: ContainmentSettings, server: MailServer) -> str | None:
         return None
     target = Target(user_state=UserState.NO_SENDING if settings.disable else None)
     why = lacking(CONTAIN, server.capabilities, target)
-    return None if why is None else f"containment is on, but it can do nothing here: {why}"
+    if why is None:
+        return None
+    return tr("containment is on, but it can do nothing here: {why}", why=why)

@@ -16,6 +16,7 @@ import dns.name
 import dns.resolver
 
 from services.errors import SpoolwardenError
+from services.language import tr
 from services.words import short
 
 Address = IPv4Address | IPv6Address
@@ -51,7 +52,7 @@ class Dnsbl:
         try:
             self._resolver = dns.asyncresolver.Resolver(configure=nameserver is None)
         except dns.resolver.NoResolverConfiguration as error:
-            raise DnsblError("This machine's /etc/resolv.conf names no name server.") from error
+            raise DnsblError(tr("This machine's /etc/resolv.conf names no name server.")) from error
         if nameserver is not None:
             address, port = split_server(nameserver)
             self._resolver.nameservers = [address]
@@ -61,9 +62,13 @@ class Dnsbl:
     async def try_zone(self, zone: str) -> None:
         """Raise DnsblError where a zone is no list that works, by its test entries."""
         if not await self._codes(zone, _ALWAYS):
-            raise DnsblError(f"{zone} is no block list in use: its test entry 127.0.0.2 is missing")
+            raise DnsblError(
+                tr("{zone} is no block list in use: its test entry 127.0.0.2 is missing", zone=zone)
+            )
         if await self._addresses(zone, _NEVER):
-            raise DnsblError(f"{zone} lists everything, 127.0.0.1 too, so it says nothing")
+            raise DnsblError(
+                tr("{zone} lists everything, 127.0.0.1 too, so it says nothing", zone=zone)
+            )
 
     async def ask(self, zone: str, address: Address) -> Entry | None:
         """Return an address's entry on a list, None if it is not on it. Raises DnsblError."""
@@ -79,8 +84,12 @@ class Dnsbl:
         codes = [code for code in found if code not in wrong]
         if wrong and not codes:
             raise DnsblError(
-                f"{zone} answered {wrong[0]}, which is no listing: it does not serve this name "
-                "server, or is no list any more"
+                tr(
+                    "{zone} answered {answer}, which is no listing: it does not serve this name "
+                    "server, or is no list any more",
+                    zone=zone,
+                    answer=wrong[0],
+                )
             )
         return codes
 
@@ -90,10 +99,14 @@ class Dnsbl:
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except dns.exception.DNSException as error:
-            why = "no answer in time" if isinstance(error, dns.exception.Timeout) else "no answer"
-            raise DnsblError(f"{zone} could not be asked: {why} from the name server") from error
+            why = (
+                tr("no answer in time from the name server")
+                if isinstance(error, dns.exception.Timeout)
+                else tr("no answer from the name server")
+            )
+            raise DnsblError(_unasked(zone, why)) from error
         except OSError as error:
-            raise DnsblError(f"{zone} could not be asked: {error.strerror or error}") from error
+            raise DnsblError(_unasked(zone, error.strerror or error)) from error
         return [IPv4Address(record.address) for record in answer]
 
     async def _reason(self, zone: str, address: Address) -> str:
@@ -103,6 +116,10 @@ class Dnsbl:
             return ""  # a list should have one, and need not
         texts = (b"".join(record.strings).decode("utf-8", "replace") for record in answer)
         return short(next(texts, ""), _REASON)
+
+
+def _unasked(zone: str, why: object) -> str:
+    return tr("{zone} could not be asked: {why}", zone=zone, why=why)
 
 
 def split_server(text: str) -> tuple[str, int]:

@@ -22,7 +22,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import postgres
 from services.errors import SpoolwardenError, StoreError
-from services.store import Store, first_line
+from services.language import tr
+from services.store import Store, unusable
 from services.tasks import end
 
 _log = logging.getLogger(__name__)
@@ -117,14 +118,21 @@ class FileLease:
             held = self._path.open("ab")
         except OSError as error:
             raise StoreError(
-                f"The file {self._path} beside the bot's database cannot be made "
-                f"({error.strerror}). Nothing was done."
+                tr(
+                    "The file {file} beside the bot's database cannot be made ({why}). Nothing "
+                    "was done.",
+                    file=self._path,
+                    why=error.strerror,
+                )
             ) from error
         if not _locked(held):
             held.close()
             raise StoreError(
-                f"Another Spoolwarden is running on the database {self._database}. Nothing was "
-                "done; stop that one first, or give several instances a PostgreSQL."
+                tr(
+                    "Another Spoolwarden is running on the database {file}. Nothing was done; "
+                    "stop that one first, or give several instances a PostgreSQL.",
+                    file=self._database,
+                )
             )
         self._held = held
 
@@ -173,10 +181,7 @@ class ServerLease:
                 await self._look()
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self._lose()
-            raise StoreError(
-                f"The bot's database could not be used ({first_line(error)}). Nothing was "
-                "written; try again in a moment."
-            ) from error
+            raise StoreError(unusable(error)) from error
 
     async def keep(
         self, turn: Turn, woken: Callable[[], None], look: Callable[[], Awaitable[None]]
@@ -227,12 +232,12 @@ class ServerLease:
     async def hand_over(self) -> None:
         """Cease to lead, and count as living still."""
         self.leads = False
-        await self._unlock("SELECT pg_advisory_unlock(%(space)s::int, %(number)s::int)", _LEADING)
+        await self._unlock(_FOLLOW, _LEADING)
 
     async def leave(self) -> None:
         """Let another one lead."""
         # When a connection is closed the server frees its locks a little later.
-        await self._unlock("SELECT pg_advisory_unlock_all()")
+        await self._unlock("SELECT pg_advisory_unlock_all()")  # not shown
         await self._lose()
 
     async def _unlock(self, statement: str, values: Mapping[str, int] | None = None) -> None:
@@ -262,7 +267,10 @@ class ServerLease:
             if found.first() is not None:
                 return
         raise StoreError(
-            "Another instance of Spoolwarden tells the channel now. Nothing was posted by this one."
+            tr(
+                "Another instance of Spoolwarden tells the channel now. Nothing was posted by "
+                "this one."
+            )
         )
 
     async def _look(self) -> None:
@@ -305,15 +313,16 @@ class ServerLease:
 
 
 _LEADING = {"space": postgres.LOCKS, "number": postgres.LEADING}
-_LEAD = "SELECT pg_try_advisory_lock(%(space)s::int, %(number)s::int)"
-_LIVE = "SELECT pg_advisory_lock(%(space)s::int, %(number)s::int)"
+_LEAD = "SELECT pg_try_advisory_lock(%(space)s::int, %(number)s::int)"  # not shown
+_FOLLOW = "SELECT pg_advisory_unlock(%(space)s::int, %(number)s::int)"  # not shown
+_LIVE = "SELECT pg_advisory_lock(%(space)s::int, %(number)s::int)"  # not shown
 _LIVING = (
-    "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted "
+    "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted "  # not shown
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND classid = %(space)s::int::oid"
 )
 _HOLDS = text(
-    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = :pid "
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = :pid "  # not shown
     "AND classid = CAST(CAST(:locks AS int) AS oid) AND objid = CAST(CAST(:leading AS int) AS oid)"
 )
 

@@ -14,6 +14,7 @@ from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
 from services.dnsbl import Address, Dnsbl, DnsblError, Entry
 from services.errors import SpoolwardenError
+from services.language import tr
 from services.mail.port import MailServer
 from services.models import Announcement, Listing
 from services.people import BOT
@@ -156,17 +157,24 @@ async def _failure(asked: Dnsbl, zone: str) -> str:
 
 
 def _listed(row: Listing, entry: Entry) -> str:
-    said = f": {entry.reason}" if entry.reason else "."
-    return (
-        f"⚠️ {row.address}, an address of the mail server {row.server}, is on the block list "
-        f"{row.zone} ({', '.join(entry.codes)}){said} Others may refuse its mail. Stop what is "
-        "sent from it, then ask the list to take it off."
+    return tr(
+        "⚠️ {address}, an address of the mail server {server}, is on the block list {zone} "
+        "({codes}){reason} Others may refuse its mail. Stop what is sent from it, then ask the "
+        "list to take it off.",
+        address=row.address,
+        server=row.server,
+        zone=row.zone,
+        codes=", ".join(entry.codes),
+        reason=f": {entry.reason}" if entry.reason else ".",
     )
 
 
 def _delisted(row: Listing, now: datetime) -> str:
-    after = span(now - (row.since or now))
-    return (
-        f"✅ {row.address}, an address of the mail server {row.server}, is no longer on the "
-        f"block list {row.zone}, after {after}."
+    return tr(
+        "✅ {address}, an address of the mail server {server}, is no longer on the block list "
+        "{zone}, after {time}.",
+        address=row.address,
+        server=row.server,
+        zone=row.zone,
+        time=span(now - (row.since or now)),
     )

@@ -18,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from services.language import later
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware moment in UTC. SQLite keeps no zone, so it is taken off and put back."""
@@ -69,12 +71,12 @@ def _text(**options: Any) -> Any:
 class IncidentState(StrEnum):
     """Where an incident is in its life."""
 
-    OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
-    SNOOZED = "snoozed"
-    REMEDIED = "remedied"
-    FALSE_ALARM = "false alarm"
-    CLOSED = "closed"
+    OPEN = later("open")
+    ACKNOWLEDGED = later("acknowledged")
+    SNOOZED = later("snoozed")
+    REMEDIED = later("remedied")
+    FALSE_ALARM = later("false alarm")
+    CLOSED = later("closed")
 
 
 #: States in which an incident's card is live and keeps being updated.
@@ -362,8 +364,8 @@ class Digest(SQLModel, table=True):
 class LessonKind(StrEnum):
     """What somebody's judgement of an incident teaches."""
 
-    ORDINARY = "false alarm"
-    ABUSED = "confirmed"
+    ORDINARY = later("false alarm")
+    ABUSED = later("confirmed")
 
 
 class Lesson(SQLModel, table=True):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from services.errors import BadArgument, SpoolwardenError
+from services.language import tr
 
 # Letters and digits that nobody mistakes for another when a password is read out.
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
@@ -39,8 +40,8 @@ class Passwords:
     def note(self) -> str:
         """The sentence on who gets it, for the question that is asked first."""
         if self.command:
-            return "It is handed to the command that your administrators set up, and not shown."
-        return "It is shown once, to you alone: pass it on to the account's owner."
+            return tr("It is handed to the command that your administrators set up, and not shown.")
+        return tr("It is shown once, to you alone: pass it on to the account's owner.")
 
     def new(self) -> SecretStr:
         """Return a password with small and capital letters, digits and hyphens."""
@@ -60,7 +61,7 @@ class Passwords:
         BadArgument for an account that is not one line.
         """
         if not account.isprintable():
-            raise BadArgument("The account's name is not one line of text.")
+            raise BadArgument(tr("The account's name is not one line of text."))
         try:
             process = await asyncio.create_subprocess_exec(
                 *self.command,
@@ -71,16 +72,19 @@ class Passwords:
                 start_new_session=True,
             )
         except OSError as error:
-            raise NotHandedOn(f"it cannot be started ({error.strerror or error})") from None
+            why = error.strerror or error
+            raise NotHandedOn(tr("it cannot be started ({why})", why=why)) from None
         try:
             async with asyncio.timeout(self.timeout):
                 await process.communicate(f"{account}\n{password.get_secret_value()}\n".encode())
         except TimeoutError:
-            raise NotHandedOn(f"it took longer than {self.timeout:g} s") from None
+            seconds = f"{self.timeout:g}"
+            raise NotHandedOn(tr("it took longer than {seconds} s", seconds=seconds)) from None
         finally:
             await _ended(process)
         if process.returncode != 0:
-            raise NotHandedOn(f"it ended with status {process.returncode}")
+            status = str(process.returncode)
+            raise NotHandedOn(tr("it ended with status {status}", status=status))
 
 
 async def _ended(process: Process) -> None:

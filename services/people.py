@@ -1,6 +1,6 @@
 """People and places of chat, as plain values: who asked, and where."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -23,13 +23,15 @@ class Actor:
     """Somebody who asks for something, or the bot itself.
 
     ``name`` is a display name that the person chose: hostile text, for showing only.
-    ``groups`` are those the chat itself says, at this moment, that the person is in.
+    ``groups`` are those the chat itself says, at this moment, that the person is in, and
+    ``locale`` how that person reads numbers and days ("de", "pt-BR"); "" where it does not say.
     """
 
     chat: str
     user_id: str
     name: str
     groups: frozenset[str] = frozenset()
+    locale: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:

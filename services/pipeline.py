@@ -22,6 +22,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.access import Access
+from services.aims import ON_ALL_MESSAGES, matching
 from services.approval import Approval, give_up
 from services.audit import AuditLog, Line, Phase, storable
 from services.clock import Clock
@@ -46,6 +47,7 @@ from services.intents import (
     touch_responses,
     undo_of,
 )
+from services.language import for_everybody, later, tr
 from services.mail.port import MailServer, Network, SpoolQuery, UserState
 from services.models import Announcement, Incident, Intent, IntentState
 from services.passwords import Passwords
@@ -53,7 +55,7 @@ from services.people import BOT, Actor, Place, Role
 from services.progress_keeper import ProgressKeeper
 from services.remedies import MAX_MESSAGES, REMEDIES, lacking
 from services.remedy import Aim, Remedy, Result
-from services.rules import Rules, plain
+from services.rules import Rules, plain, rule_alone
 from services.scope import Scope, of_domains
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
@@ -64,11 +66,11 @@ _log = logging.getLogger(__name__)
 
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)
-_DECIDED = "This was decided already; nothing was done now."
+_DECIDED = later("This was decided already; nothing was done now.")
 
 Amend = Callable[[Target], Target]
 
-_NOT_SHOWN = "It could not be shown, so nobody knows it: set it again."
+_NOT_SHOWN = later("It could not be shown, so nobody knows it: set it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Pipeline:
 
     # -- proposing --------------------------------------------------------------
 
+    @for_everybody
     async def propose(
         self,
         actor: Actor,
@@ -151,8 +154,9 @@ class Pipeline:
         target = await self._authorise(actor, remedy, server, target, incident_id)
         mail = self.server(server)
         left_out: list[str] = []
-        if target.query is not None and not target.queue_ids:
-            ids = await mail.matching_ids(target.query, limit=MAX_MESSAGES)
+        of_all = bool(target.accounts) and action in ON_ALL_MESSAGES
+        if (target.query is not None or of_all) and not target.queue_ids:
+            ids = await matching(mail, target, MAX_MESSAGES)
             target = target.model_copy(update={"queue_ids": ids})
         target = target.model_copy(update={"networks": _distinct(target.networks)})
         if action == "block":
@@ -186,8 +190,8 @@ class Pipeline:
             return ""
         able = mail.capabilities.copy_mail
         if able.able and self._safety.copies_folder is not None:
-            return f"Its mail is copied to {self._safety.copies_folder} first."
-        return able.why or "No copy of its mail is made (setting safety.copies_folder)."
+            return tr("Its mail is copied to {folder} first.", folder=self._safety.copies_folder)
+        return able.why or tr("No copy of its mail is made (setting safety.copies_folder).")
 
     async def allow(self, actor: Actor, action: str, *, server: str, target: Target) -> None:
         """Raise what propose() would for this person and target, before anything is looked up."""
@@ -205,18 +209,18 @@ class Pipeline:
             intent = await session.get(Intent, intent_id)
         why = None
         if intent is None:
-            why = "This button is unknown to Spoolwarden. Nothing was done."
+            why = tr("This button is unknown to Spoolwarden. Nothing was done.")
         elif (intent.chat, intent.channel) != (place.chat, place.channel):
-            why = "This button belongs to another channel. Nothing was done."
+            why = tr("This button belongs to another channel. Nothing was done.")
         elif intent.bound_to is not None and intent.bound_to != actor.key:
-            why = "This form belongs to somebody else. Nothing was done."
+            why = tr("This form belongs to somebody else. Nothing was done.")
         elif intent.expires_at <= self._clock.now():
-            why = "This button is too old. Nothing was done; ask for it again with /spool."
+            why = tr("This button is too old. Nothing was done; ask for it again with /spool.")
         if why or intent is None:
             await self._audit.write(
                 Line(
                     Phase.REFUSED,
-                    intent.action if intent else "unknown button",
+                    intent.action if intent else "unknown button",  # not shown
                     actor,
                     intent.server if intent else "",
                     intent_id=intent_id,
@@ -226,6 +230,7 @@ class Pipeline:
             raise Expired(why or "")
         return intent
 
+    @for_everybody
     async def execute(
         self,
         actor: Actor,
@@ -257,11 +262,12 @@ class Pipeline:
         why = None if original else self._approval.why(remedy.name, target)
         if why is not None:
             if remedy.name == "password" and not self._passwords.command:
-                why += "; the new password will be shown to who approves it"
+                why = tr("{why}; the new password will be shown to who approves it", why=why)
             return await self._ask(actor, intent, remedy, target, why)
         intent = await self._claim(actor, intent, remedy, target, follows=follows)
         return await self._act(actor, place, intent, original, remedy, target, follows)
 
+    @for_everybody
     async def decide(self, actor: Actor, place: Place, intent_id: str, *, approve: bool) -> Outcome:
         """Approve what somebody else asked for, and do it; or decline it. Once.
 
@@ -273,7 +279,7 @@ class Pipeline:
         if not approve:
             return await self._decline(actor, asked)
         if self._approval.is_same(actor.key, asked.asked_by or ""):
-            why = "You asked for this, so somebody else must approve it. Nothing was done."
+            why = tr("You asked for this, so somebody else must approve it. Nothing was done.")
             await self._refuse(actor, APPROVE, asked.server, target, asked.incident_id, why)
         if remedy.name == "block":
             await self._check_networks(actor, asked, target)
@@ -285,10 +291,11 @@ class Pipeline:
         async with self._store.reading() as session:
             asked = await session.get(Intent, button.decides) if button.decides else None
         if asked is None or asked.state is not IntentState.WAITING:
-            await self.over(actor, button, button.action, _DECIDED)
+            await self.over(actor, button, button.action, tr(_DECIDED))
         assert asked is not None  # noqa: S101 - over() raises
         return asked
 
+    @for_everybody
     async def over(self, actor: Actor, button: Intent, action: str, why: str) -> NoReturn:
         """Write down that a button was pressed again whose act is over. Raises Expired: ``why``."""
         target = Target.model_validate_json(button.target)
@@ -321,7 +328,7 @@ class Pipeline:
             target,
             self._clock.now(),
             self._kept,
-            reason=f"{actor.key} through Spoolwarden",
+            reason=f"{actor.key} through Spoolwarden",  # not shown: the mail server keeps it
             passwords=self._passwords,
             copies=self._safety.copies_folder,
         )
@@ -338,12 +345,14 @@ class Pipeline:
                         earlier = await self._note(intent, before, earlier)
                     result = await remedy.act(replace(aim, before=before))
         except SpoolwardenError as error:
-            result = Result(f"It failed: {error.sentence}", ok=False)
+            result = Result(tr("It failed: {why}", why=error.sentence), ok=False)
         except Exception:  # noqa: BLE001 - whatever it is, the person is told and it is logged
             _log.exception("the remedy %s failed in a way nobody foresaw", remedy.name)
             result = Result(
-                "It failed inside Spoolwarden; part of it may have been done. "
-                "Look at the spool before trying again; the log of Spoolwarden has the details.",
+                tr(
+                    "It failed inside Spoolwarden; part of it may have been done. Look at the "
+                    "spool before trying again; the log of Spoolwarden has the details."
+                ),
                 undo=before,
                 ok=False,
             )
@@ -356,24 +365,29 @@ class Pipeline:
         except StoreError as error:
             # The intent stays claimed: the next start says in the channel that it was cut off.
             _log.error("the result of %s could not be written: %s", intent.id, result.summary)
+            lost = tr(
+                "But that could not be written down: {why} Look at the mail server for what is "
+                "true now.",
+                why=error.sentence,
+            )
             return Outcome(
                 intent.id,
                 intent.action,
                 False,
-                f"{result.summary} But that could not be written down: {error.sentence} "
-                "Look at the mail server for what is true now.",
+                f"{result.summary} {lost}",
                 None,
                 intent.incident_id,
                 result.secret,
             )
 
+    @for_everybody
     async def not_shown(self, intent_id: str) -> None:
         """Say that a new password was set and reached nobody, in its line and in the log."""
         async with self._store.session() as session:
             row = await session.get(Intent, intent_id)
             if row is None:
                 return
-            row.summary = f"{row.summary} {_NOT_SHOWN}"
+            row.summary = f"{row.summary} {tr(_NOT_SHOWN)}"
             session.add(row)
             await touch(session, row)
             target = Target.model_validate_json(row.target)
@@ -387,11 +401,12 @@ class Pipeline:
                     target.subject,
                     row.incident_id,
                     row.id,
-                    {"why": _NOT_SHOWN},
+                    {"why": tr(_NOT_SHOWN)},
                 ),
             )
         self._changed()
 
+    @for_everybody
     async def used_menu(self, incident_id: int) -> None:
         """Have an incident's card drawn with its menu unpicked."""
         async with self._store.session() as session:
@@ -406,7 +421,9 @@ class Pipeline:
             return self._servers[name]
         except KeyError:
             known = ", ".join(sorted(self._servers))
-            raise BadArgument(f"There is no mail server {name!r}. Known: {known}.") from None
+            raise BadArgument(
+                tr("There is no mail server {name}. Known: {known}.", name=repr(name), known=known)
+            ) from None
 
     # -- the steps --------------------------------------------------------------
 
@@ -428,14 +445,14 @@ class Pipeline:
             needed = self._access.needed(remedy.name, usual)
             if target.permanent:
                 needed = max(needed, usual)
-            what = f"use “{remedy.name}”"
+            what = tr("use “{remedy}”", remedy=remedy.name)
             scope = await self._access.require(actor, needed, what)
             target = await self._within(scope, what, server, target, original)
             if _may_disable(remedy, target, undoing=original is not None):
                 target = self._unprotected(target)
             why = lacking(remedy.name, self.server(server).capabilities, target)
             if why is not None:
-                raise NotCapable(f"{why} Nothing was done.")
+                raise NotCapable(f"{why} {tr('Nothing was done.')}")
         except SpoolwardenError as refusal:
             await self._refuse(
                 actor, remedy.name, server, target, incident_id, refusal.sentence, refusal
@@ -456,7 +473,7 @@ class Pipeline:
                 refused.append(refusal)
         if not mine:
             raise refused[0]
-        said = [f"Not touched: {r.sentence.removesuffix(' Nothing was done.')}" for r in refused]
+        said = [tr("Not touched: {why}", why=rule_alone(r.sentence)) for r in refused]
         left_out = tuple(dict.fromkeys((*target.left_out, *said)))
         return target.model_copy(update={"accounts": tuple(mine), "left_out": left_out})
 
@@ -472,15 +489,21 @@ class Pipeline:
             return target
         asked, target = target, scope.limited(target, what)
         if original is not None and target.accounts != asked.accounts:
-            raise scope.refusal(what, "", "other domains' accounts were concerned too, and ")
-        ids = set(target.queue_ids) if target.query is None else set()
+            why = tr("other domains' accounts were concerned too")
+            raise scope.refusal(what, because=why)
+        # Those of a campaign's accounts were found by them; fewer accounts now are fewer messages.
+        named_alone = target.query is None and (
+            not target.accounts or target.accounts != asked.accounts
+        )
+        ids = set(target.queue_ids) if named_alone else set()
         if original is not None and target.queue_ids:
             ids |= set(undo_of(original).messages).difference(target.queue_ids)
         if ids:
             theirs = scope.query(SpoolQuery())
             mine = await self.server(server).matching_ids(theirs, limit=sys.maxsize)
             if not ids.issubset(mine):
-                raise scope.refusal(what, "", "a message of these is another's or gone, and ")
+                why = tr("a message of these is another's or gone")
+                raise scope.refusal(what, because=why)
         return target
 
     async def _check_networks(self, actor: Actor, intent: Intent, target: Target) -> None:
@@ -490,7 +513,7 @@ class Pipeline:
             for network in target.networks:
                 self._rules.check_network(network, own)
         except Refused as refusal:
-            why = f"{refusal.sentence} Nothing was blocked."
+            why = f"{refusal.sentence} {tr('Nothing was blocked.')}"
             await self._refuse(actor, intent.action, intent.server, target, intent.incident_id, why)
 
     async def _refuse(
@@ -556,26 +579,31 @@ class Pipeline:
         if not first:
             raise Expired(_repeated(before))
         self._changed()
+        said = tr(
+            "Asked for a second person: {why}. Nothing was done yet; it stands in the channel "
+            "until {time} UTC.",
+            why=why,
+            time=f"{until:%H:%M}",
+        )
         return Outcome(
             intent.id,
             intent.action,
             True,
-            f"Asked for a second person: {why}. Nothing was done yet; it stands in the channel "
-            f"until {until:%H:%M} UTC.",
+            said,
             None,
             intent.incident_id,
         )
 
     async def _decline(self, actor: Actor, asked: Intent) -> Outcome:
         now = self._clock.now()
-        summary = f"Declined by {storable(actor.name)}. Nothing was done."
+        summary = tr("Declined by {name}. Nothing was done.", name=storable(actor.name))
         async with self._store.session() as session:
             row = await session.get(Intent, asked.id)
             waits = row is not None and row.state is IntentState.WAITING
             if row is not None and waits:
                 await give_up(session, self._audit, row, actor, now, summary)
         if not waits:
-            await self.over(actor, asked, DECLINE, _DECIDED)
+            await self.over(actor, asked, DECLINE, tr(_DECIDED))
         self._changed()
         return Outcome(asked.id, asked.action, True, summary, None, asked.incident_id)
 
@@ -592,7 +620,7 @@ class Pipeline:
         now = self._clock.now()
         name = storable(actor.name)
         if approved:
-            name = f"{intent.asked_name}, approved by {name}"
+            name = tr("{asker}, approved by {name}", asker=intent.asked_name, name=name)
         line = Line(
             Phase.INTENT,
             intent.action if intent.action != UNDO else f"undo {remedy.name}",
@@ -717,7 +745,7 @@ class Pipeline:
             row = await session.get(Intent, intent.id)
             assert row is not None  # noqa: S101 - rows are never deleted
             if follows is not None and result.undo is not None and result.undo.held:
-                more = f" In all {len(result.undo.held):,} held since it began."
+                more = f" {tr('In all {n} held since it began.', n=len(result.undo.held))}"
                 result = replace(result, summary=f"{result.summary}{more}")
             row.state = IntentState.DONE if result.ok else IntentState.FAILED
             row.finished_at, row.summary = now, result.summary
@@ -808,14 +836,17 @@ def _may_disable(remedy: Remedy, target: Target, *, undoing: bool) -> bool:
 def _repeated(before: Intent | None) -> str:
     """Return the sentence for a button that was used, or whose act was done elsewhere."""
     if before is not None and before.state is IntentState.WAITING:
-        return f"{before.asked_name} asked for this already; it waits for a second person."
-    who = f" by {before.claimed_name}" if before and before.claimed_name else ""
-    if before is not None and before.state in (IntentState.FAILED, IntentState.INTERRUPTED):
-        return (
-            f"This was tried already{who} and did not work out; nothing was done now. "
-            "Use a newer button, or ask for it again with /spool."
+        return tr(
+            "{name} asked for this already; it waits for a second person.", name=before.asked_name
         )
-    return f"This was already done{who}; nothing was done twice."
+    by = tr(" by {name}", name=before.claimed_name) if before and before.claimed_name else ""
+    if before is not None and before.state in (IntentState.FAILED, IntentState.INTERRUPTED):
+        return tr(
+            "This was tried already{by} and did not work out; nothing was done now. "
+            "Use a newer button, or ask for it again with /spool.",
+            by=by,
+        )
+    return tr("This was already done{by}; nothing was done twice.", by=by)
 
 
 def _audited(target: Target) -> dict[str, object]:

@@ -2,15 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from services.language import later, tr, trn
 from services.mail.port import DELIVERING, MailServer, Queue, SpoolQuery, UserState
 from services.remedies import DELETED, MAX_MESSAGES, REVIEW
 from services.targets import Target
-from services.words import count
 
-_STATES = {
-    UserState.ACTIVE: "can send and receive",
-    UserState.NO_SENDING: "cannot send and still receives",
-    UserState.REFUSING: "cannot send, and mail to it is refused",
+#: How an account stands; None where it is no mailbox. ``more`` goes on in the same sentence.
+_NOW = {
+    UserState.ACTIVE: later("Now {account} can send and receive{more}."),
+    UserState.NO_SENDING: later("Now {account} cannot send and still receives{more}."),
+    UserState.REFUSING: later("Now {account} cannot send, and mail to it is refused{more}."),
+    None: later("Now {account} is no mailbox there{more}."),
 }
 
 
@@ -25,11 +27,12 @@ async def truth(server: MailServer, remedy: str, target: Target) -> str:
 
 
 async def _account(server: MailServer, target: Target) -> str:
-    account = target.account or ""
+    return await _now(server, target.account or "")
+
+
+async def _now(server: MailServer, account: str, more: str = "") -> str:
     user = await server.user(account)
-    if user is None:
-        return f"Now {account} is no mailbox there."
-    return f"Now {account} {_STATES[user.state]}."
+    return tr(_NOW[None if user is None else user.state], account=account, more=more)
 
 
 async def _stopped(server: MailServer, target: Target) -> str:
@@ -40,14 +43,24 @@ async def _stopped(server: MailServer, target: Target) -> str:
         query = SpoolQuery(sender=target.account, queues=queues)
         numbers.append((await server.search(query, limit=1)).total)
     waiting, held = numbers
-    said = (await _account(server, target)).removesuffix(".")
-    return f"{said}; {count(waiting, 'message')} of it waiting, {held:,} held."
+    more = trn(
+        "; {n} message of it waiting, {held} held",
+        "; {n} messages of it waiting, {held} held",
+        waiting,
+        held=held,
+    )
+    return await _now(server, target.account or "", more)
 
 
 async def _all_stopped(server: MailServer, target: Target) -> str:
     users = [await server.user(account) for account in target.accounts]
     active = sum(user is not None and user.state is UserState.ACTIVE for user in users)
-    return f"Now {active:,} of {count(len(users), 'account')} can send."
+    return trn(
+        "Now {active} of {n} account can send.",
+        "Now {active} of {n} accounts can send.",
+        len(users),
+        active=active,
+    )
 
 
 async def _messages(server: MailServer, target: Target, folder: str) -> str:
@@ -59,10 +72,14 @@ async def _messages(server: MailServer, target: Target, folder: str) -> str:
     queue = await among(SpoolQuery(queues=(*DELIVERING, Queue.HELD)))
     kept = await among(SpoolQuery(queues=(Queue.QUARANTINE,), folder=folder))
     gone = len(ids) - queue - kept
-    others = f", {gone:,} elsewhere or gone" if gone else ""
-    return (
-        f"Now of {count(len(ids), 'message')} {queue:,} are in the queue and {kept:,} in the "
-        f"folder {folder}{others}."
+    return trn(
+        "Now of {n} message {queue} are in the queue and {kept} in the folder {folder}{others}.",
+        "Now of {n} messages {queue} are in the queue and {kept} in the folder {folder}{others}.",
+        len(ids),
+        queue=queue,
+        kept=kept,
+        folder=folder,
+        others=tr(", {n} elsewhere or gone", n=gone) if gone else "",
     )
 
 
@@ -77,13 +94,20 @@ async def _deleted(server: MailServer, target: Target) -> str:
 async def _blocked(server: MailServer, target: Target) -> str:
     standing = {block.network for block in await server.blocks()}
     number = sum(network in standing for network in target.networks)
-    plural = "is" if number == 1 else "are"
-    return f"Now {number:,} of {count(len(target.networks), 'network')} {plural} blocked."
+    return trn(
+        "Now {n} {of_all} is blocked.",
+        "Now {n} {of_all} are blocked.",
+        number,
+        of_all=trn("of {n} network", "of {n} networks", len(target.networks)),
+    )
 
 
 async def _password(_: MailServer, target: Target) -> str:
     # No server tells whether a password was changed.
-    return f"Whether {target.account} has a new password is not known, and nobody saw it."
+    return tr(
+        "Whether {account} has a new password is not known, and nobody saw it.",
+        account=target.account,
+    )
 
 
 _LOOKS: Mapping[str, Callable[[MailServer, Target], Awaitable[str]]] = {

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from services.account_remedies import ACCOUNT_REMEDIES, account_of
 from services.errors import BadArgument, SpoolwardenError
+from services.language import later, later_n, tr, trn
 from services.mail.port import (
     DELIVERING,
     Block,
@@ -27,7 +28,7 @@ from services.people import Role
 from services.remedy import Aim, Remedy, Result
 from services.responding import JUDGE, LOOK, REPORT, RESPOND
 from services.targets import Target, Undo, show_network
-from services.words import count, listed, short, span
+from services.words import listed, short, span
 
 #: The most messages one act takes on; a larger spool takes several.
 MAX_MESSAGES = 100_000
@@ -36,6 +37,27 @@ DELETED = "deleted"
 REVIEW = "review"
 #: Accounts that an act on many of them tells of one by one.
 _SAID = 8
+#: What was done to so many messages.
+_HELD = later_n("{n} message held", "{n} messages held")
+_RELEASED = later_n("{n} message released", "{n} messages released")
+_MOVED = later_n("{n} message moved", "{n} messages moved")
+_MOVED_BACK = later_n(
+    "{n} message moved back to its folder", "{n} messages moved back to its folder"
+)
+_PUT_BACK = later_n("{n} message put back", "{n} messages put back")
+_REQUEUED = later_n("{n} message put back in the queue", "{n} messages put back in the queue")
+_DELETED = later_n("{n} message deleted", "{n} messages deleted")
+#: What an account can do from now on.
+_CAN = {
+    UserState.NO_SENDING: later("{account} can no longer send and still receives{more}."),
+    UserState.REFUSING: later("{account} can no longer send, and mail to it is refused{more}."),
+    UserState.ACTIVE: later("{account} can send and receive again{more}."),
+}
+_STATES = {
+    UserState.NO_SENDING: later("no-sending"),
+    UserState.REFUSING: later("refusing"),
+    UserState.ACTIVE: later("active"),
+}
 
 
 async def _look_account(aim: Aim) -> Undo:
@@ -74,32 +96,49 @@ async def _stop_all(aim: Aim) -> Result:
         try:
             result = await _stop(_one(aim, account))
         except SpoolwardenError as error:
-            said.insert(0, f"{short(account, 80)} was not stopped: {error.sentence}")
+            name = short(account, 80)
+            said.insert(0, tr("{account} was not stopped: {why}", account=name, why=error.sentence))
             continue
         if result.ok:
             reached.add(account.lower())
-            said.append(f"{short(account, 80)}: {result.tally()[Fate.DONE.value]:,} held.")
+            number = result.tally()[Fate.DONE.value]
+            said.append(tr("{account}: {n} held.", account=short(account, 80), n=number))
         else:
             said.insert(0, result.summary)
         messages += result.messages
         if result.undo is not None:
             states[account] = result.undo.user_state
             held += result.undo.held
-    number, of = len(reached), len(aim.target.accounts)
-    whole = f"{number:,} of {count(of, 'account')}" if number < of else count(of, "account")
     lacks = aim.server.capabilities.hold
-    out = "" if lacks.able else f" What they have waiting goes out. {lacks.why}"
-    more = [f"And {len(said) - _SAID:,} more."] if len(said) > _SAID else []
-    receives = "still receives" if number == 1 else "still receive"
+    out = "" if lacks.able else tr("What they have waiting goes out. {why}", why=lacks.why)
+    more = tr("And {n} more.", n=len(said) - _SAID) if len(said) > _SAID else ""
+    whole = _stopped(len(reached), len(aim.target.accounts), len(held))
     return Result(
-        f"{whole} can no longer send and {receives}; {count(len(held), 'message')} held.{out} "
-        + " ".join([*said[:_SAID], *more]),
+        _sentences(whole, out, *said[:_SAID], more),
         tuple(messages),
         Undo(states=states, held=tuple(held)),
-        ok=number == of,
+        ok=len(reached) == len(aim.target.accounts),
         incident_state=IncidentState.REMEDIED,
         reached=frozenset(reached),
     )
+
+
+def _stopped(number: int, of: int, held: int) -> str:
+    stopped = (
+        trn(
+            "{n} of {accounts} can no longer send and still receives",
+            "{n} of {accounts} can no longer send and still receive",
+            number,
+            accounts=trn("{n} account", "{n} accounts", of),
+        )
+        if number < of
+        else trn(
+            "{n} account can no longer send and still receives",
+            "{n} accounts can no longer send and still receive",
+            of,
+        )
+    )
+    return f"{stopped}; {trn(*_HELD, held)}."
 
 
 async def _stop(aim: Aim) -> Result:
@@ -110,17 +149,24 @@ async def _stop(aim: Aim) -> Result:
     undo = before.model_copy(update={"held": ()})
     match before.user_state:
         case None:
-            said = f"{account} is no mailbox here, so there was nothing to disable. "
+            said = tr(
+                "{account} is no mailbox here, so there was nothing to disable.", account=account
+            )
         case UserState.ACTIVE:
             await server.set_user_state(account, UserState.NO_SENDING)
-            said = f"{account} can no longer send and still receives. "
+            said = tr(_CAN[UserState.NO_SENDING], account=account, more="")
         case state:
-            said = f"{account} was already disabled ({state.value}). "
+            said = tr(
+                "{account} was already disabled ({state}).",
+                account=account,
+                state=tr(_STATES[state]),
+            )
     results: list[MessageResult] = []
     failed = ""
     if not server.capabilities.hold.able:
+        out = tr("What it has waiting goes out. {why}", why=server.capabilities.hold.why)
         return Result(
-            summary=f"{said}What it has waiting goes out. {server.capabilities.hold.why}",
+            summary=_sentences(said, out),
             undo=undo,
             incident_state=IncidentState.REMEDIED,
         )
@@ -136,10 +182,12 @@ async def _stop(aim: Aim) -> Result:
             results += await _hold(aim, ids)
     except SpoolwardenError as error:
         # The account is disabled by now; that must be told, and must be undoable.
-        failed = f" Then it failed: {error.sentence} What waits may still go out; stop it again."
+        failed = tr(
+            "Then it failed: {why} What waits may still go out; stop it again.", why=error.sentence
+        )
     held = _ids(results, Fate.DONE)
     return Result(
-        summary=f"{said}{_tally(results, 'held')}{failed}",
+        summary=_sentences(said, _tally(results, _HELD), failed),
         messages=tuple(results),
         undo=undo.model_copy(update={"held": held}),
         incident_state=IncidentState.REMEDIED,
@@ -157,10 +205,10 @@ async def _undo_stop(aim: Aim, undo: Undo) -> Result:
         return await _undo_stop_all(aim, undo)
     said = await _put_state_back(aim, undo)
     if not undo.held:
-        return Result(f"{said}Nothing of it was held.")
+        return Result(_sentences(said, tr("Nothing of it was held.")))
     aim.progress.expect(len(undo.held))
     results = await aim.server.release(undo.held, tell=aim.progress.part())
-    return Result(f"{said}{_tally(results, 'released')}", tuple(results), ok=_ok(results))
+    return Result(_sentences(said, _tally(results, _RELEASED)), tuple(results), ok=_ok(results))
 
 
 async def _undo_stop_all(aim: Aim, undo: Undo) -> Result:
@@ -171,16 +219,24 @@ async def _undo_stop_all(aim: Aim, undo: Undo) -> Result:
             await _put_state_back(aim, Undo(account=account, user_state=state))
             reached.add(account.lower())
         except SpoolwardenError as error:
-            failed.append(f"{short(account, 80)} is as it was stopped: {error.sentence}")
+            failed.append(
+                tr(
+                    "{account} is as it was stopped: {why}",
+                    account=short(account, 80),
+                    why=error.sentence,
+                )
+            )
     aim.progress.expect(len(undo.held))
     results = await aim.server.release(undo.held, tell=aim.progress.part()) if undo.held else []
     return Result(
-        " ".join(
-            [
-                f"{count(len(reached), 'account')} put back as before.",
-                _tally(results, "released"),
-                *failed[:_SAID],
-            ]
+        _sentences(
+            trn(
+                "{n} account put back as before.",
+                "{n} accounts put back as before.",
+                len(reached),
+            ),
+            _tally(results, _RELEASED),
+            *failed[:_SAID],
         ),
         tuple(results),
         ok=_ok(results) and not failed,
@@ -204,7 +260,7 @@ async def _move(aim: Aim) -> Result:
     folder = aim.target.folder or REVIEW
     results, undo = await _to_folder(aim, folder)
     return Result(
-        f"To the folder {folder}: {_tally(results, 'moved')}",
+        tr("To the folder {folder}: {moved}", folder=folder, moved=_tally(results, _MOVED)),
         tuple(results),
         undo,
         ok=_ok(results),
@@ -236,7 +292,7 @@ async def _undo_move(aim: Aim, undo: Undo) -> Result:
         left = set(undo.waiting) & set(on_hold)
         released = await aim.server.release([i for i in undo.waiting if i in left])
         results = [result for result in results if result.queue_id not in left] + released
-    return Result(_tally(results, "put back"), tuple(results), ok=_ok(results))
+    return Result(_tally(results, _PUT_BACK), tuple(results), ok=_ok(results))
 
 
 async def _look_folders(aim: Aim) -> Undo:
@@ -248,7 +304,7 @@ async def _restore(aim: Aim) -> Result:
     aim.progress.expect(len(aim.target.queue_ids))
     results = await aim.server.restore(aim.target.queue_ids, tell=aim.progress.part())
     return Result(
-        _tally(results, "put back in the queue"),
+        _tally(results, _REQUEUED),
         tuple(results),
         Undo(restored_from=_only(folders, _ids(results, Fate.DONE))),
         ok=_ok(results),
@@ -278,17 +334,21 @@ async def _undo_restore(aim: Aim, undo: Undo) -> Result:
     aim.progress.expect(sum(len(ids) for ids in undo.restored_from.values()))
     for folder, ids in undo.restored_from.items():
         results += await aim.server.move(ids, folder, tell=aim.progress.part())
-    return Result(_tally(results, "moved back to its folder"), tuple(results), ok=_ok(results))
+    return Result(_tally(results, _MOVED_BACK), tuple(results), ok=_ok(results))
 
 
 async def _delete(aim: Aim) -> Result:
     if aim.target.permanent:
         aim.progress.expect(len(aim.target.queue_ids))
         results = await aim.server.delete(aim.target.queue_ids, tell=aim.progress.part())
-        return Result(f"For good: {_tally(results, 'deleted')}", tuple(results), ok=_ok(results))
+        said = tr("For good: {deleted}", deleted=_tally(results, _DELETED))
+        return Result(said, tuple(results), ok=_ok(results))
     results, undo = await _to_folder(aim, DELETED)
     return Result(
-        f"{_tally(results, 'deleted')} They can be brought back for {span(aim.kept)}.",
+        _sentences(
+            _tally(results, _DELETED),
+            tr("They can be brought back for {time}.", time=span(aim.kept)),
+        ),
         tuple(results),
         undo,
         ok=_ok(results),
@@ -299,15 +359,10 @@ async def _disable(aim: Aim) -> Result:
     account = account_of(aim)
     state = aim.target.user_state or UserState.NO_SENDING
     before = await aim.server.set_user_state(account, state)
-    what = {
-        UserState.NO_SENDING: "can no longer send and still receives",
-        UserState.REFUSING: "can no longer send, and mail to it is refused",
-        UserState.ACTIVE: "can send and receive again",
-    }[state]
-    already = " (it was so already)" if before is state else ""
-    lasting = f", for {span(aim.target.lasting)}" if aim.target.lasting else ""
+    more = tr(" (it was so already)") if before is state else ""
+    more += tr(", for {time}", time=span(aim.target.lasting)) if aim.target.lasting else ""
     return Result(
-        f"{account} {what}{already}{lasting}.",
+        tr(_CAN[state], account=account, more=more),
         undo=Undo(account=account, user_state=before),
         incident_state=(
             IncidentState.OPEN if state is UserState.ACTIVE else IncidentState.REMEDIED
@@ -316,7 +371,7 @@ async def _disable(aim: Aim) -> Result:
 
 
 async def _undo_disable(aim: Aim, undo: Undo) -> Result:
-    return Result((await _put_state_back(aim, undo)).strip())
+    return Result(await _put_state_back(aim, undo))
 
 
 async def _enable(aim: Aim) -> Result:
@@ -344,14 +399,21 @@ async def _block(aim: Aim) -> Result:
         except SpoolwardenError as error:
             if not blocked:
                 raise
-            failed = f" Then it failed: {error.sentence} The other addresses were not blocked."
+            failed = tr(
+                "Then it failed: {why} The other addresses were not blocked.", why=error.sentence
+            )
             break
         blocked.append(network)
         if before:
             replaced.append(before)
-    lasting = f"for {span(aim.target.lasting)}" if aim.target.lasting else "until lifted"
+    networks, lasting = _networks(blocked), aim.target.lasting
+    said = (
+        tr("SMTP from {networks} is refused for {time}.", networks=networks, time=span(lasting))
+        if lasting
+        else tr("SMTP from {networks} is refused until lifted.", networks=networks)
+    )
     return Result(
-        f"SMTP from {_networks(blocked)} is refused {lasting}.{failed}",
+        _sentences(said, failed),
         undo=Undo(blocked=tuple(blocked), replaced=tuple(replaced)),
         ok=not failed,
     )
@@ -366,11 +428,17 @@ async def _undo_block(aim: Aim, undo: Undo) -> Result:
             await aim.server.unblock(network)
     said = []
     if free := [network for network in undo.blocked if network not in before]:
-        said.append(f"{_networks(free)} may use SMTP again.")
+        said.append(tr("{networks} may use SMTP again.", networks=_networks(free)))
     if before:
-        stay = "stays" if len(before) == 1 else "stay"
-        said.append(f"{_networks(list(before))} {stay} blocked, as before.")
-    return Result(" ".join(said))
+        said.append(
+            trn(
+                "{networks} stays blocked, as before.",
+                "{networks} stay blocked, as before.",
+                len(before),
+                networks=_networks(list(before)),
+            )
+        )
+    return Result(_sentences(*said))
 
 
 async def _unblock(aim: Aim) -> Result:
@@ -382,14 +450,16 @@ async def _unblock(aim: Aim) -> Result:
         except SpoolwardenError as error:
             if not entries:
                 raise
-            failed = f" Then it failed: {error.sentence} The other blocks stand."
+            failed = tr("Then it failed: {why} The other blocks stand.", why=error.sentence)
             break
         if lifted:
             entries.append(lifted)
     if not entries:
-        return Result(f"{_networks(aim.target.networks)} was not on the block list.")
+        named = _networks(aim.target.networks)
+        return Result(tr("{networks} was not on the block list.", networks=named))
+    lifted_now = _networks([block.network for block in entries])
     return Result(
-        f"{_networks([b.network for b in entries])} may use SMTP again.{failed}",
+        _sentences(tr("{networks} may use SMTP again.", networks=lifted_now), failed),
         undo=Undo(replaced=tuple(entries)),
         ok=not failed,
     )
@@ -400,13 +470,14 @@ async def _undo_unblock(aim: Aim, undo: Undo) -> Result:
     for block in again:
         await _put_block_back(aim, block)
     if not again:
-        return Result("The block would have run out by now, so it was not put back.")
-    return Result(f"SMTP from {_networks([b.network for b in again])} is refused again.")
+        return Result(tr("The block would have run out by now, so it was not put back."))
+    networks = _networks([block.network for block in again])
+    return Result(tr("SMTP from {networks} is refused again.", networks=networks))
 
 
 async def _acknowledge(_: Aim) -> Result:
     return Result(
-        "Acknowledged: somebody is on it.",
+        tr("Acknowledged: somebody is on it."),
         undo=Undo(),
         incident_state=IncidentState.ACKNOWLEDGED,
     )
@@ -415,7 +486,7 @@ async def _acknowledge(_: Aim) -> Result:
 async def _snooze(aim: Aim) -> Result:
     lasting = aim.target.lasting or timedelta(hours=1)
     return Result(
-        f"Snoozed for {span(lasting)}.",
+        tr("Snoozed for {time}.", time=span(lasting)),
         undo=Undo(),
         incident_state=IncidentState.SNOOZED,
         snoozed=lasting,
@@ -423,9 +494,10 @@ async def _snooze(aim: Aim) -> Result:
 
 
 async def _false_alarm(aim: Aim) -> Result:
-    who = "each of these senders" if len(aim.target.accounts) > 1 else "this sender"
     return Result(
-        f"A false alarm: this much is remembered as ordinary for {who}.",
+        tr("A false alarm: this much is remembered as ordinary for each of these senders.")
+        if len(aim.target.accounts) > 1
+        else tr("A false alarm: this much is remembered as ordinary for this sender."),
         undo=Undo(),
         incident_state=IncidentState.FALSE_ALARM,
         teach=True,
@@ -433,15 +505,15 @@ async def _false_alarm(aim: Aim) -> Result:
 
 
 async def _undo_false_alarm(_: Aim, __: Undo) -> Result:
-    return Result("Taken back: what it taught is forgotten, and the incident is open again.")
+    return Result(tr("Taken back: what it taught is forgotten, and the incident is open again."))
 
 
 async def _forget(_: Aim) -> Result:
-    return Result("Forgotten: it tunes the detector no more.", undo=Undo())
+    return Result(tr("Forgotten: it tunes the detector no more."), undo=Undo())
 
 
 async def _undo_forget(_: Aim, __: Undo) -> Result:
-    return Result("Remembered again.")
+    return Result(tr("Remembered again."))
 
 
 async def _look_contain(aim: Aim) -> Undo:
@@ -457,7 +529,7 @@ async def _contain(aim: Aim) -> Result:
     ids = await aim.server.matching_ids(query, limit=MAX_MESSAGES)
     results = await _hold(aim, ids) if ids else []
     return Result(
-        f"{_tally(results, 'held')} The account was not touched.",
+        _sentences(_tally(results, _HELD), tr("The account was not touched.")),
         tuple(results),
         Undo(account=aim.target.account, held=_ids(results, Fate.DONE)),
         ok=_ok(results),
@@ -466,25 +538,25 @@ async def _contain(aim: Aim) -> Result:
 
 async def _respond(_: Aim) -> Result:
     return Result(
-        "Responding: the steps are below, each with its button.",
+        tr("Responding: the steps are below, each with its button."),
         incident_state=IncidentState.ACKNOWLEDGED,
     )
 
 
 async def _looked(_: Aim) -> Result:
-    return Result("Looked at who sends and what is unusual about it.")
+    return Result(tr("Looked at who sends and what is unusual about it."))
 
 
 async def _judged(_: Aim) -> Result:
-    return Result("Judged the messages: they are spam.")
+    return Result(tr("Judged the messages: they are spam."))
 
 
 async def _reported(_: Aim) -> Result:
-    return Result("Took the summary, to report it.")
+    return Result(tr("Took the summary, to report it."))
 
 
 async def _undo_state(_: Aim, __: Undo) -> Result:
-    return Result("Taken back.")
+    return Result(tr("Taken back."))
 
 
 async def _put_state_back(aim: Aim, undo: Undo) -> str:
@@ -492,8 +564,12 @@ async def _put_state_back(aim: Aim, undo: Undo) -> str:
         return ""
     await aim.server.set_user_state(undo.account, undo.user_state)
     if undo.user_state is UserState.ACTIVE:
-        return f"{undo.account} can send again. "
-    return f"{undo.account} is {undo.user_state.value}, as before. "
+        return tr("{account} can send again.", account=undo.account)
+    return tr(
+        "{account} is {state}, as before.",
+        account=undo.account,
+        state=tr(_STATES[undo.user_state]),
+    )
 
 
 async def _put_block_back(aim: Aim, block: Block) -> None:
@@ -508,7 +584,7 @@ def _over(aim: Aim, block: Block) -> bool:
 
 def _named(aim: Aim) -> Sequence[Network]:
     if not aim.target.networks:
-        raise BadArgument("No address was named. Nothing was done.")
+        raise BadArgument(tr("No address was named. Nothing was done."))
     return aim.target.networks
 
 
@@ -520,20 +596,32 @@ def _ok(results: Sequence[MessageResult]) -> bool:
     return not any(result.fate is Fate.FAILED for result in results)
 
 
-def _tally(results: Sequence[MessageResult], done: str) -> str:
-    """Return "1,812 messages held; 3 were already gone."."""
-    said = [f"{count(len(_ids(results, Fate.DONE)), 'message')} {done}"]
+def _tally(results: Sequence[MessageResult], done: tuple[str, str]) -> str:
+    """Return "1,812 messages held; 3 already gone."; ``done`` is one of the pairs above."""
+    said = [trn(*done, len(_ids(results, Fate.DONE)))]
     if gone := len(_ids(results, Fate.GONE)):
-        said.append(f"{gone:,} already gone")
+        said.append(tr("{n} already gone", n=gone))
     failed = [result for result in results if result.fate is Fate.FAILED]
     if failed:
-        said.append(f"{len(failed):,} FAILED ({failed[0].why}); try those again")
+        said.append(
+            tr(
+                "{n} FAILED ({why}); try those again",
+                n=len(failed),
+                why=failed[0].why,
+            )
+        )
     return "; ".join(said) + "."
+
+
+def _sentences(*said: str) -> str:
+    """Return sentences one after the other, leaving out empty ones."""
+    return " ".join(filter(None, said))
 
 
 def _networks(networks: Sequence[Network]) -> str:
     names = [show_network(network) for network in networks]
-    return listed(names if len(names) <= 5 else [*names[:4], f"{len(names) - 4} more"])
+    more = tr("{n} more", n=len(names) - 4)
+    return listed(names if len(names) <= 5 else [*names[:4], more])
 
 
 REMEDIES = {
@@ -541,7 +629,7 @@ REMEDIES = {
     for remedy in (
         Remedy(
             "stop",
-            "stopping its sending",
+            later("stopping its sending"),
             Role.OPERATOR,
             _stop,
             _undo_stop,
@@ -552,7 +640,7 @@ REMEDIES = {
         ),
         Remedy(
             "move",
-            "moving messages",
+            later("moving messages"),
             Role.OPERATOR,
             _move,
             _undo_move,
@@ -561,7 +649,7 @@ REMEDIES = {
         ),
         Remedy(
             "restore",
-            "putting messages back",
+            later("putting messages back"),
             Role.OPERATOR,
             _restore,
             _undo_restore,
@@ -570,7 +658,7 @@ REMEDIES = {
         ),
         Remedy(
             "delete",
-            "deleting messages",
+            later("deleting messages"),
             Role.OPERATOR,
             _delete,
             _undo_move,
@@ -579,7 +667,7 @@ REMEDIES = {
         ),
         Remedy(
             "disable",
-            "disabling the account",
+            later("disabling the account"),
             Role.OPERATOR,
             _disable,
             _undo_disable,
@@ -591,7 +679,7 @@ REMEDIES = {
         ),
         Remedy(
             "enable",
-            "enabling the account",
+            later("enabling the account"),
             Role.OPERATOR,
             _enable,
             _undo_disable,
@@ -600,7 +688,7 @@ REMEDIES = {
         ),
         Remedy(
             "block",
-            "blocking addresses",
+            later("blocking addresses"),
             Role.OPERATOR,
             _block,
             _undo_block,
@@ -609,26 +697,33 @@ REMEDIES = {
         ),
         Remedy(
             "unblock",
-            "lifting blocks",
+            later("lifting blocks"),
             Role.OPERATOR,
             _unblock,
             _undo_unblock,
             _look_lifted,
             needs=lambda c, t: (c.block,),
         ),
-        Remedy("acknowledge", "acknowledging", Role.OPERATOR, _acknowledge, _undo_state, once=True),
-        Remedy("snooze", "snoozing", Role.OPERATOR, _snooze, _undo_state),
+        Remedy(
+            "acknowledge",
+            later("acknowledging"),
+            Role.OPERATOR,
+            _acknowledge,
+            _undo_state,
+            once=True,
+        ),
+        Remedy("snooze", later("snoozing"), Role.OPERATOR, _snooze, _undo_state),
         Remedy(
             "false_alarm",
-            "closing it as a false alarm",
+            later("closing it as a false alarm"),
             Role.OPERATOR,
             _false_alarm,
             _undo_false_alarm,
         ),
-        Remedy("forget", "forgetting what was taught", Role.OPERATOR, _forget, _undo_forget),
+        Remedy("forget", later("forgetting what was taught"), Role.OPERATOR, _forget, _undo_forget),
         Remedy(
             "contain",
-            "holding what it sends",
+            later("holding what it sends"),
             Role.OPERATOR,
             _contain,
             _undo_stop,
@@ -636,10 +731,10 @@ REMEDIES = {
             needs=lambda c, t: (c.hold, c.no_sending) if t.user_state else (c.hold,),
             changes_account=True,
         ),
-        Remedy(RESPOND, "beginning the response", Role.OPERATOR, _respond, once=True),
-        Remedy(LOOK, "looking at who sends", Role.OPERATOR, _looked, once=True),
-        Remedy(JUDGE, "judging the messages", Role.OPERATOR, _judged, once=True),
-        Remedy(REPORT, "reporting it", Role.OPERATOR, _reported, once=True),
+        Remedy(RESPOND, later("beginning the response"), Role.OPERATOR, _respond, once=True),
+        Remedy(LOOK, later("looking at who sends"), Role.OPERATOR, _looked, once=True),
+        Remedy(JUDGE, later("judging the messages"), Role.OPERATOR, _judged, once=True),
+        Remedy(REPORT, later("reporting it"), Role.OPERATOR, _reported, once=True),
         *ACCOUNT_REMEDIES,
     )
 }

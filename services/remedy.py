@@ -70,7 +70,7 @@ class Remedy:
     """One remedy: what it is called, who may, what it needs, how it acts and is undone."""
 
     name: str
-    doing: str  # "{who} is …" while it is under way
+    doing: str  # "{who} is …" while it is under way; tr() where it is shown
     role: Role
     act: Act
     undo: UndoAct | None = None

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
+from services.language import later
 from services.mail.port import Network
 from services.models import Incident, Intent, IntentState
 from services.remedy import ENDS
@@ -23,7 +24,10 @@ RESPOND, LOOK, JUDGE, REPORT = "respond", "look", "judge", "reported"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what is to be done, the act its button does, and which acts do or undo it."""
+    """One step: what is to be done, the act its button does, and which acts do or undo it.
+
+    ``what`` and ``button`` are looked up in the catalogue where they are shown.
+    """
 
     name: str
     what: str
@@ -35,36 +39,66 @@ class Step:
 
 # Stopping comes before moving: what was moved first would be followed by more.
 STEPS = (
-    Step("look", "See who sends and what is unusual about it", "Evidence", LOOK, (LOOK,)),
-    Step("judge", "Judge its messages, some side by side", "Samples", "samples", (JUDGE,)),
+    Step(
+        "look",
+        later("See who sends and what is unusual about it"),
+        later("Evidence"),
+        LOOK,
+        (LOOK,),
+    ),
+    Step(
+        "judge",
+        later("Judge its messages, some side by side"),
+        later("Samples"),
+        "samples",
+        (JUDGE,),
+    ),
     Step(
         "disable",
-        "Stop it: it can no longer send, and what waits is held",
-        "Stop sending",
+        later("Stop it: it can no longer send, and what waits is held"),
+        later("Stop sending"),
         "stop",
         ENDS,
         ("enable",),
     ),
     Step(
-        "move", "Move its messages to a folder for review", "Move…", "move", ("move",), ("restore",)
+        "move",
+        later("Move its messages to a folder for review"),
+        later("Move…"),
+        "move",
+        ("move",),
+        ("restore",),
     ),
     Step(
         "password",
-        "Set a new password",
-        "New password…",
+        later("Set a new password"),
+        later("New password…"),
         "password",
         ("password", "delete_account"),
     ),
-    Step("block", "Block the addresses it came from", "Block…", "block", ("block",), ("unblock",)),
+    Step(
+        "block",
+        later("Block the addresses it came from"),
+        later("Block…"),
+        "block",
+        ("block",),
+        ("unblock",),
+    ),
     Step(
         "delete",
-        "Delete its messages, once nobody needs them",
-        "Delete…",
+        later("Delete its messages, once nobody needs them"),
+        later("Delete…"),
         "delete",
         ("delete",),
         ("restore",),
     ),
-    Step("report", "Report: the summary, to paste elsewhere", "Summary", REPORT, (REPORT,)),
+    Step(
+        "report",
+        later("Report: the summary, to paste elsewhere"),
+        later("Summary"),
+        REPORT,
+        (REPORT,),
+    ),
 )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from services.errors import Refused
+from services.language import later, tr
 from services.mail.port import Network
 from services.settings import SafetySettings
 
@@ -12,23 +13,24 @@ from services.settings import SafetySettings
 _NOT_PUBLIC = {
     ip_network(text): name
     for text, name in (
-        ("127.0.0.0/8", "loopback"),
-        ("::1/128", "loopback"),
-        ("10.0.0.0/8", "private"),
-        ("172.16.0.0/12", "private"),
-        ("192.168.0.0/16", "private"),
-        ("100.64.0.0/10", "shared (carrier NAT)"),
-        ("169.254.0.0/16", "link-local"),
-        ("fe80::/10", "link-local"),
-        ("fc00::/7", "private"),
-        ("0.0.0.0/8", "unspecified"),
-        ("::/128", "unspecified"),
-        ("224.0.0.0/4", "multicast"),
-        ("ff00::/8", "multicast"),
+        ("127.0.0.0/8", later("loopback")),
+        ("::1/128", later("loopback")),
+        ("10.0.0.0/8", later("private")),
+        ("172.16.0.0/12", later("private")),
+        ("192.168.0.0/16", later("private")),
+        ("100.64.0.0/10", later("shared (carrier NAT)")),
+        ("169.254.0.0/16", later("link-local")),
+        ("fe80::/10", later("link-local")),
+        ("fc00::/7", later("private")),
+        ("0.0.0.0/8", later("unspecified")),
+        ("::/128", later("unspecified")),
+        ("224.0.0.0/4", later("multicast")),
+        ("ff00::/8", later("multicast")),
     )
 }
 # IPv4-mapped IPv6 (RFC 4291, 2.5.5.2): mail servers look an IPv4 client up by either form.
 _MAPPED = IPv6Network("::ffff:0:0/96")
+_NOTHING = later("Nothing was done.")
 # Wider than this would cut off whole providers: almost surely a slip.
 _WIDEST = {4: 16, 6: 32}
 
@@ -45,36 +47,60 @@ class Rules:
         """Raise Refused if this account must never be disabled."""
         # Folded as a mail server may fold it: "ſ" and "s" are one mailbox then.
         if account.casefold() in self._protected:
-            raise Refused(
-                f"{account} is a protected account (setting safety.protected_accounts). "
-                "Nothing was done."
+            rule = tr(
+                "{account} is a protected account (setting safety.protected_accounts).",
+                account=account,
             )
+            raise Refused(f"{rule} {tr(_NOTHING)}")
 
     def check_network(self, network: Network, own: Iterable[Network]) -> None:
         """Raise Refused if these addresses must never be blocked. ``own`` are the server's."""
         network = plain(network)
         if network.prefixlen < _WIDEST[network.version]:
             raise Refused(
-                f"{network} is wider than /{_WIDEST[network.version]}; blocking that many "
-                "addresses is refused. Nothing was blocked. Block smaller networks."
+                tr(
+                    "{network} is wider than /{length}; blocking that many addresses is refused. "
+                    "Nothing was blocked. Block smaller networks.",
+                    network=network,
+                    length=_WIDEST[network.version],
+                )
             )
         for other in map(plain, own):
             if _overlap(network, other):
-                raise Refused(f"{network} holds the mail server's own address {other}.")
+                raise Refused(
+                    tr(
+                        "{network} holds the mail server's own address {address}.",
+                        network=network,
+                        address=other,
+                    )
+                )
         for other in self._trusted:
             if _overlap(network, other):
                 raise Refused(
-                    f"{network} overlaps the trusted network {other} "
-                    "(setting safety.trusted_networks)."
+                    tr(
+                        "{network} overlaps the trusted network {trusted} "
+                        "(setting safety.trusted_networks).",
+                        network=network,
+                        trusted=other,
+                    )
                 )
         if any(_within(network, allowed) for allowed in self._blockable):
             return
         for other, kind in _NOT_PUBLIC.items():
             if _overlap(network, other):
                 raise Refused(
-                    f"{network} is in a {kind} range, which is never blocked unless it is "
-                    "listed in safety.blockable_private_networks."
+                    tr(
+                        "{network} is in a {kind} range, which is never blocked unless it is "
+                        "listed in safety.blockable_private_networks.",
+                        network=network,
+                        kind=tr(kind),
+                    )
                 )
+
+
+def rule_alone(sentence: str) -> str:
+    """Return a refusal's sentence without the one that nothing was done, where it has that."""
+    return sentence.removesuffix(tr(_NOTHING)).rstrip()
 
 
 def plain(network: Network) -> Network:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.errors import Refused
+from services.language import tr, trn
 from services.mail.domains import domain_of, is_of
 from services.mail.port import SpoolQuery
 from services.people import Role
@@ -56,7 +57,7 @@ class Scope:
 
     def query(self, query: SpoolQuery) -> SpoolQuery:
         """Return what is left of a query once it finds nobody else. Raises Refused for nothing."""
-        return self.limited(Target(query=query), "search").query or query
+        return self.limited(Target(query=query), tr("search")).query or query
 
     def limited(self, target: Target, what: str) -> Target:
         """Return a target with what it has of other senders left out, where it is still open.
@@ -67,7 +68,8 @@ class Scope:
         if self.domains is None:
             return target
         if target.networks:
-            raise self.refusal(what, "", "an address may be used by senders of every domain, and ")
+            why = tr("an address may be used by senders of every domain")
+            raise self.refusal(what, because=why)
         if target.accounts:
             return self._some_of(target, what)
         account = target.account
@@ -77,7 +79,7 @@ class Scope:
         query = target.query
         if query is None:
             if account is None and not target.queue_ids:
-                raise self.refusal(what, "", "it is about no sender in particular, and ")
+                raise self.refusal(what, because=tr("it is about no sender in particular"))
             return target
         named = query.sender_domains or self.domains
         if query.sender is not None:
@@ -85,7 +87,7 @@ class Scope:
                 raise self.refusal(what, query.sender)
             named = query.sender_domains or (domain_of(query.sender),)
         elif target.queue_ids and not self.all_in(query.sender_domains):
-            raise self.refusal(what, "", "other senders' messages were chosen too, and ")
+            raise self.refusal(what, because=tr("other senders' messages were chosen too"))
         left = self.domains.intersection(named)
         if not left:
             raise self.refusal(what, listed(list(query.sender_domains)))
@@ -98,36 +100,53 @@ class Scope:
         mine = [a for a in target.accounts if self.holds(a) and self.holds(a.casefold())]
         others = len(target.accounts) - len(mine)
         if not mine:
-            raise self.refusal(what, "", "all its accounts are of other domains, and ")
+            raise self.refusal(what, because=tr("all its accounts are of other domains"))
         if not others:
             return target
-        number = "1 account" if others == 1 else f"{others:,} accounts"
-        said = f"Not touched: {number} of other domains than {self._named()}."
+        said = trn(
+            "Not touched: {n} account of other domains than {domains}.",
+            "Not touched: {n} accounts of other domains than {domains}.",
+            others,
+            domains=self._named(),
+        )
         left_out = (*target.left_out, said)
         return target.model_copy(update={"accounts": tuple(mine), "left_out": left_out})
 
     @property
     def note(self) -> str:
         """The sentence below what tells of these senders alone; none where it is everybody."""
-        return (
-            ""
-            if self.everything
-            else f"Only of senders of {self._named()}: your role is for these."
-        )
+        if self.everything:
+            return ""
+        return tr("Only of senders of {domains}: your role is for these.", domains=self._named())
 
     def refusal(self, what: str, about: str = "", because: str = "") -> Refused:
-        """Return the refusal that names the rule."""
-        on = f" for {short(about, _LONGEST)}" if about else ""
+        """Return the refusal that names the rule.
+
+        ``what`` would be done (to or for ``about``), and ``because`` is why the rule counts
+        there: both in the reader's language.
+        """
+        if about:
+            what = tr("{what} for {about}", what=what, about=short(about, _LONGEST))
+        role = tr(
+            "your role {role} is for senders of {domains} only",
+            role=self.role.word,
+            domains=self._named(),
+        )
+        if because:
+            role = tr("{because}, and {role}", because=because, role=role)
         return Refused(
-            f"You may not {what}{on}: {because}your role {self.role.word} is for senders of "
-            f"{self._named()} only. Nothing was done. Somebody whose role is not limited to "
-            "domains can do it."
+            tr(
+                "You may not {what}: {why}. Nothing was done. Somebody whose role is not limited "
+                "to domains can do it.",
+                what=what,
+                why=role,
+            )
         )
 
     def _named(self) -> str:
         named = sorted(self.domains or ())
-        more = [f"{len(named) - _SHOWN} more"] if len(named) > _SHOWN else []
-        return listed([*named[:_SHOWN], *more]) or "no domain"
+        more = [tr("{n} more", n=len(named) - _SHOWN)] if len(named) > _SHOWN else []
+        return listed([*named[:_SHOWN], *more]) or tr("no domain")
 
 
 def of_domains(target: Target) -> dict[str, object]:

@@ -249,6 +249,10 @@ class DetectionSettings(_Table):
         default=20_000, ge=100, description="senders kept in memory; others wait in the database"
     )
     habit_days: int = Field(default=28, ge=1)
+    asn_database: Path | None = Field(
+        default=None, description="a MaxMind DB file that says whose network an address is in"
+    )
+    country_database: Path | None = Field(default=None, description="the same, for the country")
     quiet_minutes: float = Field(default=30, gt=0, description="close an incident after this")
     picture: bool = Field(default=True, description="draw a picture on each alert")
     silent_minutes: float = Field(
@@ -401,6 +405,8 @@ class Settings(FromFiles, BaseSettings):
     )
 
     database: Annotated[str, MayBeInFile] = "sqlite:///spoolwarden.db"
+    #: What the bot says, in chat and in its log, is in this language.
+    language: Literal["en", "de"] = "en"
     slack: SlackSettings | None = None
     discord: DiscordSettings | None = None
     mail_server: tuple[MailServerSettings, ...] = Field(min_length=1)

@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services import migrations, postgres
 from services.errors import ConfigError, StoreError
+from services.language import tr
 from services.sqlite import InUse, PromptConnection, connect
 
 # How long a writer waits for another before it gives up, in seconds.
@@ -25,16 +26,16 @@ _MIGRATION_BUSY_SECONDS = 600.0
 # What lets audit entries be removed, and what forbids it again.
 _GUARD = {
     "sqlite": (
-        "DROP TRIGGER auditentry_no_delete",
-        "CREATE TRIGGER auditentry_no_delete BEFORE DELETE ON auditentry "
+        "DROP TRIGGER auditentry_no_delete",  # not shown
+        "CREATE TRIGGER auditentry_no_delete BEFORE DELETE ON auditentry "  # not shown
         "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
     ),
     "postgresql": (
-        "ALTER TABLE auditentry DISABLE TRIGGER auditentry_no_delete",
-        "ALTER TABLE auditentry ENABLE TRIGGER auditentry_no_delete",
+        "ALTER TABLE auditentry DISABLE TRIGGER auditentry_no_delete",  # not shown
+        "ALTER TABLE auditentry ENABLE TRIGGER auditentry_no_delete",  # not shown
     ),
 }
-_EXAMPLE = "Write for example sqlite:///spoolwarden.db"
+_EXAMPLE = "Write for example sqlite:///spoolwarden.db"  # not shown
 
 
 class Store:
@@ -84,8 +85,12 @@ class Store:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(
-                    f"The folder {file.parent} for the bot's database cannot be made "
-                    f"({error.strerror}). Nothing was written."
+                    tr(
+                        "The folder {folder} for the bot's database cannot be made ({why}). "
+                        "Nothing was written.",
+                        folder=file.parent,
+                        why=error.strerror,
+                    )
                 ) from error
             # The driver's thread outlives a connection that could not be opened.
             _must_be_writable(file)
@@ -125,7 +130,8 @@ class Store:
         """
         options: dict[str, Any] = {"reading": True}
         if not self.sqlite:
-            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            options["isolation_level"] = "REPEATABLE READ"  # not shown
+            options["postgresql_readonly"] = True
         with _as_sentences(), self._in_use.using():
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 await session.connection(execution_options=options)
@@ -189,8 +195,12 @@ def _must_be_writable(file: Path) -> None:
         file.open("ab").close()
     except OSError as error:
         raise StoreError(
-            f"The bot's database {file} could not be opened ({error.strerror}). Nothing was "
-            "written; see that the bot's user may write it and its folder."
+            tr(
+                "The bot's database {file} could not be opened ({why}). Nothing was written; see "
+                "that the bot's user may write it and its folder.",
+                file=file,
+                why=error.strerror,
+            )
         ) from error
 
 
@@ -210,6 +220,14 @@ def first_line(error: BaseException | None) -> str:
     return str(error).partition("\n")[0][:120]
 
 
+def unusable(error: BaseException | None) -> str:
+    """Return the sentence for a database that cannot be used, for what its driver says."""
+    return tr(
+        "The bot's database could not be used ({why}). Nothing was written; try again in a moment.",
+        why=first_line(error),
+    )
+
+
 class _as_sentences:
     """Turns the database driver's failures into a sentence."""
 
@@ -218,14 +236,13 @@ class _as_sentences:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, OperationalError):
-            raise StoreError(
-                "The bot's database could not be used "
-                f"({first_line(error.orig)}). Nothing was written; try again in a moment."
-            ) from error
+            raise StoreError(unusable(error.orig)) from error
         if isinstance(error, SQLAlchemyError):
             raise StoreError(
-                f"The bot's database refused a change ({type(error).__name__}). "
-                "Nothing was written."
+                tr(
+                    "The bot's database refused a change ({kind}). Nothing was written.",
+                    kind=type(error).__name__,
+                )
             ) from error
 
 
@@ -233,9 +250,10 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     # The driver must not open transactions behind our back: _begin_immediate does.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")  # an intent must survive a power cut
-    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA journal_mode=WAL")  # not shown
+    # An intent must survive a power cut.
+    cursor.execute("PRAGMA synchronous=FULL")  # not shown
+    cursor.execute("PRAGMA foreign_keys=ON")  # not shown
     cursor.close()
 
 
@@ -243,4 +261,4 @@ def _begin_immediate(connection: Any) -> None:
     # A transaction that reads first and writes later could be refused in the
     # middle; taking the write lock at once makes it wait its turn instead.
     reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")  # not shown

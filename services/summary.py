@@ -8,10 +8,11 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
+from services.language import moment, number, tr, trn
 from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
 from services.remedy import ENDS
-from services.words import count, short, span
+from services.words import short, span
 
 # All that CommonMark gives a meaning; in front of any punctuation of ASCII a backslash has none.
 _MARKS = re.compile(r"([!-/:-@\[-`{-~])")
@@ -23,13 +24,19 @@ async def summary(session: AsyncSession, incident: Incident) -> str:
     acts = await _acts(session, incident.id or 0)
     evidence = Evidence.model_validate_json(incident.evidence)
     parts = [
-        f"# Incident {incident.id}: {literal(incident.sender)} on {literal(incident.server)}",
+        "# "
+        + tr(
+            "Incident {id}: {sender} on {server}",
+            id=str(incident.id),
+            sender=literal(incident.sender),
+            server=literal(incident.server),
+        ),
         _about(incident, evidence, acts),
-        "## Counts",
+        f"## {tr('Counts')}",
         _counts(evidence),
-        "## Why it was alerted",
+        f"## {tr('Why it was alerted')}",
         _listed([literal(reason) for reason in evidence.reasons]),
-        "## Timeline (UTC)",
+        f"## {tr('Timeline (UTC)')}",
         _listed(_timeline(incident, evidence, acts)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -60,69 +67,93 @@ async def _acts(session: AsyncSession, incident_id: int) -> Sequence[Intent]:
 
 
 def _about(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> str:
-    by = f" by {literal(incident.state_by)}" if incident.state_by else ""
+    by = tr(" by {name}", name=literal(incident.state_by)) if incident.state_by else ""
     lines = [
-        f"**State**: {incident.state.value}{by}",
-        f"**First message**: {_moment(evidence.first_at)}",
-        f"**Alerted**: {_moment(incident.opened_at)}, "
-        f"{span(incident.opened_at - evidence.first_at)} after the first message, "
-        f"score {incident.score:.0f}",
+        tr("**State**: {state}{by}", state=tr(incident.state.value), by=by),
+        tr("**First message**: {time}", time=_moment(evidence.first_at)),
+        tr(
+            "**Alerted**: {time}, {later} after the first message, score {score}",
+            time=_moment(incident.opened_at),
+            later=span(incident.opened_at - evidence.first_at),
+            score=f"{incident.score:.0f}",
+        ),
     ]
     stopped = first_remedy([act for act in acts if act.state is IntentState.DONE])
     if stopped is not None and stopped.finished_at is not None:
-        took = span(stopped.finished_at - incident.opened_at)
         lines.append(
-            f"**Stopped**: {_moment(stopped.finished_at)} by "
-            f"{literal(stopped.claimed_name or '?')}, {took} after the alert"
+            tr(
+                "**Stopped**: {time} by {name}, {later} after the alert",
+                time=_moment(stopped.finished_at),
+                name=literal(stopped.claimed_name or "?"),
+                later=span(stopped.finished_at - incident.opened_at),
+            )
         )
     else:
-        lines.append("**Stopped**: not through Spoolwarden")
+        lines.append(tr("**Stopped**: not through Spoolwarden"))
     return _listed(lines)
 
 
 def _counts(evidence: Evidence) -> str:
-    addresses = [f"{literal(s.name)} ({s.messages:,})" for s in evidence.addresses[:10]]
+    addresses = [f"{literal(s.name)} ({number(s.messages)})" for s in evidence.addresses[:10]]
     more = evidence.address_count - len(addresses)
     if more > 0:
-        addresses.append(f"{more:,} more")
+        addresses.append(tr("{n} more", n=more))
     lines = [
-        f"{count(evidence.total, 'message')} sent in this burst, at most {evidence.peak:,} in "
-        f"{span(timedelta(seconds=evidence.window))}",
-        f"{evidence.queued:,} waiting and {evidence.held:,} held, as of "
-        f"{_moment(evidence.taken_at)}",
-        f"From {count(evidence.address_count, 'address', 'addresses')}: {', '.join(addresses)}"
-        if addresses
-        else "",
-        f"Subject: {literal(evidence.subject)}" if evidence.subject else "",
+        trn(
+            "{n} message sent in this burst, at most {peak} in {time}",
+            "{n} messages sent in this burst, at most {peak} in {time}",
+            evidence.total,
+            peak=evidence.peak,
+            time=span(timedelta(seconds=evidence.window)),
+        ),
+        tr(
+            "{waiting} waiting and {held} held, as of {time}",
+            waiting=evidence.queued,
+            held=evidence.held,
+            time=_moment(evidence.taken_at),
+        ),
     ]
-    return _listed([line for line in lines if line])
+    if addresses:
+        lines.append(
+            trn(
+                "From {n} address: {addresses}",
+                "From {n} addresses: {addresses}",
+                evidence.address_count,
+                addresses=", ".join(addresses),
+            )
+        )
+    if evidence.subject:
+        lines.append(tr("Subject: {subject}", subject=literal(evidence.subject)))
+    return _listed(lines)
 
 
 def _timeline(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> list[str]:
     events: list[tuple[datetime, str]] = [
-        (evidence.first_at, "first message of the burst"),
-        (incident.opened_at, "incident opened, alert posted"),
+        (evidence.first_at, tr("first message of the burst")),
+        (incident.opened_at, tr("incident opened, alert posted")),
     ]
     for act in acts:
         at = act.finished_at or act.claimed_at
         if at is not None:
             events.append((at, f"**{literal(act.claimed_name or '?')}**: {_act(act)}"))
     if incident.quiet_since is not None:
-        events.append((incident.quiet_since, "quiet since"))
+        events.append((incident.quiet_since, tr("quiet since")))
     events.sort(key=lambda event: event[0])
     return [f"{_moment(at)} {text}" for at, text in events]
 
 
 def _act(act: Intent) -> str:
     remedy = REMEDIES.get(act.action)
-    doing = "taking an act back" if act.undo_of else remedy.doing if remedy else act.action
-    failed = "" if act.state is IntentState.DONE else " (did not work out)"
-    undone = " (taken back since)" if act.undone else ""
+    doing = tr(remedy.doing) if remedy else act.action
+    if act.undo_of:
+        doing = tr("taking an act back")
+    failed = "" if act.state is IntentState.DONE else tr(" (did not work out)")
+    undone = tr(" (taken back since)") if act.undone else ""
     return f"{literal(doing)}{failed}{undone}: {literal(act.summary)}"
 
 
 def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return moment(at.astimezone(UTC), seconds=True)
 
 
 def _listed(lines: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from services.language import tr, trn
 from services.mail.domains import domain_of
 from services.mail.port import Block, Network, SpoolQuery, UserState
 from services.reports import Period, View
@@ -67,7 +68,8 @@ class Target(_Value):
         """What this is about, in a few words, for the audit log."""
         about = list(self.people[:10])
         if len(self.people) > 10:
-            about.append(f"{len(self.people) - 10:,} more accounts")
+            more = len(self.people) - 10
+            about.append(trn("{n} more account", "{n} more accounts", more))
         about += [str(network) for network in self.networks[:10]]
         if self.query and not about:
             about.append(describe(self.query))
@@ -178,4 +180,4 @@ def describe(query: SpoolQuery) -> str:
         )
         if value
     ]
-    return " ".join(parts) or "everything"
+    return " ".join(parts) or tr("everything")

@@ -15,11 +15,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.audit import storable
 from services.detection.evidence import Evidence
 from services.incidents import campaign_of
+from services.language import tr, trn
 from services.models import Incident, Intent, IntentState, Lesson, LessonKind
 from services.people import BOT, Actor
 from services.remedy import STOPS
 from services.targets import Target
-from services.words import count
 
 #: Points that a confirmed abuse counts against its sender, and for how long.
 CONFIRMED_POINTS = 15.0
@@ -155,8 +155,14 @@ async def set_forgotten(
 def effect(lesson: Lesson) -> str:
     """Return what a lesson does, in numbers."""
     if lesson.kind is LessonKind.ORDINARY:
-        return (
-            f"up to {count(lesson.messages, 'message')} within an hour are ordinary for it, and "
-            f"{3 * lesson.messages:,} within a day"
+        return trn(
+            "up to {n} message within an hour are ordinary for it, and {more} within a day",
+            "up to {n} messages within an hour are ordinary for it, and {more} within a day",
+            lesson.messages,
+            more=3 * lesson.messages,
         )
-    return f"{lesson.points:+.0f} points against it beforehand; an incident opens at 60"
+    return tr(
+        "{points} points against it beforehand; an incident opens at {limit}",
+        points=f"{lesson.points:+.0f}",
+        limit=60,
+    )

@@ -15,6 +15,7 @@ from services.clock import Clock
 from services.errors import SpoolwardenError
 from services.incidents import redraw
 from services.intents import touch, undo_of
+from services.language import later, tr
 from services.mail.port import MailServer, Queue, SpoolQuery
 from services.models import AuditEntry, Incident, Intent, IntentState
 from services.people import BOT
@@ -26,7 +27,7 @@ from services.targets import Target
 
 _log = logging.getLogger(__name__)
 
-_CUT_OFF = (
+_CUT_OFF = later(
     "Spoolwarden was stopped in the middle of this; part of it may have been done. "
     "It is safe to do it again: what is already so stays so."
 )
@@ -74,7 +75,7 @@ class Upkeep:
         async with self._store.session() as session:
             cut = (await session.exec(cut_off)).all()
             for intent in cut:
-                intent.state, intent.summary = IntentState.INTERRUPTED, _CUT_OFF
+                intent.state, intent.summary = IntentState.INTERRUPTED, tr(_CUT_OFF)
                 session.add(intent)
                 if intent.undo_of is not None:
                     # Its line shows the button that is used up.
@@ -105,10 +106,12 @@ class Upkeep:
 
     async def _tell_the_truth(self) -> int:
         """Say of what was cut off how it stands now; what a stop kept from being said, too."""
+        # In English too: what was cut off before the language was set.
+        cut_off = (tr(_CUT_OFF), _CUT_OFF)
         async with self._store.reading() as session:
             untold = await session.exec(
                 select(Intent).where(
-                    Intent.state == IntentState.INTERRUPTED, Intent.summary == _CUT_OFF
+                    Intent.state == IntentState.INTERRUPTED, col(Intent.summary).in_(cut_off)
                 )
             )
             acts = [
@@ -122,8 +125,8 @@ class Upkeep:
                 continue
             async with self._store.session() as session:
                 row = await session.get(Intent, intent.id)
-                if row is not None and row.summary == _CUT_OFF:
-                    row.summary = f"{_CUT_OFF} {now}"
+                if row is not None and row.summary in cut_off:
+                    row.summary = f"{row.summary} {now}"
                     session.add(row)
                     await touch(session, row)
                     told += 1
@@ -132,15 +135,19 @@ class Upkeep:
     async def _truth(self, intent: Intent, remedy: str) -> str:
         server = self._servers.get(intent.server)
         if server is None:
-            return f"The mail server {intent.server} is no longer configured."
+            return tr("The mail server {server} is no longer configured.", server=intent.server)
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await truth(server, remedy, Target.model_validate_json(intent.target))
         except TimeoutError:
-            why = f"It did not answer within {_PATIENCE:.0f} s."
+            why = tr("It did not answer within {seconds} s.", seconds=f"{_PATIENCE:.0f}")
         except SpoolwardenError as error:
             why = error.sentence
-        return f"How it stands now could not be asked of {intent.server}: {why}"
+        return tr(
+            "How it stands now could not be asked of {server}: {why}",
+            server=intent.server,
+            why=why,
+        )
 
     async def expire(self) -> int:
         """Give up what nobody approved in time; return how many."""
@@ -160,7 +167,7 @@ class Upkeep:
                     intent,
                     BOT,
                     now,
-                    "Nobody approved it in time. Nothing was done.",
+                    tr("Nobody approved it in time. Nothing was done."),
                     expired=True,
                 )
         if over:

@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
+from services.language import later, tr
 from services.models import Announcement
 from services.people import BOT
 from services.store import Store
 from services.words import span
 
-_NOTHING_CAME = "No look at it has come to an end since."
+_NOTHING_CAME = later("No look at it has come to an end since.")
 
 
 @dataclass(slots=True)
@@ -59,10 +60,12 @@ class Watch:
             watched = self._servers[server]
             told = watched.told
             if told:
-                gone = span(self._clock.now() - watched.since)
-                await self._tell(
-                    server, f"The mail server {server} is watched again, after {gone}."
+                back = tr(
+                    "The mail server {server} is watched again, after {time}.",
+                    server=server,
+                    time=span(self._clock.now() - watched.since),
                 )
+                await self._tell(server, back)
             self._servers[server] = _Watched(self._clock.now(), polled=True)
         return told
 
@@ -90,7 +93,9 @@ class Watch:
             return None
         if self._is_silent(watched):
             return _said(server, watched)
-        return None if watched.polled else f"The mail server {server} was not looked at yet."
+        if watched.polled:
+            return None
+        return tr("The mail server {server} was not looked at yet.", server=server)
 
     def _is_silent(self, watched: _Watched) -> bool:
         return self._clock.now() - watched.since >= self._patience
@@ -104,8 +109,10 @@ class Watch:
 
 
 def _said(server: str, watched: _Watched) -> str:
-    return (
-        f"The mail server {server} cannot be watched since {watched.since:%H:%M:%S} UTC: "
-        f"{watched.why or _NOTHING_CAME} "
-        "There will be no alerts for it until it answers; nothing it logs is lost."
+    return tr(
+        "The mail server {server} cannot be watched since {time} UTC: {why} There will be no "
+        "alerts for it until it answers; nothing it logs is lost.",
+        server=server,
+        time=f"{watched.since:%H:%M:%S}",
+        why=watched.why or tr(_NOTHING_CAME),
     )

@@ -2,22 +2,43 @@
 
 from datetime import timedelta
 
+from services.language import decimal, later, tr, trn
 
-def count(number: int, one: str, many: str | None = None) -> str:
-    """Return "1 message", "1,840 messages"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+#: What the audit log calls acts, as people read it: an underscore is a space.
+ACTS = (
+    later("acknowledge"),
+    later("block"),
+    later("contain"),
+    later("delete"),
+    later("delete account"),
+    later("disable"),
+    later("enable"),
+    later("end sessions"),
+    later("false alarm"),
+    later("forget"),
+    later("judge"),
+    later("look"),
+    later("move"),
+    later("password"),
+    later("reported"),
+    later("respond"),
+    later("restore"),
+    later("snooze"),
+    later("stop"),
+    later("unblock"),
+)
 
 
 def span(length: timedelta) -> str:
     """Return a length of time, rounded, in its largest fitting unit: "40 s", "5 min", "2 h"."""
     seconds = max(0, round(length.total_seconds()))
     if seconds < 90 and seconds != 60:
-        return f"{seconds} s"
+        return tr("{n} s", n=seconds)
     if seconds < 90 * 60 and seconds != 3600:
-        return f"{round(seconds / 60)} min"
+        return tr("{n} min", n=round(seconds / 60))
     if seconds < 48 * 3600:
-        return f"{round(seconds / 3600)} h"
-    return f"{round(seconds / 86400)} days"
+        return tr("{n} h", n=round(seconds / 3600))
+    return trn("{n} day", "{n} days", round(seconds / 86400))
 
 
 def size(octets: int) -> str:
@@ -26,9 +47,25 @@ def size(octets: int) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         # From here on one decimal would be rounded up to "1000.0".
         if amount < 999.95 or unit == "GB":
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+            return f"{decimal(amount, 0 if unit == 'B' else 1)} {unit}"
         amount /= 1000
     raise AssertionError("unreachable")
+
+
+def act(action: str) -> str:
+    """Return what an act is called, by its name in the audit log."""
+    return tr(action.replace("_", " ")) if action else ""
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 in whole percents: "12%"."""
+    return tr("{n}%", n=decimal(share * 100, 0))
+
+
+def change(now: int, before: int) -> str:
+    """Return by how many percents a number went up or down: "+1,234 %"; ``before`` is not 0."""
+    by = (now - before) / before * 100
+    return f"{'-' if by < 0 else '+'}{decimal(abs(by), 0)} %"
 
 
 def short(text: str, length: int) -> str:
@@ -40,4 +77,4 @@ def listed(items: list[str]) -> str:
     """Return "a", "a and b", "a, b and c"."""
     if len(items) < 2:
         return "".join(items)
-    return ", ".join(items[:-1]) + " and " + items[-1]
+    return tr("{some} and {last}", some=", ".join(items[:-1]), last=items[-1])

@@ -46,6 +46,7 @@ class Plan:
     chats: tuple[str, ...] = DEFAULT_CHATS
     database: str | None = None  # the URL of the bot's, unless it is in the folder
     limits: Mapping[Person, tuple[str, ...]] | None = None  # whose role is for which domains
+    language: str = "en"  # the bot's
 
 
 def make_rooms(chats: Iterable[str] = DEFAULT_CHATS) -> tuple[Room, ...]:
@@ -93,6 +94,7 @@ class Stage:
         plan = self.plan
         addresses = [*(person.address for person in people()), NEWSLETTER]
         return fixed(
+            language=plan.language,
             database=plan.database or f"sqlite:///{plan.folder / 'bot.db'}",
             **reaching(self.rooms, plan.limits),
             mail_server=[

@@ -22,6 +22,7 @@ from bot.discord.client import Client
 from bot.discord.components import MAX_WORDS, message
 from bot.discord.listeners import DISCORD
 from bot.elements import Card, Picture, cut
+from services.language import later, tr
 from services.people import Place
 
 _T = TypeVar("_T")
@@ -49,12 +50,18 @@ _CLOSED = frozenset({_MISSING_ACCESS, _MISSING_PERMISSIONS, _ARCHIVED, _LOCKED})
 _NO_THREAD = _CLOSED | {160004, 160006, 50024, _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE}
 _INVALID = 50035
 _NEVER = frozenset({_INVALID, 50005, 50006})
+_UNSEEN = (
+    "the channel in discord.channel is not known to Discord, "  # not shown
+    "or the bot cannot see it"
+)
 # Pictures that wait for the message that shows them: more than are ever under way.
 _PICTURES = 4
 # What keeps a message from being pinned until a person mends it.
 _NO_PIN = {
-    _MISSING_PERMISSIONS: "the bot lacks Pin Messages in its channel",
-    30003: "the channel has as many pins as it can have",
+    _MISSING_PERMISSIONS: later(
+        "Discord refused to pin it: the bot lacks Pin Messages in its channel."
+    ),
+    30003: later("Discord refused to pin it: the channel has as many pins as it can have."),
 }
 
 
@@ -131,7 +138,7 @@ class DiscordChat:
         except ChatDown as error:
             cause = error.__cause__
             if isinstance(cause, discord.HTTPException) and cause.code in _NO_PIN:
-                raise ChatRefused(f"Discord refused to pin it: {_NO_PIN[cause.code]}.") from error
+                raise ChatRefused(tr(_NO_PIN[cause.code])) from error
             raise
 
     async def remove(self, message_id: str) -> None:
@@ -234,7 +241,7 @@ class DiscordChat:
     async def _start_thread(self, thread: str) -> None:
         above = self._part(self._place.channel).get_partial_message(int(thread))
         await above.create_thread(
-            name=self._names.get(thread, "What was done"), auto_archive_duration=_WEEK
+            name=self._names.get(thread, tr("What was done")), auto_archive_duration=_WEEK
         )
 
     def _named(self, message_id: str, card: Card) -> None:
@@ -270,13 +277,13 @@ class DiscordChat:
             return ChatDown("Discord asks to wait, again and again.", retry_after=30)
         if error.status >= 500:
             return ChatDown(f"Discord answered {error.status}.", unsure=True)
-        why = f"{error.text or 'an error'} ({error.code or error.status})"
+        why = f"{error.text or 'an error'} ({error.code or error.status})"  # not shown
         if error.code == _UNKNOWN_CHANNEL:
-            why = "the channel in discord.channel is not known to Discord, or the bot cannot see it"
+            why = _UNSEEN
         elif error.code in (_MISSING_ACCESS, _MISSING_PERMISSIONS, _NO_HISTORY):
-            why = f"the bot lacks permissions in its channel: {self._missing()}"
+            why = f"the bot lacks permissions in its channel: {self._missing()}"  # not shown
         elif error.status == 401:
-            why = "Discord does not accept the bot token"
+            why = "Discord does not accept the bot token"  # not shown
         return ChatDown(f"Discord refused: {why}.", retry_after=30)
 
     def _missing(self) -> str:
@@ -285,7 +292,7 @@ class DiscordChat:
             missing = lacking(channel.permissions_for(channel.guild.me))
             if missing:
                 return missing
-        return "spoolwarden check says which"
+        return "spoolwarden check says which"  # not shown
 
 
 class _NoThread(Exception):
@@ -296,7 +303,7 @@ def lacking(granted: discord.Permissions) -> str:
     """Return the permissions that the bot needs and was not granted, by Discord's names."""
     if not granted.view_channel:
         # Without it no other counts, so what else is missing cannot be told.
-        return "View Channel"
+        return "View Channel"  # not shown
     missing = [
         name.replace("_", " ").title()
         for name, needed in PERMISSIONS

@@ -39,6 +39,7 @@ from bot.elements import (
     cut,
     say,
 )
+from services.language import number, tr
 
 MAX_COMPONENTS = 40
 MAX_TEXT = 4000
@@ -49,14 +50,14 @@ PRESS, ASK, SUBMIT, OPEN, PICK = "press", "ask", "submit", "open", "pick"
 CANCEL = "cancel"
 
 #: The colour at a card's edge: it burns, it is over, or neither.
-ALARM, OVER, QUIET = (discord.Colour(number) for number in (0xD83C3E, 0x2E8B57, 0x80848E))
+ALARM, OVER, QUIET = (discord.Colour(rgb) for rgb in (0xD83C3E, 0x2E8B57, 0x80848E))
 # An incident's state stands in its title as a mark, and nowhere else on a card.
 _COLOURS = {"🚨": ALARM, "🛑": OVER, "✅": OVER}
 
 #: How bad it is while it burns; each is told in words, too.
 _TONES = {
-    word: discord.Colour(number)
-    for word, number in (
+    word: discord.Colour(rgb)
+    for word, rgb in (
         ("critical", 0xB3001B),
         ("moderate", 0xE0A800),
         ("fading", 0x3E7CB1),
@@ -114,13 +115,13 @@ def sheet(given: Sheet) -> ui.LayoutView:
 def question(form: Form) -> ui.LayoutView:
     """Return a form without fields, as a question that is answered with a button."""
     yes = _button(f"{SUBMIT}:{form.intent_id}", form.submit, Style.PRIMARY)
-    no = _button(CANCEL, "Cancel", Style.PLAIN)
+    no = _button(CANCEL, tr("Cancel"), Style.PLAIN)
     return _view(form.title, _parts(form.sections), [ui.ActionRow(yes, no)], QUIET)
 
 
 def notice(form: Form, key: str) -> ui.LayoutView:
     """Return what stands for a form that came too late to open by itself."""
-    fill = _button(f"{OPEN}:{key}", "Fill in…", Style.PRIMARY)
+    fill = _button(f"{OPEN}:{key}", tr("Fill in…"), Style.PRIMARY)
     return _view(form.title, _parts(form.sections), [ui.ActionRow(fill)], QUIET)
 
 
@@ -207,8 +208,8 @@ def _fit(lines: Sequence[Line], longest: int) -> list[str]:
     longest -= len(lines)  # a line feed each, or what stands where nothing is said
     texts = [line(longest) for line in lines]
     share, left = longest, longest
-    for number, size in enumerate(sorted(map(len, texts))):
-        share = left // (len(texts) - number)
+    for place, size in enumerate(sorted(map(len, texts))):
+        share = left // (len(texts) - place)
         if size > share:
             texts = [line(share) for line in lines]
             break
@@ -270,7 +271,7 @@ def _bar(bar: Bar) -> Text:
     filled = 0 if small else max(round(share * _BAR), 1 if bar.value else 0)
     percent = "<1%" if small else f"{share:.0%}"
     drawn = _FULL * filled + _EMPTY * (_BAR - filled)
-    return say(Code(f"{drawn} {percent:>4}"), f"  {bar.value:,}  {bar.label}")
+    return say(Code(f"{drawn} {percent:>4}"), f"  {number(bar.value)}  {bar.label}")
 
 
 def _controls(given: Sequence[Button | Menu], turn: int, taken: set[str]) -> Controls:

@@ -35,6 +35,7 @@ from bot.elements import (
 from bot.underway import UnderWay
 from services.claims import Claims
 from services.errors import StoreError
+from services.language import reading, tr
 from services.people import Actor, Place
 
 DISCORD = "discord"
@@ -142,7 +143,7 @@ class Listeners:
             return
         form = self._forms.get((interaction.user.id, intent_id))
         late = Answer(
-            cards.failure("This form is too old. Nothing was done; please ask for it again."),
+            cards.failure(tr("This form is too old. Nothing was done; please ask for it again.")),
             failed=True,
         )
         await self._show(interaction, Answer(form, layer=True) if form else late)
@@ -150,7 +151,7 @@ class Listeners:
     async def cancelled(self, interaction: Interaction) -> None:
         """Take a private question away."""
         await _sent(
-            interaction.response.edit_message(view=message(cards.note("Nothing was done.")))
+            interaction.response.edit_message(view=message(cards.note(tr("Nothing was done."))))
         )
 
     # -- answering ---------------------------------------------------------------------
@@ -158,7 +159,7 @@ class Listeners:
     async def _is_ours(self, interaction: Interaction) -> bool:
         if interaction.guild_id is not None and interaction.guild_id == self.guild_id:
             return True
-        said = cards.failure("Spoolwarden serves another Discord server. Nothing was done.")
+        said = cards.failure(tr("Spoolwarden serves another Discord server. Nothing was done."))
         await _sent(interaction.response.send_message(view=message(said), ephemeral=True))
         return False
 
@@ -175,12 +176,14 @@ class Listeners:
             await asyncio.wait({task}, timeout=_PATIENCE)
             if not task.done():
                 if instead:
-                    working = message(cards.note("Working on it … this fills in by itself."))
+                    working = message(cards.note(tr("Working on it … this fills in by itself.")))
                     held = interaction.response.edit_message(view=working)
                 else:
                     held = interaction.response.defer(ephemeral=True, thinking=True)
                 late = await _sent(held)
-            await self._show(interaction, await task, instead=instead, late=late)
+            answer = await task
+            with reading(answer.locale):
+                await self._show(interaction, answer, instead=instead, late=late)
 
     async def _show(
         self,
@@ -203,7 +206,7 @@ class Listeners:
                 await _sent(response.send_modal(modal(reply)))
         elif reply is None:
             if late:
-                done = cards.success("Done; the channel tells how it went.")
+                done = cards.success(tr("Done; the channel tells how it went."))
                 await _sent(interaction.edit_original_response(view=message(done)))
             else:
                 await _sent(response.defer())
@@ -262,7 +265,8 @@ def _actor(interaction: Interaction) -> Actor:
     user = interaction.user
     # Sent by Discord with each interaction, so it is never out of date.
     roles = user.roles if isinstance(user, discord.Member) else []
-    return Actor(DISCORD, str(user.id), user.name, frozenset(str(role.id) for role in roles))
+    groups = frozenset(str(role.id) for role in roles)
+    return Actor(DISCORD, str(user.id), user.name, groups, str(interaction.locale))
 
 
 def _place(interaction: Interaction) -> Place:

@@ -12,8 +12,8 @@ from bot.drill.report import Feature
 from bot.drill.scene import Acting
 from bot.hands import Unexpected
 from services.incidents import open_key
+from services.language import trn
 from services.models import Incident, RecentSubmission
-from services.words import count
 
 #: Enough to be told apart from one, few enough for somebody's mailbox.
 _MESSAGES = 3
@@ -41,7 +41,7 @@ async def sends(scene: Trial, feature: Feature) -> None:
             await asyncio.sleep(0.2)
     feature.verified = True
     feature.evidence = (
-        f"{count(_MESSAGES, 'message')} to {scene.recipient}, the last one taken with {reply!r}; "
+        f"{_MESSAGES} messages to {scene.recipient}, the last one taken with {reply!r}; "
         f"the bot has read of {counted} in the server's log"
     )
 
@@ -79,7 +79,8 @@ async def incident(scene: Trial, feature: Feature) -> None:
     await scene.otto.card_with(scene.account, "Stop sending")
     feature.done = True
     feature.verified = evidence.total >= scene.sent
-    feature.evidence = f"the alert is in the channel, with {count(evidence.total, 'message')} sent"
+    sent = trn("{n} message", "{n} messages", evidence.total)
+    feature.evidence = f"the alert is in the channel, with {sent} sent"
 
 
 async def _counted(scene: Trial, since: datetime) -> int:

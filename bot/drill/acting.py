@@ -19,14 +19,15 @@ from bot.drill.scene import (
 from bot.drill.wire import is_refused, is_taken
 from bot.hands import PATIENCE, Hands, Shown, Unexpected, expect
 from services.audit import Phase
-from services.mail.port import SpoolQuery, UserState
+from services.language import trn
+from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.remedies import REVIEW
-from services.words import count
 
 _LOOKS = 100
 _MORE = 10  # messages after a false alarm
 _JOINING = 60  # messages of the account that joins a campaign
 _STOP_BOTH = "Stop all 2 accounts"
+_MOVE_ALL = "Move all to a folder…"
 
 
 async def acknowledge(scene: Attack, feature: Feature) -> None:
@@ -72,7 +73,7 @@ async def stop(scene: Acting, feature: Feature) -> None:
         )
         await scene.otto.line(
             card,
-            f"{count(scene.before_stop[1], 'message')} held"
+            f"{trn('{n} message', '{n} messages', scene.before_stop[1])} held"
             if holds
             else "What it has waiting goes out",
         )
@@ -103,7 +104,7 @@ async def undo_stop(scene: Acting, feature: Feature) -> None:
     feature.asked = True
     form = await scene.otto.press_for_form(card, "Undo stop")
     holds = scene.server.capabilities.hold.able
-    released = f"{count(scene.before_stop[1], 'message')} released"
+    released = f"{trn('{n} message', '{n} messages', scene.before_stop[1])} released"
     expect(
         await scene.otto.choose(form),
         released if holds and scene.before_stop[1] else "Nothing of it was held",
@@ -230,14 +231,47 @@ async def campaign(scene: Attack, feature: Feature) -> None:
     card = await scene.otto.card_with(ACCOUNT, "Stopped by otto")
     await scene.otto.choose(await scene.otto.press_for_form(card, "Undo stop"))
     await scene.otto.line(card, "2 accounts put back as before")
+    moved = await _moved_all(scene, card)
     feature.done = True
     after = {account: await _state_of(scene, account) for account in both}
     feature.verified = (
-        stopped == [UserState.NO_SENDING] * 2 and after == before and len(scene.otto.cards()) == 2
+        stopped == [UserState.NO_SENDING] * 2
+        and after == before
+        and moved > 0
+        and len(scene.otto.cards()) == 2
     )
-    feature.evidence = f"{len(both)} accounts on one card, both stopped by one press; undone: " + (
-        ", ".join(f"{account} {state}" for account, state in after.items())
+    feature.evidence = (
+        f"{len(both)} accounts on one card, both stopped by one press, and their {moved} messages "
+        "moved by another; undone: "
+        + ", ".join(f"{account} {state}" for account, state in after.items())
     )
+
+
+async def _moved_all(scene: Attack, card: Shown) -> int:
+    """Move what all of a campaign have in the spool, and back; return how many were moved."""
+    before = await _in_spool(scene)
+    form = await scene.otto.pick_for_form(await scene.otto.offering(card, _MOVE_ALL), _MOVE_ALL)
+    expect(form.text, f"{before:,} messages", ACCOUNT, COLLEAGUE)
+    said = f"{trn('{n} message', '{n} messages', before)} moved"
+    expect(await scene.otto.choose(form), said)
+    left = await _in_spool(scene)
+    # By its own line: the card may still offer to take an earlier move back.
+    line = await scene.otto.offering(await scene.otto.line(card, said), "Undo move")
+    await scene.otto.choose(await scene.otto.press_for_form(line, "Undo move"))
+    await scene.otto.line(card, f"{trn('{n} message', '{n} messages', before)} put back")
+    if left or await _in_spool(scene) != before:
+        raise Unexpected(f"{left} of {before} messages were left, and not all came back")
+    return before
+
+
+async def _in_spool(scene: Attack) -> int:
+    """Return how many messages both accounts have in the queue."""
+    queues = (*DELIVERING, Queue.HELD)
+    found = [
+        await scene.server.search(SpoolQuery(sender=account, queues=queues), limit=1)
+        for account in (ACCOUNT, COLLEAGUE)
+    ]
+    return sum(page.total for page in found)
 
 
 async def _state_of(scene: Attack, account: str) -> UserState | None:

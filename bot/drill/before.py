@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.errors import SpoolwardenError
+from services.language import trn
 from services.mail.port import Block, MailServer, Network, Queue, SpoolQuery, UserState
 from services.remedies import MAX_MESSAGES
-from services.words import count
 
 #: How many of those with most messages waiting are looked at.
 _TOP = 20
@@ -34,7 +34,8 @@ class Before:
         for folder in sorted({*self.folders, *after.folders}):
             was, now_is = self.folders.get(folder, 0), after.folders.get(folder, 0)
             if was != now_is:
-                found.append(f"the folder {folder} had {count(was, 'message')} and has {now_is:,}")
+                before = trn("{n} message", "{n} messages", was)
+                found.append(f"the folder {folder} had {before} and has {now_is:,}")
         return found
 
 
@@ -96,19 +97,20 @@ async def put_back(
         moved = await _ids(server, account.name, Queue.QUARANTINE) - account.quarantined
         if moved:
             await server.restore(sorted(moved))
-            said.append(f"{count(len(moved), 'message')} restored")
+            said.append(f"{trn('{n} message', '{n} messages', len(moved))} restored")
 
     async def held() -> None:
         holding = await _ids(server, account.name, Queue.HELD) - account.held
         if holding:
             await server.release(sorted(holding))
-            said.append(f"{count(len(holding), 'message')} released")
+            said.append(f"{trn('{n} message', '{n} messages', len(holding))} released")
 
     async def own() -> None:
         ids = await server.matching_ids(mine, limit=MAX_MESSAGES)
         if ids:
             await server.delete(ids)
-            said.append(f"{count(len(ids), 'waiting message')} of the drill's own deleted")
+            waiting = trn("{n} waiting message", "{n} waiting messages", len(ids))
+            said.append(f"{waiting} of the drill's own deleted")
 
     async def block() -> None:
         if lift is not None and any(b.network == lift for b in await server.blocks()):

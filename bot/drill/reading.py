@@ -6,8 +6,8 @@ from bot.drill import shared
 from bot.drill.report import Feature
 from bot.drill.scene import ACCOUNT, LOUD_MESSAGES, LOUD_NOW, Attack
 from bot.hands import Unexpected, expect
+from services.language import trn
 from services.mail.port import SpoolQuery, UserState, submitted
-from services.words import count
 
 
 async def alert(scene: Attack, feature: Feature) -> None:
@@ -93,13 +93,17 @@ async def looks(scene: Attack, feature: Feature) -> None:
     feature.done = True
     told = submitted(await scene.server.submissions(None, 5000))
     mine = [one for one in told if one.sender == ACCOUNT]
-    sent = count(len(mine), "message")
+    sent = trn("{n} message", "{n} messages", len(mine))
     from_each = Counter(submission.client_ip for submission in mine)
     expect(evidence, f"{ACCOUNT}: active", f"{sent} in the last 24 h", "near-identical subjects")
     expect(users.text, f"1. {ACCOUNT}\n{sent}")
     for client, number in from_each.items():
-        expect(ips, f"{client}\n{count(number, 'message')} · ")
-    expect(address, f"{one} is not blocked.", f"{ACCOUNT}\n{count(from_each[one], 'message')}")
+        expect(ips, f"{client}\n{trn('{n} message', '{n} messages', number)} · ")
+    expect(
+        address,
+        f"{one} is not blocked.",
+        f"{ACCOUNT}\n{trn('{n} message', '{n} messages', from_each[one])}",
+    )
     feature.verified = len(mine) == scene.sent
     feature.evidence = f"the server's log has {sent}, {from_each[one]} of them from {one}"
 

@@ -8,10 +8,10 @@ from bot.drill.report import Feature
 from bot.drill.scene import Acting
 from bot.drill.wire import is_refused, is_taken
 from bot.hands import expect
+from services.language import trn
 from services.mail.port import DELIVERING, User, UserState
 from services.remedies import DELETED
 from services.targets import Target
-from services.words import count
 
 #: Of a network for documentation (RFC 5737), so that nobody is shut out.
 ADDRESS = ip_network("192.0.2.250/32")
@@ -89,11 +89,16 @@ async def for_good(scene: Acting, feature: Feature) -> None:
     asked = f"delete {scene.words} permanent:yes"
     expect((await scene.otto.type(asked)).text, "needs the role admin")
     form = await scene.ada.type_for_form(asked)
-    expect(await scene.ada.choose(form), f"For good: {count(number, 'message')} deleted")
+    expect(
+        await scene.ada.choose(form),
+        f"For good: {trn('{n} message', '{n} messages', number)} deleted",
+    )
     feature.done = True
     left = await scene.total(scene.mine)
     feature.verified = bool(ids) and not left
-    feature.evidence = f"of {count(number, 'message')}, {', '.join(ids)} first, {left} are left"
+    feature.evidence = (
+        f"of {trn('{n} message', '{n} messages', number)}, {', '.join(ids)} first, {left} are left"
+    )
 
 
 async def blocked(scene: Acting, feature: Feature) -> None:
@@ -132,12 +137,12 @@ async def _there_and_back(
     number = await _movable(scene)
     queue_id, before = await scene.oldest()
     feature.asked = True
-    await say(scene, ask, f"{count(number, 'message')} {done}")
+    await say(scene, ask, f"{trn('{n} message', '{n} messages', number)} {done}")
     there, left = await scene.in_folder(folder), await scene.movable()
     stored = f"folder:{folder} {scene.words}"
     listed = (await scene.otto.type(f"search {stored}")).text
-    expect(listed, f"{count(number, 'message')} match")
-    await say(scene, f"restore {stored}", f"{count(number, 'message')} put back")
+    expect(listed, f"{trn('{n} message', '{n} messages', number)} match")
+    await say(scene, f"restore {stored}", f"{trn('{n} message', '{n} messages', number)} put back")
     feature.done = True
     after, back = await scene.server.raw(queue_id), await scene.movable()
     feature.verified = (there, left, back) == (number, 0, number) and after == before

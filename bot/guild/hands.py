@@ -17,7 +17,7 @@ from bot.guild.reading import (
     options,
     plain_text,
 )
-from bot.hands import PATIENCE, Image, NotThere, Shown, Unexpected
+from bot.hands import PATIENCE, Image, NotThere, Shown, Signs, Unexpected
 from bot.local.values import JsonObject
 
 _T = TypeVar("_T")
@@ -35,6 +35,7 @@ class GuildHands:
         self._client = client
         self._group = group
         self.user = client.user
+        self.signs = Signs()
         # Questions that were answered by the way: what becomes of them answers nothing else.
         self._answered: set[str] = set()
 
@@ -151,11 +152,11 @@ class GuildHands:
         _taken(await self._client.press(shown.raw, place))
         if place.custom_id.startswith("ask:"):
             asked = await self._private(seen)
-            while "nothing was done twice" in asked.text:
+            while self.signs.twice in asked.text:
                 # Of an earlier press that was delivered twice: asking uses nothing up.
                 seen = {**seen, asked.id: asked.raw}
                 asked = await self._private(seen)
-            yes = next((b for b in asked.labels if b != "Cancel"), None)
+            yes = next((b for b in asked.labels if b != self.signs.cancel), None)
             if yes is not None:  # a refusal has nothing to press
                 self._answered.add(asked.id)
                 _taken(await self._client.press(asked.raw, yes))
@@ -169,7 +170,7 @@ class GuildHands:
     async def press_privately_to_yes(self, shown: Shown, label: str) -> Shown:
         """Press a button, say yes where that is asked, and return what is answered privately."""
         asked = await self.press_privately(shown, label)
-        yes = next((b for b in asked.labels if b != "Cancel"), None)
+        yes = next((b for b in asked.labels if b != self.signs.cancel), None)
         if yes is None:
             return asked
         seen = self._seen()
@@ -207,7 +208,7 @@ class GuildHands:
             if not outcome.ok:
                 return outcome.error or "; ".join(outcome.errors.values())
             return (await self._private(seen)).text
-        yes = next(label for label in form.labels if label != "Cancel")
+        yes = next(label for label in form.labels if label != self.signs.cancel)
         _taken(await self._client.press(form.raw, yes))
         return (await self._private(seen)).text
 
@@ -252,7 +253,7 @@ class GuildHands:
 
     async def _private(self, seen: Mapping[str, ShownMessage]) -> Shown:
         """Return the private message that is new, or was changed, once it holds an answer."""
-        return await self.wait(lambda state: _answer(state, seen, self._answered))
+        return await self.wait(lambda state: self._answer(state, seen))
 
     async def _asking(self, seen: Mapping[str, ShownMessage]) -> Shown:
         """Return the modal that opened, or the private message that asks."""
@@ -261,9 +262,18 @@ class GuildHands:
             modal = state.modal
             if modal is not None:
                 return Shown(modal.id, _read_text(modal), _labels(modal), None, modal)
-            return _answer(state, seen, self._answered)
+            return self._answer(state, seen)
 
         return await self.wait(asks)
+
+    def _answer(self, state: GuildState, seen: Mapping[str, ShownMessage]) -> Shown | None:
+        for message in reversed(state.ephemerals):
+            fresh = message.id not in self._answered and message != seen.get(message.id)
+            if fresh and not message.thinking:
+                shown = _shown(message)
+                if self.signs.working not in shown.text:
+                    return shown
+        return None
 
 
 def _is_choice(value: str, option: JsonObject) -> bool:
@@ -271,17 +281,6 @@ def _is_choice(value: str, option: JsonObject) -> bool:
 
 
 _INTEGER = 4  # "Application Command Option Type"
-
-
-def _answer(
-    state: GuildState, seen: Mapping[str, ShownMessage], others: Collection[str]
-) -> Shown | None:
-    for message in reversed(state.ephemerals):
-        if message.id not in others and message != seen.get(message.id) and not message.thinking:
-            shown = _shown(message)
-            if "Working on it" not in shown.text:
-                return shown
-    return None
 
 
 def _shown(message: ShownMessage) -> Shown:

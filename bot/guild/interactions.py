@@ -204,7 +204,7 @@ class Interactions:
             "token": interaction.token,
             "version": 1,
             "app_permissions": str(store.permissions(identity.application_id, channel).value),
-            "locale": LOCALE,
+            "locale": store.members[interaction.user].locale,
             "guild_locale": LOCALE,
             "entitlements": [],
             "authorizing_integration_owners": {"0": identity.guild_id},

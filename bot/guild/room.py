@@ -24,8 +24,7 @@ class GuildRoom:
         self._group = command.name.removeprefix("/")
         self.guild = Guild(
             members=[
-                GuildMember(id=self._ids[p], name=p.name, display=p.display, roles=(p.part,))
-                for p in people
+                GuildMember(self._ids[p], p.name, p.display, (p.part,), p.locale) for p in people
             ],
             roles=[person.part for person in people],
             channels=(channel,),

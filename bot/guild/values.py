@@ -10,12 +10,16 @@ from bot.local.values import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class GuildMember:
-    """A person in the guild. ``id`` is a snowflake, ``name`` the user name, ``roles`` names."""
+    """A person in the guild. ``id`` is a snowflake, ``name`` the user name, ``roles`` names.
+
+    ``locale`` is the language that they have Discord in ("Locales" of the reference).
+    """
 
     id: str
     name: str
     display: str = ""
     roles: tuple[str, ...] = ()
+    locale: str = "en-US"
 
     @property
     def shown(self) -> str:

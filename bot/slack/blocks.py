@@ -46,6 +46,7 @@ from bot.elements import (
     plain,
     visible,
 )
+from services.language import number, tr
 
 Block = dict[str, Any]
 
@@ -121,7 +122,7 @@ def panel(card: Card, channel: str) -> dict[str, Any]:
     return {
         "type": "modal",
         "title": _plain(card.title or "Spoolwarden", 24),
-        "close": _plain("Close", 24),
+        "close": _plain(tr("Close"), 24),
         "private_metadata": Carried(channel).dumps(),
         "blocks": message(Card("", card.sections, card.buttons)) or [_paragraph(())],
     }
@@ -143,7 +144,7 @@ def form(shown: Form, channel: str) -> dict[str, Any]:
         "callback_id": "form",
         "title": _plain(shown.title, 24),
         "submit": _plain(shown.submit, 24),
-        "close": _plain("Cancel", 24),
+        "close": _plain(tr("Cancel"), 24),
         "private_metadata": Carried(channel, shown.intent_id).dumps(),
         "blocks": [*blocks, *(_field(field) for field in shown.fields)],
     }
@@ -163,7 +164,7 @@ def values(state: dict[str, Any]) -> Values:
     return filled
 
 
-def _section(section: Section, number: int) -> Block:
+def _section(section: Section, place: int) -> Block:
     match section:
         case Paragraph(text):
             return _paragraph(text)
@@ -192,7 +193,7 @@ def _section(section: Section, number: int) -> Block:
             return {
                 "type": "section",
                 "text": _plain(_lines(text), 3000, lines=True),
-                "block_id": f"row-{number}",
+                "block_id": f"row-{place}",
                 "accessory": _element(button),
             }
 
@@ -241,16 +242,16 @@ def _bars(bars: Bars) -> Block:
     elements: list[Block] = [
         {"type": "text", "text": f"{cut(bars.title, _LONGEST)}\n", "style": {"bold": True}}
     ]
-    for number, bar in enumerate(bars.bars):
+    for place, bar in enumerate(bars.bars):
         share = min(1.0, max(0.0, bar.share))
         small = 0 < share < 0.01
         filled = 0 if small else max(round(share * _BAR), 1 if bar.value else 0)
         percent = "<1%" if small else f"{share:.0%}"
         drawn = _FULL * filled + _EMPTY * (_BAR - filled)
-        end = "\n" if number < len(bars.bars) - 1 else ""
+        end = "\n" if place < len(bars.bars) - 1 else ""
         elements += [
             {"type": "text", "text": f"{drawn} {percent:>4}", "style": {"code": True}},
-            {"type": "text", "text": f"  {bar.value:,}  "},
+            {"type": "text", "text": f"  {number(bar.value)}  "},
             {"type": "text", "text": f"{cut(bar.label, _LONGEST)}{end}"},
         ]
     return _rich({"type": "rich_text_section", "elements": elements})

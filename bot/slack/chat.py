@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.chat import ChatDown, ChatGone, ChatRefused, Drawing, NoPictures, PictureRefused
 from bot.elements import Card
 from bot.slack.blocks import fallback, message
+from services.language import later, tr
 from services.people import Place
 
 SLACK = "slack"
@@ -38,19 +39,29 @@ _NO_FILES = {
 }
 # Answers of pins.add that only a person can mend.
 _NO_PIN = {
-    "missing_scope": "the app lacks the scope pins:write; reinstall it with manifest/slack.yaml",
-    "not_pinnable": "it cannot be pinned",
-    "permission_denied": "the workspace does not let the app pin messages",
-    "restricted_action": "a preference of the workspace keeps the app from pinning messages",
+    "missing_scope": later(
+        "Slack refused to pin it: the app lacks the scope pins:write; reinstall it with "
+        "manifest/slack.yaml."
+    ),
+    "not_pinnable": later("Slack refused to pin it: it cannot be pinned."),
+    "permission_denied": later(
+        "Slack refused to pin it: the workspace does not let the app pin messages."
+    ),
+    "restricted_action": later(
+        "Slack refused to pin it: a preference of the workspace keeps the app from pinning "
+        "messages."
+    ),
 }
 _MENDABLE = {
-    "channel_not_found": "the channel in slack.channel is not known to Slack",
-    "not_in_channel": "the bot is not in its channel: type /invite @Spoolwarden there",
-    "is_archived": "the channel is archived",
-    "invalid_auth": "Slack does not accept the bot token",
-    "token_revoked": "the bot token was revoked",
-    "account_inactive": "the app was removed from the workspace",
-    "missing_scope": "the app lacks a permission: reinstall it with manifest/slack.yaml",
+    "channel_not_found": "the channel in slack.channel is not known to Slack",  # not shown
+    "not_in_channel": "the bot is not in its channel: type /invite @Spoolwarden there",  # not shown
+    "is_archived": "the channel is archived",  # not shown
+    "invalid_auth": "Slack does not accept the bot token",  # not shown
+    "token_revoked": "the bot token was revoked",  # not shown
+    "account_inactive": "the app was removed from the workspace",  # not shown
+    "missing_scope": (
+        "the app lacks a permission: reinstall it with manifest/slack.yaml"  # not shown
+    ),
 }
 
 
@@ -111,7 +122,7 @@ class SlackChat:
             if code == "already_pinned":
                 return
             if code in _NO_PIN:
-                raise ChatRefused(f"Slack refused to pin it: {_NO_PIN[code]}.") from error
+                raise ChatRefused(tr(_NO_PIN[code])) from error
             raise _ours(error) from error
         except (TimeoutError, aiohttp.ClientError, ConnectionRefusedError) as error:
             raise ChatDown("Slack did not answer.") from error
@@ -164,7 +175,7 @@ class SlackChat:
         try:
             answer = await _called(
                 self._client.files_upload_v2(
-                    filename="sending.png", title="What was sent", content=drawing.png
+                    filename="sending.png", title=tr("What was sent"), content=drawing.png
                 )
             )
         except ChatDown as error:

@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.elements import Sheet
+from services.language import tr
 
 _log = logging.getLogger(__name__)
 #: Pictures of answers that stay; older ones are deleted. Whose answer is older asks again.
@@ -25,7 +26,7 @@ class Files:
         """Upload a picture for a card; return its id, None where Slack takes none."""
         try:
             answer = await client.files_upload_v2(
-                filename="picture.png", title="Picture", content=png
+                filename="picture.png", title=tr("Picture"), content=png
             )
             handle = str(answer["files"][0]["id"])
             self._pictures.append(handle)

@@ -16,6 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.dispatch import Dispatch
 from bot.slack.blocks import home
 from bot.slack.chat import SLACK
+from bot.slack.locales import Locales
+from services.language import reading
 from services.people import Actor
 from services.tasks import end
 
@@ -32,8 +34,9 @@ Body = dict[str, Any]
 class Homes:
     """Draws each person's Home when they open it, and again while they look."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    def __init__(self, dispatch: Dispatch, locales: Locales) -> None:
         self._dispatch = dispatch
+        self._locales = locales
         self._looking: dict[str, float] = {}  # who, and until when by the loop's clock
         self._client: AsyncWebClient | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -71,9 +74,12 @@ class Homes:
 
     async def _draw(self, user: str, client: AsyncWebClient) -> bool:
         """Show somebody's Home; return whether it is one to be kept new."""
-        cards, keep = await self._dispatch.home(Actor(SLACK, user, user), LOOKING)
+        actor = Actor(SLACK, user, user, locale=await self._locales.of(client, user))
+        cards, keep = await self._dispatch.home(actor, LOOKING)
+        with reading(actor.locale):
+            view = home(cards)
         try:
-            await client.views_publish(user_id=user, view=home(cards))
+            await client.views_publish(user_id=user, view=view)
         except SlackApiError as error:
             _log.warning("the Home of %s could not be shown: %s", user, error.response.get("error"))
             return False

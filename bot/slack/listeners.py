@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -29,7 +29,9 @@ from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, pane
 from bot.slack.chat import SLACK
 from bot.slack.files import Files, refuses_picture
 from bot.slack.home import Homes
+from bot.slack.locales import Locales
 from bot.underway import UnderWay
+from services.language import reading, tr
 from services.people import Actor, Place
 
 _log = logging.getLogger(__name__)
@@ -106,9 +108,14 @@ class _Origin:
     async def _sent(self, given: Sheet) -> Card:
         """Send somebody a file in their direct messages; return what tells of it."""
         if await self.files.send(self.client, self.user, given):
-            return cards.success(f"{given.about} The file is in your messages with Spoolwarden.")
+            return cards.success(
+                tr("{about} The file is in your messages with Spoolwarden.", about=given.about)
+            )
         return cards.failure(
-            "Slack did not take the file. spoolwarden check says whether a permission is missing."
+            tr(
+                "Slack did not take the file. spoolwarden check says whether a permission is "
+                "missing."
+            )
         )
 
     async def hold(self) -> str:
@@ -117,7 +124,7 @@ class _Origin:
 
     async def fill(self, view_id: str, answer: Answer) -> None:
         """Put a late answer into the modal that hold() opened."""
-        shown = answer.reply or cards.success("Done; the channel tells how it went.")
+        shown = answer.reply or cards.success(tr("Done; the channel tells how it went."))
         if isinstance(shown, Sheet):
             shown = await self._sent(shown)
         if isinstance(shown, Form):
@@ -157,8 +164,9 @@ class Listeners:
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
         self._files = Files()
+        self._locales = Locales()
         self.under_way = UnderWay()
-        self.homes = Homes(dispatch)
+        self.homes = Homes(dispatch, self._locales)
 
     def register(self, app: AsyncApp) -> None:
         """Listen to the command, to every button, menu and form, and to the Home."""
@@ -184,8 +192,12 @@ class Listeners:
             self._files,
         )
         actor = Actor(SLACK, command["user_id"], command.get("user_name", ""))
-        place = Place(SLACK, origin.channel)
-        await self._answer(origin, self._dispatch.typed(actor, place, command.get("text", "")))
+        place, text = Place(SLACK, origin.channel), command.get("text", "")
+
+        async def work(reader: Actor) -> Answer:
+            return await self._dispatch.typed(reader, place, text)
+
+        await self._answer(origin, self._read(client, actor, work))
 
     async def _pressed(
         self, ack: AsyncAck, body: Body, action: Body, client: AsyncWebClient, respond: AsyncRespond
@@ -204,9 +216,17 @@ class Listeners:
             bool(body["container"].get("is_ephemeral")),
         )
         value = action.get("value") or (action.get("selected_option") or {}).get("value") or ""
-        await self._answer(
-            origin, self._dispatch.pressed(_actor(body), Place(SLACK, channel), value)
-        )
+
+        async def work(reader: Actor) -> Answer:
+            return await self._dispatch.pressed(reader, Place(SLACK, channel), value)
+
+        await self._answer(origin, self._read(client, _actor(body), work))
+
+    async def _read(
+        self, client: AsyncWebClient, actor: Actor, work: Callable[[Actor], Awaitable[Answer]]
+    ) -> Answer:
+        """Do what somebody asks for, knowing how they read numbers and days."""
+        return await work(replace(actor, locale=await self._locales.of(client, actor.user_id)))
 
     async def _answer(self, origin: _Origin, work: Coroutine[Any, Any, Answer]) -> None:
         """Show the answer in time, or a modal that is filled in later."""
@@ -217,10 +237,14 @@ class Listeners:
         try:
             await asyncio.wait({task}, timeout=_PATIENCE)
             if task.done():
-                await origin.show(task.result())
+                answer = task.result()
+                with reading(answer.locale):
+                    await origin.show(answer)
             else:
                 view_id = await origin.hold()
-                await origin.fill(view_id, await task)
+                answer = await task
+                with reading(answer.locale):
+                    await origin.fill(view_id, answer)
         except _NOT_SHOWN as error:
             # The act itself is safe in the audit log and the channel's lines.
             _log.warning("an answer could not be shown: %s", _first(error))
@@ -228,10 +252,10 @@ class Listeners:
             if isinstance(reply, Card) and reply.once:
                 reply = await self._dispatch.not_shown(reply.once)
             if isinstance(reply, Sheet):
-                reply = cards.failure("The file could not be sent; please ask for it again.")
+                reply = cards.failure(tr("The file could not be sent; please ask for it again."))
             if isinstance(reply, Form):
                 reply = cards.failure(
-                    "The form could not be opened in time. Nothing was done; please ask again."
+                    tr("The form could not be opened in time. Nothing was done; please ask again.")
                 )
             if reply is not None:
                 await _whisper(origin.client, origin.channel, origin.user, reply)
@@ -244,14 +268,12 @@ class Listeners:
 
     async def _submit(self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient) -> None:
         carried = Carried.loads(view["private_metadata"])
-        task = self.under_way.keep(
-            self._dispatch.submitted(
-                _actor(body),
-                Place(SLACK, carried.channel),
-                carried.intent_id,
-                values(view["state"]),
-            )
-        )
+
+        async def work(reader: Actor) -> Answer:
+            place, filled = Place(SLACK, carried.channel), values(view["state"])
+            return await self._dispatch.submitted(reader, place, carried.intent_id, filled)
+
+        task = self.under_way.keep(self._read(client, _actor(body), work))
         await asyncio.wait({task}, timeout=_PATIENCE)
         # Whether an acknowledgement arrives nobody tells; a secret must surely be seen.
         if not task.done() or _is_secret(task.result()):
@@ -269,13 +291,17 @@ class Listeners:
             # The intent is not used up: the person can mend the field and submit again.
             await ack(response_action="errors", errors={field: answer.sentence})
         else:
-            await ack(response_action="update", view=panel(_shown(answer), carried.channel))
+            with reading(answer.locale):
+                shown = panel(_shown(answer), carried.channel)
+            await ack(response_action="update", view=shown)
 
     async def _fill(self, held: "_Held", channel: str, user: str, answer: Answer) -> None:
         """Put a late answer to a form in its place."""
         shown = _shown(answer)
         try:
-            await held.fill(panel(shown, channel))
+            with reading(answer.locale):
+                view = panel(shown, channel)
+            await held.fill(view)
         except _NOT_SHOWN as error:
             _log.warning("an answer could not be shown: %s", _first(error))
             if shown.once:
@@ -337,8 +363,8 @@ def _actor(body: Body) -> Actor:
 
 
 def _shown(answer: Answer) -> Card:
-    return answer.reply if isinstance(answer.reply, Card) else cards.success("Done.")
+    return answer.reply if isinstance(answer.reply, Card) else cards.success(tr("Done."))
 
 
 def _working() -> Card:
-    return cards.note("Working on it … this fills in by itself.")
+    return cards.note(tr("Working on it … this fills in by itself."))

@@ -20,6 +20,7 @@ SCOPES = {
     "groups:read": "the same for a private channel",
     "usergroups:read": "roles by user group",
     "files:write": "put a picture on each alert",
+    "users:read": "write numbers and days as each reader has them",
 }
 #: The one that only pictures need.
 PICTURES = "files:write"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
-from bot.hands import PATIENCE, Image, NotThere, Shown, Unexpected
+from bot.hands import PATIENCE, Image, NotThere, Shown, Signs, Unexpected
 from bot.workspace.checks.layout import elements_of
 from bot.workspace.checks.objects import options_of
 from bot.workspace.member import MemberClient, MemberState, Outcome
@@ -19,6 +19,7 @@ class WorkspaceHands:
         self._client = client
         self._command = command
         self.user = client.user
+        self.signs = Signs()
 
     async def wait(self, predicate: Callable[[MemberState], _T | None]) -> _T:
         """Return the predicate's first value, as the channel changes."""
@@ -122,7 +123,7 @@ class WorkspaceHands:
     async def type_for_form(self, text: str) -> Shown:
         """Type a command that asks back with a form; return that."""
         _taken(await self._client.command(f"{self._command} {text}"))
-        return _window_shown(await self.wait(_window))
+        return _window_shown(await self.wait(self._window))
 
     async def press(self, shown: Shown, label: str) -> None:
         """Press a button; the question it may ask is answered with yes."""
@@ -144,12 +145,12 @@ class WorkspaceHands:
         if left is not None and isinstance(shown.raw, ShownMessage):
             await self._close(left)  # of an answer that took long; it covers the channel
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
-        return _window_shown(await self.wait(_window))
+        return _window_shown(await self.wait(self._window))
 
     async def pick_for_form(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that opens a window; return that."""
         await self.pick(shown, option)
-        return _window_shown(await self.wait(_window))
+        return _window_shown(await self.wait(self._window))
 
     async def pick(self, shown: Shown, option: str) -> None:
         """Pick an entry of a menu that acts at once."""
@@ -175,7 +176,7 @@ class WorkspaceHands:
         if not outcome.ok:
             return outcome.error or "; ".join(outcome.errors.values())
         said = await self.wait(
-            lambda s: view if (view := _window(s)) and view.submit is None else None
+            lambda s: view if (view := self._window(s)) and view.submit is None else None
         )
         await self._close(said)
         return plain_text(said)
@@ -192,11 +193,16 @@ class WorkspaceHands:
         _taken(await self._client.close(view))
         await self.wait(lambda s: s.view is None)
 
+    def _window(self, state: MemberState) -> ShownView | None:
+        """Return the open window once it holds an answer: a long one is filled in later."""
+        view = state.view
+        return None if view is None or self.signs.working in plain_text(view) else view
+
     async def _private(self, seen: tuple[ShownMessage, ...]) -> Shown:
         """Return what is answered privately: in a window, where it took long."""
 
         def answer(state: MemberState) -> ShownMessage | ShownView | None:
-            return next((m for m in state.ephemerals if m not in seen), None) or _window(state)
+            return next((m for m in state.ephemerals if m not in seen), None) or self._window(state)
 
         said: ShownMessage | ShownView = await self.wait(answer)
         if isinstance(said, ShownMessage):
@@ -230,12 +236,6 @@ def _value(element: dict[str, object], label: str) -> dict[str, object]:
     assert isinstance(options, list)  # noqa: S101 - the workspace has checked the block
     value = next(o["value"] for o in options if o["text"]["text"] == label)
     return {"options": [value]} if element["type"] == "checkboxes" else {"option": value}
-
-
-def _window(state: MemberState) -> ShownView | None:
-    """Return the open window once it holds an answer: one that takes long is filled in later."""
-    view = state.view
-    return None if view is None or "Working on it" in plain_text(view) else view
 
 
 def _cards(state: MemberState) -> list[ShownMessage]:

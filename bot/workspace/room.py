@@ -21,7 +21,7 @@ class WorkspaceRoom:
         self._channel = channel
         self._command = command.name
         self.workspace = Workspace(
-            members=[Member(_id(p), p.name, p.display, p.part) for p in people],
+            members=[Member(_id(p), p.name, p.display, p.part, p.locale) for p in people],
             channels=(channel,),
             commands=(SlashCommand(command.name, command.summary, command.usage),),
             bounds=Bounds(),

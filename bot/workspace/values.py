@@ -9,12 +9,16 @@ from bot.local.values import JsonObject as JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person in the workspace. ``id`` starts with U or W; ``name`` is the short user name."""
+    """A person in the workspace. ``id`` starts with U or W; ``name`` is the short user name.
+
+    ``locale`` is the language that they chose, an IETF code ("users.info": include_locale).
+    """
 
     id: str
     name: str
     real_name: str
     title: str = ""
+    locale: str = "en-US"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from services.audit.entries import Record
 from services.audit.export import as_jsonl, exported
 from services.errors import BadArgument
+from services.language import tr
 
 #: Longer than any entry can be; a file made to fill the memory must not.
 _MAX_LINE = 16 * 1024 * 1024
@@ -96,7 +97,7 @@ def read(file: Path) -> Iterator[Record | None]:
             while line := lines.readline(_MAX_LINE):
                 yield _record(line)
     except FileNotFoundError:
-        raise BadArgument(f"There is no file {file}; nothing was checked.") from None
+        raise BadArgument(tr("There is no file {file}; nothing was checked.", file=file)) from None
     except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError):
         yield None
 

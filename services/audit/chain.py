@@ -9,6 +9,7 @@ from enum import StrEnum
 from services.audit.entries import GENESIS, Entry, Phase, entry_hash
 from services.audit.keys import NO_KEYS, Key, Keyring
 from services.errors import BadArgument
+from services.language import number, tr, trn
 
 _ANCHOR = re.compile(r"(?<![0-9])([1-9][0-9]{0,17}):([0-9a-f]{64})(?![0-9a-f])")
 _SEAL = re.compile(r"[0-9a-f]{64}")
@@ -21,10 +22,10 @@ class Wrong(StrEnum):
 
     CHANGED = "changed"
     MISSING = "missing"
-    OUT_OF_ORDER = "out of order"
+    OUT_OF_ORDER = "out of order"  # not shown
     TRUNCATED = "truncated"
-    WRONG_KEY = "wrong key"
-    NOT_SEALED = "not sealed"
+    WRONG_KEY = "wrong key"  # not shown
+    NOT_SEALED = "not sealed"  # not shown
     UNREADABLE = "unreadable"
 
 
@@ -44,8 +45,11 @@ class Anchor:
         found = tuple(Anchor(int(seq), hash) for seq, hash in _ANCHOR.findall(text))
         if not found:
             raise BadArgument(
-                "There is no anchor in what was given; nothing was checked. An anchor is "
-                "NUMBER:HASH, the hash in 64 hexadecimal digits; paste the line from the channel."
+                tr(
+                    "There is no anchor in what was given; nothing was checked. An anchor is "
+                    "NUMBER:HASH, the hash in 64 hexadecimal digits; paste the line from the "
+                    "channel."
+                )
             )
         return found
 
@@ -71,18 +75,31 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in words."""
         if self.wrong is Wrong.NOT_SEALED:
-            return (
-                f"The audit log is NOT PROVED from entry {self.broken_at} on: {self.why}. "
-                "If the key was set after the bot last ran, start the bot once and verify again; "
-                "otherwise the log was rewritten by somebody without the key."
+            return tr(
+                "The audit log is NOT PROVED from entry {number} on: {why}. If the key was set "
+                "after the bot last ran, start the bot once and verify again; otherwise the log "
+                "was rewritten by somebody without the key.",
+                number=str(self.broken_at),
+                why=self.why,
             )
         if self.broken_at is not None:
-            return (
-                f"The audit log is BROKEN at entry {self.broken_at}: {self.why}. "
-                "Everything before it is whole; do not trust what follows."
+            return tr(
+                "The audit log is BROKEN at entry {number}: {why}. Everything before it is whole; "
+                "do not trust what follows.",
+                number=str(self.broken_at),
+                why=self.why,
             )
-        start = "" if self.first == 1 else f" from entry {self.first} on"
-        told = f"The audit log is whole{start}: {self.entries:,} entries, head {self.head[:16]}."
+        entries, head = number(self.entries), self.head[:16]
+        told = (
+            tr("The audit log is whole: {n} entries, head {head}.", n=entries, head=head)
+            if self.first == 1
+            else tr(
+                "The audit log is whole from entry {first} on: {n} entries, head {head}.",
+                first=str(self.first),
+                n=entries,
+                head=head,
+            )
+        )
         return " ".join((told, *self.notes, *self.unchecked))
 
 
@@ -174,7 +191,7 @@ class Chain:
             fault = self._of_chain(entry) or self._of_key(entry) or self._of_anchor(entry)
         except (TypeError, ValueError, AttributeError):
             # What was written into it is not even of the column's type.
-            return _Fault(self.seq + 1, Wrong.UNREADABLE, "it cannot be read")
+            return _Fault(self.seq + 1, Wrong.UNREADABLE, tr("it cannot be read"))
         if fault is None:
             self.seq, self.head = entry.seq or 0, entry.hash
             self._count += 1
@@ -183,7 +200,8 @@ class Chain:
     def _of_chain(self, entry: Entry) -> _Fault | None:
         seq = self.seq + 1
         if entry.seq is None or entry.seq < seq:
-            return _Fault(seq, Wrong.OUT_OF_ORDER, "out of order, an entry was put in before it")
+            why = tr("out of order, an entry was put in before it")
+            return _Fault(seq, Wrong.OUT_OF_ORDER, why)
         if entry.seq > seq and self._count == 0:
             self.first = seq = entry.seq
             self.seq, self.head = entry.seq - 1, entry.prev_hash
@@ -193,25 +211,27 @@ class Chain:
         if entry.seq > seq:
             return _Fault(seq, Wrong.MISSING, _missing(seq, entry.seq - 1))
         if entry.prev_hash != self.head:
-            why = "out of order, it does not follow from the entry before it"
+            why = tr("out of order, it does not follow from the entry before it")
             return _Fault(seq, Wrong.OUT_OF_ORDER, why)
         if entry.hash != entry_hash(entry):
-            return _Fault(seq, Wrong.CHANGED, "its content was changed")
+            return _Fault(seq, Wrong.CHANGED, tr("its content was changed"))
         return None
 
     def _of_key(self, entry: Entry) -> _Fault | None:
         seq, key_id = self.seq + 1, entry.key_id
         if (entry.mac is None) is not (key_id is None):
-            return _Fault(seq, Wrong.CHANGED, "its seal was changed")
+            return _Fault(seq, Wrong.CHANGED, tr("its seal was changed"))
         key = self._keys.get(key_id)
         if key_id is not None and key is None and not _SEAL.fullmatch(entry.mac or ""):
-            return _Fault(seq, Wrong.CHANGED, "its seal was changed")
+            return _Fault(seq, Wrong.CHANGED, tr("its seal was changed"))
         if key is not None and entry.mac != key.seal(entry.hash):
-            why = f"wrong key, its seal was not made with the key {key.id} that it names"
+            why = tr(
+                "wrong key, its seal was not made with the key {key} that it names", key=key.id
+            )
             return _Fault(seq, Wrong.WRONG_KEY, why)
         if self._count == 0 or key_id != self._key_id:
             if self._count and not _change_is_told(entry, self._key_id, self._keys):
-                why = (
+                why = tr(
                     "wrong key, the key was changed or taken away here without the seal "
                     "of the one before"
                 )
@@ -227,7 +247,7 @@ class Chain:
         noted = self._anchors.get(self.seq + 1)
         if noted is None or noted == {entry.hash}:
             return None
-        why = (
+        why = tr(
             "its hash is not the one in the anchor, so it or an entry before it was changed "
             "and the chain made anew"
         )
@@ -240,7 +260,8 @@ class Chain:
         if copy.seq == self.seq:
             self._copy = None
             if copy.head != self.head:
-                return _Fault(copy.first, Wrong.CHANGED, "there are two of it that differ")
+                why = tr("there are two of it that differ")
+                return _Fault(copy.first, Wrong.CHANGED, why)
         return None
 
     # -- the whole --------------------------------------------------------------
@@ -248,7 +269,10 @@ class Chain:
     def _cut(self) -> _Fault | None:
         if self._owed is None:
             return None
-        why = f"{_missing(1, self._owed.seq)}, and no checkpoint vouches for what was there"
+        why = tr(
+            "{missing}, and no checkpoint vouches for what was there",
+            missing=_missing(1, self._owed.seq),
+        )
         return _Fault(1, Wrong.MISSING, why)
 
     def _not_sealed(self) -> _Fault | None:
@@ -259,19 +283,26 @@ class Chain:
         if self._key_id is not None and self._key_id == self._handed_over:
             return None  # a key that is here vouches for that one; it is told as not checked
         if self._key_id is None:
-            why = f"it is not sealed, though the key {current.id} is set"
+            why = tr("it is not sealed, though the key {key} is set", key=current.id)
             return _Fault(self._key_since, Wrong.NOT_SEALED, why)
-        why = f"wrong key, it is sealed with {self._key_id} and not with {current.id}, which is set"
+        why = tr(
+            "wrong key, it is sealed with {found} and not with {key}, which is set",
+            found=self._key_id,
+            key=current.id,
+        )
         return _Fault(self._key_since, Wrong.WRONG_KEY, why)
 
     def _truncated(self) -> _Fault | None:
         """Look at the anchors that no entry met."""
         if (beyond := max(self._anchors, default=0)) > self.seq:
-            why = f"truncated, the log ends before it, but the anchor notes entry {beyond}"
+            why = tr(
+                "truncated, the log ends before it, but the anchor notes entry {number}",
+                number=str(beyond),
+            )
             return _Fault(self.seq + 1, Wrong.TRUNCATED, why)
         noted = self._anchors.get(self.first - 1)
         if noted is not None and noted != {self._before_first}:
-            why = "the hash of the entry before it is not the one in the anchor"
+            why = tr("the hash of the entry before it is not the one in the anchor")
             return _Fault(self.first, Wrong.CHANGED, why)
         return None
 
@@ -279,32 +310,55 @@ class Chain:
         if self._keys.get(self._key_id) is not None:
             # Where the walk began in the middle, the key may be older than that.
             known = self._begin == 1 or self._key_since > self._begin
-            since = f" since entry {self._key_since}" if known else ""
-            yield f"It is sealed with key {self._key_id}{since}."
+            since = str(self._key_since)
+            yield (
+                tr(
+                    "It is sealed with key {key} since entry {number}.",
+                    key=self._key_id,
+                    number=since,
+                )
+                if known
+                else tr("It is sealed with key {key}.", key=self._key_id)
+            )
         held = [seq for seq in sorted(self._anchors) if seq >= self.first - 1]
         if held:
-            yield f"It still holds the anchor of entry {', '.join(map(str, held))}."
+            numbers = ", ".join(map(str, held))
+            yield tr("It still holds the anchor of entry {numbers}.", numbers=numbers)
 
     def _unchecked(self) -> Iterable[str]:
         for key_id, (first, last) in list(self._unknown.items())[:_MOST_TOLD]:
-            yield (
-                f"NOT CHECKED: entries {first} to {last} are sealed with key {key_id}, which was "
-                "not given; who has no key could have rewritten them."
+            yield tr(
+                "NOT CHECKED: entries {first} to {last} are sealed with key {key}, which was not "
+                "given; who has no key could have rewritten them.",
+                first=str(first),
+                last=str(last),
+                key=key_id,
             )
         if (more := len(self._unknown) - _MOST_TOLD) > 0:
-            yield f"NOT CHECKED: the seals of {more} more keys."
+            yield trn(
+                "NOT CHECKED: the seals of {n} more key.",
+                "NOT CHECKED: the seals of {n} more keys.",
+                more,
+            )
         for seq in sorted(self._anchors):
             if seq < self.first - 1:
-                yield (
-                    f"NOT CHECKED: the anchor of entry {seq}, which was archived; "
-                    "name its file with --archive."
+                yield tr(
+                    "NOT CHECKED: the anchor of entry {number}, which was archived; name its file "
+                    "with --archive.",
+                    number=str(seq),
                 )
         for first, last in self._not_compared:
-            yield f"NOT CHECKED: whether the copies of entries {first} to {last} are the same."
+            yield tr(
+                "NOT CHECKED: whether the copies of entries {first} to {last} are the same.",
+                first=str(first),
+                last=str(last),
+            )
 
 
 def _missing(first: int, last: int) -> str:
-    return f"entry {first} is missing" + (f", as all to {last}" if last > first else "")
+    if last == first:
+        return tr("entry {number} is missing", number=str(first))
+    return tr("entry {first} is missing, as all to {last}", first=str(first), last=str(last))
 
 
 def _detail(entry: Entry) -> dict[str, object]:

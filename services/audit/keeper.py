@@ -15,6 +15,7 @@ from services.audit.entries import Line, Phase
 from services.audit.log import AuditLog, head
 from services.clock import Clock
 from services.errors import StoreError
+from services.language import later, tr
 from services.models import Announcement, AuditEntry
 from services.people import BOT
 from services.settings import AuditSettings
@@ -24,6 +25,7 @@ from services.store import Store, removing_from_log
 _AT_ONCE = 50_000
 #: Archived once the oldest entry is this much too old, so that a file is not one entry.
 _LEEWAY = timedelta(days=1)
+_CHANGED = later("The audit log was not archived: it changed meanwhile.")
 
 
 class AuditKeeper:
@@ -63,9 +65,13 @@ class AuditKeeper:
             session.add(
                 Announcement(
                     at=self._clock.now(),
-                    text=f"🔗 Audit log anchor {anchor} – keep this line: “spoolwarden audit "
-                    f"verify --anchor” with it proves that nothing up to entry {anchor.seq} "
-                    "was cut off or rewritten.",
+                    text=tr(
+                        "🔗 Audit log anchor {anchor} – keep this line: “spoolwarden audit verify "
+                        "--anchor” with it proves that nothing up to entry {number} was cut off "
+                        "or rewritten.",
+                        anchor=anchor,
+                        number=str(anchor.seq),
+                    ),
                 )
             )
         self._changed()
@@ -103,8 +109,9 @@ class AuditKeeper:
         # A checkpoint says that what it stands for was whole; so that must be so.
         verdict = await self._audit.verify()
         if verdict.broken_at is not None:
-            await self._tell(f"⚠️ Nothing of the audit log was archived. {verdict.sentence}")
-            raise StoreError(f"Nothing of the audit log was archived. {verdict.sentence}")
+            why = f"{tr('Nothing of the audit log was archived.')} {verdict.sentence}"
+            await self._tell(f"⚠️ {why}")
+            raise StoreError(why)
         moved = 0
         while number := await self._move(folder, before):
             moved += number
@@ -130,12 +137,16 @@ class AuditKeeper:
                         number, hash = number + len(page), page[-1].hash
                 if number != last - first + 1:
                     # Another instance has moved them meanwhile; its file must not be touched.
-                    raise StoreError("The audit log was not archived: it changed meanwhile.")
+                    raise StoreError(tr(_CHANGED))
                 archive.finish()
         except OSError as error:
             raise StoreError(
-                f"The audit log was not archived: {folder} cannot be written "
-                f"({error.strerror}). Nothing was removed; make it writable or give it space."
+                tr(
+                    "The audit log was not archived: {folder} cannot be written ({why}). Nothing "
+                    "was removed; make it writable or give it space.",
+                    folder=folder,
+                    why=error.strerror,
+                )
             ) from error
         async with self._store.session() as session:
             await self._audit.append(
@@ -151,7 +162,7 @@ class AuditKeeper:
             async with removing_from_log(session):
                 removed = await session.exec(delete(AuditEntry).where(seq <= last))
             if removed.rowcount != number:
-                raise StoreError("The audit log was not archived: it changed meanwhile.")
+                raise StoreError(tr(_CHANGED))
         archive.clean()
         return number
 

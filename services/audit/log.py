@@ -17,6 +17,7 @@ from services.audit.entries import Line, Phase, Record, following, key_change
 from services.audit.keys import NO_KEYS, Keyring
 from services.clock import Clock
 from services.errors import BadArgument, StoreError
+from services.language import tr
 from services.models import Announcement, AuditEntry
 from services.scope import Scope
 from services.store import Store
@@ -77,7 +78,10 @@ class AuditLog:
             chain.next_source()
             for record in read(file):
                 if record is None:
-                    why = f"unreadable in the file {file.name}, or the file is cut off there"
+                    why = tr(
+                        "unreadable in the file {file}, or the file is cut off there",
+                        file=file.name,
+                    )
                     chain.stop(Wrong.UNREADABLE, why)
                 if record is None or not chain.feed(record):
                     break
@@ -92,9 +96,16 @@ class AuditLog:
         there is neither, all is walked.
         """
         known = self._proved
-        why = "what came before was walked by this bot earlier"
+        note = tr(
+            "Of this, what came before was walked by this bot earlier; “spoolwarden audit "
+            "verify” walks all."
+        )
         if known is None:
-            known, why = await self._anchored(), "what came before its anchor was not walked now"
+            known = await self._anchored()
+            note = tr(
+                "Of this, what came before its anchor was not walked now; “spoolwarden audit "
+                "verify” walks all."
+            )
         if known is None:
             chain = Chain(self._keys)
             await self._walk(chain)
@@ -106,7 +117,6 @@ class AuditLog:
             self._proved = Anchor(chain.seq, chain.head)
         if known is None or known.seq == 1:
             return verdict
-        note = f"Of this, {why}; “spoolwarden audit verify” walks all."
         return replace(verdict, notes=(*verdict.notes, note))
 
     async def _anchored(self) -> Anchor | None:
@@ -140,7 +150,7 @@ class AuditLog:
                     return
         except (TypeError, ValueError, StoreError) as error:
             _only_unreadable(error)
-            chain.stop(Wrong.UNREADABLE, "it cannot be read")
+            chain.stop(Wrong.UNREADABLE, tr("it cannot be read"))
 
     async def _one_by_one(self, after: int | None) -> AsyncIterator[Record]:
         while True:
@@ -239,14 +249,25 @@ def _only_unreadable(error: Exception) -> None:
 
 def _key_changed(before: str | None, keys: Keyring, seq: int) -> str:
     now = keys.current_id
-    text = f"🔑 The audit log is sealed with key {now} from entry {seq} on"
-    if now is None:
-        text = f"⚠️ The audit log is no longer sealed with a key from entry {seq} on"
     if before is None:
-        return f"{text}; before, it was not sealed."
-    if keys.get(before) is None:
-        return (
-            f"{text}; before, it was sealed with key {before}, which is not in old_key_files, "
-            "so the change itself is not proved. Was it you?"
+        earlier = tr("before, it was not sealed.")
+    elif keys.get(before) is None:
+        earlier = tr(
+            "before, it was sealed with key {key}, which is not in old_key_files, so the change "
+            "itself is not proved. Was it you?",
+            key=before,
         )
-    return f"{text}; before, it was sealed with key {before}."
+    else:
+        earlier = tr("before, it was sealed with key {key}.", key=before)
+    if now is None:
+        return tr(
+            "⚠️ The audit log is no longer sealed with a key from entry {number} on; {earlier}",
+            number=str(seq),
+            earlier=earlier,
+        )
+    return tr(
+        "🔑 The audit log is sealed with key {key} from entry {number} on; {earlier}",
+        key=now,
+        number=str(seq),
+        earlier=earlier,
+    )

@@ -18,6 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.detection.engine import network_of
 from services.detection.engine.subjects import Sketch, sketch_of, words_of
 from services.errors import Refused
+from services.language import tr
 from services.mail.port import Network
 from services.models import RecentSubmission
 from services.rules import Rules
@@ -136,7 +137,7 @@ def ties(
         return len({campaign_of(sender) for sender in senders}) > 1
 
     alike = {
-        tuple(senders): f"the same subject: “{short(subjects[key], 80)}”"
+        tuple(senders): tr("the same subject: “{subject}”", subject=short(subjects[key], 80))
         for key, senders in contents.items()
         if several(senders)
     }

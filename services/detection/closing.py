@@ -9,11 +9,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
 from services.intents import UNDO, undo_of
+from services.language import tr, trn
 from services.models import Incident, Intent, IntentState
 from services.people import BOT
 from services.remedy import STOPS
 from services.targets import Target
-from services.words import count, listed, span
+from services.words import listed, span
 
 #: Acts after which what it sent no longer goes out.
 _HOLDS = ("stop", "contain")
@@ -53,7 +54,7 @@ def facts_of(acts: Sequence[Intent]) -> Facts:
     stopped_at = held_at = None
     who: dict[str, None] = {}
     for act in acts:
-        who.setdefault(act.claimed_name or "somebody")
+        who.setdefault(act.claimed_name or tr("somebody"))
         if act.undone or act.action == UNDO or act.undo is None:
             if act.action == "delete" and not act.undone:  # for good
                 target = Target.model_validate_json(act.target)
@@ -83,41 +84,64 @@ async def summary_of(session: AsyncSession, incidents: Sequence[Incident]) -> tu
     opened = min(one.opened_at for one in incidents)
     first = min(one.first_at for one in evidences)
     last = max(one.last_at for one in evidences)
-    accounts = f" by {count(len(incidents), 'account')}" if len(incidents) > 1 else ""
-    sent = count(sum(one.total for one in evidences), "message")
+    held = sum(one.held for one in evidences)
+    waiting = sum(one.queued for one in evidences)
     lines = [
-        f"{sent} in all{accounts}, within {span(last - first)}.",
-        f"{_kept(facts)}. Now {sum(one.held for one in evidences):,} held, "
-        f"{sum(one.queued for one in evidences):,} waiting.",
-        f"Detected {span(max(timedelta(0), opened - first))} after the first message; "
-        f"{_stopped(facts, opened)}.",
+        _sent(sum(one.total for one in evidences), len(incidents), span(last - first)),
+        f"{_kept(facts)} {tr('Now {held} held, {waiting} waiting.', held=held, waiting=waiting)}",
+        _found(facts, opened, span(max(timedelta(0), opened - first))),
     ]
     people = [name for name in facts.who if name != BOT.name]
     if len(people) > _NAMED:
-        people = [*people[:_NAMED], f"{len(people) - _NAMED} more"]
-    by_itself = ["Spoolwarden itself"] if BOT.name in facts.who else []
-    lines.append(f"Acted: {listed([*people, *by_itself]) or 'nobody'}.")
+        people = [*people[:_NAMED], tr("{n} more", n=len(people) - _NAMED)]
+    by_itself = [tr("Spoolwarden itself")] if BOT.name in facts.who else []
+    lines.append(tr("Acted: {names}.", names=listed([*people, *by_itself]) or tr("nobody")))
     return tuple(lines)
 
 
-def _kept(facts: Facts) -> str:
-    done = [
-        f"{number:,} {word}"
-        for number, word in (
-            (facts.held, "held"),
-            (facts.moved, "moved to a folder"),
-            (facts.deleted, "deleted"),
+def _sent(messages: int, accounts: int, time: str) -> str:
+    if accounts == 1:
+        return trn(
+            "{n} message in all, within {time}.",
+            "{n} messages in all, within {time}.",
+            messages,
+            time=time,
         )
-        if number
-    ]
+    return trn(
+        "{n} message in all by {accounts}, within {time}.",
+        "{n} messages in all by {accounts}, within {time}.",
+        messages,
+        accounts=trn("{n} account", "{n} accounts", accounts),
+        time=time,
+    )
+
+
+def _kept(facts: Facts) -> str:
+    done = []
+    if facts.held:
+        done.append(tr("{n} held", n=facts.held))
+    if facts.moved:
+        done.append(tr("{n} moved to a folder", n=facts.moved))
+    if facts.deleted:
+        done.append(tr("{n} deleted", n=facts.deleted))
     if facts.blocked:
-        done.append(f"{count(facts.blocked, 'network')} blocked")
-    return f"By acts: {listed(done)}" if done else "Nothing was held, moved or deleted"
+        done.append(trn("{n} network blocked", "{n} networks blocked", facts.blocked))
+    if not done:
+        return tr("Nothing was held, moved or deleted.")
+    return tr("By acts: {done}.", done=listed(done))
 
 
-def _stopped(facts: Facts, opened: datetime) -> str:
+def _found(facts: Facts, opened: datetime, after: str) -> str:
     if facts.stopped_at is not None:
-        return f"stopped {span(max(timedelta(0), facts.stopped_at - opened))} after the alert"
+        return tr(
+            "Detected {after} after the first message; stopped {time} after the alert.",
+            after=after,
+            time=span(max(timedelta(0), facts.stopped_at - opened)),
+        )
     if facts.held_at is not None:
-        return f"held {span(max(timedelta(0), facts.held_at - opened))} after the alert"
-    return "nobody stopped it"
+        return tr(
+            "Detected {after} after the first message; held {time} after the alert.",
+            after=after,
+            time=span(max(timedelta(0), facts.held_at - opened)),
+        )
+    return tr("Detected {after} after the first message; nobody stopped it.", after=after)

@@ -7,6 +7,7 @@ falls to a tenth. As some reasons overlap, two of them are counted as one.
 
 from services.detection.engine import OPENS_AT
 from services.detection.engine.tuning import DECADE
+from services.language import percent
 
 #: The doubt that is left at the score at which an incident opens.
 DOUBT = 0.5
@@ -21,6 +22,11 @@ def confidence(score: float) -> float:
     return 100 * (1 - DOUBT * 10 ** (-(score - OPENS_AT) / TENTH))
 
 
-def shown(percent: float) -> str:
+def shown(sure: float) -> str:
     """Return a confidence as people read it, rounded down: "99.4%"."""
-    return f"{int(percent * 10) / 10:g}%"
+    return as_set(int(sure * 10) / 10)
+
+
+def as_set(number: float) -> str:
+    """Return a percentage with the digits that it has and no more: "99.4%", "60%"."""
+    return percent(number, len(f"{number:g}".partition(".")[2]))

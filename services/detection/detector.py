@@ -22,8 +22,10 @@ from services.detection.memory import Memory, dealt_with
 from services.detection.merging import Merging, since_of
 from services.hosts import host_of, spool_of
 from services.incidents import campaign_of, group_of, open_key, redraw
+from services.language import tr
 from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
+from services.origin import OriginOf
 from services.people import BOT
 from services.rules import Rules
 from services.settings import DetectionSettings, SafetySettings
@@ -70,8 +72,11 @@ class Detector:
         *,
         rules: Rules | None = None,
         trusted: Sequence[Network] = (),
+        origin_of: OriginOf | None = None,
     ) -> None:
         """``trusted`` networks hold our own hosts: they count without a login, by address.
+
+        ``origin_of`` says where an address is, if anything does.
 
         What the ``rules`` forbid to block makes no two accounts one campaign.
         """
@@ -80,6 +85,7 @@ class Detector:
         self._clock = clock
         self._settings = settings
         self._trusted = tuple(trusted)
+        self._origin_of = origin_of
         self._ingest = Ingest(store, clock, habit_days=settings.habit_days, trusted=self._trusted)
         self._memories: dict[str, Memory] = {}
         self._rules = rules or Rules(SafetySettings())
@@ -109,7 +115,17 @@ class Detector:
         async with self._store.reading() as session:
             habit = await habit_of(session, server, sender, now)
             evidence = await gather(session, server, sender, now, habit)
-        return _explained(evidence, verdict), verdict
+        return _explained(self._placed(evidence), verdict), verdict
+
+    def _placed(self, evidence: Evidence) -> Evidence:
+        """Return the evidence with where each address is, as far as that is known."""
+        if self._origin_of is None:
+            return evidence
+        of = self._origin_of
+        places = [
+            share.model_copy(update={"origin": of(share.name)}) for share in evidence.addresses
+        ]
+        return evidence.model_copy(update={"addresses": tuple(places)})
 
     async def most(self, server: str, sender: str) -> int:
         """Return the most messages a sender ever sent in a day when nothing was wrong."""
@@ -117,7 +133,9 @@ class Detector:
 
     def _memory(self, server: str) -> Memory:
         if server not in self._memories:
-            self._memories[server] = Memory(self._store, server, self._settings, self._trusted)
+            self._memories[server] = Memory(
+                self._store, server, self._settings, self._trusted, self._origin_of
+            )
         return self._memories[server]
 
     async def poll(self, server: MailServer) -> Poll:
@@ -222,7 +240,8 @@ class Detector:
                 ]
                 lines = await summary_of(session, closed)
                 lead.summary = json.dumps(lines)
-                made.lines.append(f"Closed: quiet for {span(quiet)}. {' '.join(lines)}")
+                over = tr("Closed: quiet for {time}.", time=span(quiet))
+                made.lines.append(" ".join((over, *lines)))
             for text in made.lines:
                 session.add(Announcement(at=now, incident_id=campaign, text=text))
             changed = bool(made.lines)
@@ -291,7 +310,7 @@ class Detector:
                 if moment not in tables:
                     tables[moment] = await _tables(session, server, moment - WINDOW)
                 habit = await habit_of(session, server, name, moment)
-                evidence = await gather(session, server, name, moment, habit)
+                evidence = self._placed(await gather(session, server, name, moment, habit))
                 found[name] = evidence.model_copy(update=tables[moment])
         return found
 
@@ -320,7 +339,7 @@ class Detector:
             session,
             Line(
                 Phase.NOTE,
-                "incident reopened" if again else "incident opened",
+                "incident reopened" if again else "incident opened",  # not shown
                 BOT,
                 server,
                 sender,
@@ -368,16 +387,18 @@ class Detector:
         others = [row for row in await group_of(session, lead.id or 0) if row.id != incident.id]
         if not any(row.state in LIVE for row in others):
             lead.summary, lead.severity, lead.worst, lead.containment = "", 0, 0, ""
-        who = f"{short(incident.sender or '<>', 80)} alarms" if others else "it alarms"
-        session.add(incident)
-        session.add(
-            Announcement(
-                at=now,
-                incident_id=lead.id,
-                text=f"Reopened: {who} again, {ago} after it was closed. "
-                f"{'; '.join(evidence.reasons[:2])}.",
+        said = (
+            tr(
+                "Reopened: {sender} alarms again, {time} after it was closed.",
+                sender=short(incident.sender or "<>", 80),
+                time=ago,
             )
+            if others
+            else tr("Reopened: it alarms again, {time} after it was closed.", time=ago)
         )
+        text = f"{said} {'; '.join(evidence.reasons[:2])}."
+        session.add(incident)
+        session.add(Announcement(at=now, incident_id=lead.id, text=text))
         evidence = evidence.model_copy(
             update={
                 "first_at": min(before.first_at, evidence.first_at),

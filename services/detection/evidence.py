@@ -4,14 +4,17 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from services.origin import Origin
+
 
 class Share(BaseModel):
-    """A name (a sender or an address) with how many messages are its."""
+    """A name (a sender or an address) with how many messages are its, and where an address is."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     messages: int
+    origin: Origin | None = None
 
 
 class Habit(BaseModel):

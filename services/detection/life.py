@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from services.detection.evidence import Evidence
+from services.language import later, tr, trn
 from services.models import Incident, IncidentState
 from services.people import BOT
-from services.words import count, listed, short
+from services.words import listed, short
 
 #: A stopped account may have had messages under way; later ones mean it is not stopped.
 _GRACE = timedelta(seconds=30)
@@ -32,8 +33,16 @@ class Severity(IntEnum):
 
     @property
     def word(self) -> str:
-        """Return it as people are told."""
-        return self.name.lower()
+        """Return it as people are told, in English: tr() where it is shown."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Severity.FADING: later("fading"),
+    Severity.MODERATE: later("moderate"),
+    Severity.HIGH: later("high"),
+    Severity.CRITICAL: later("critical"),
+}
 
 
 #: From which score, which messages in five minutes, or how many accounts at once it is so bad.
@@ -141,7 +150,7 @@ def names_of(members: Sequence[Member]) -> str:
     """Return some accounts in words."""
     shown = [short(one.incident.sender or "<>", 80) for one in members[:_NAMES]]
     more = len(members) - len(shown)
-    return listed([*shown, f"{more:,} more"] if more else shown)
+    return listed([*shown, tr("{n} more", n=more)] if more else shown)
 
 
 def _wake(made: Step, members: Sequence[Member], now: datetime) -> None:
@@ -156,7 +165,7 @@ def _wake(made: Step, members: Sequence[Member], now: datetime) -> None:
         _set(one, IncidentState.OPEN, now)
         one.incident.snoozed_until = None
     if over:
-        made.lines.append("The snooze is over.")
+        made.lines.append(tr("The snooze is over."))
 
 
 def _double(made: Step, members: Sequence[Member], now: datetime, least: int) -> None:
@@ -169,16 +178,32 @@ def _double(made: Step, members: Sequence[Member], now: datetime, least: int) ->
     rate = sum(one.evidence.messages for one in waiting)
     peak = sum(one.incident.noted_peak or 0 for one in waiting)
     if total >= 2 * noted and total - noted >= least:
-        why = f"{count(total, 'message')} by now, {noted:,} then"
+        why = trn(
+            "{n} message by now, {noted} then",
+            "{n} messages by now, {noted} then",
+            total,
+            noted=noted,
+        )
     elif rate >= 2 * peak and rate - peak >= least:
-        why = f"{count(rate, 'message')} in the last 5 min, at most {peak:,} before"
+        why = trn(
+            "{n} message in the last 5 min, at most {peak} before",
+            "{n} messages in the last 5 min, at most {peak} before",
+            rate,
+            peak=peak,
+        )
     else:
         return
     state = shared_state([one.incident for one in waiting])
     for one in waiting:
         _set(one, IncidentState.OPEN, now)
         one.incident.snoozed_until = None
-    made.lines.append(f"It has doubled since it was {state.value}: {why}. It is open again.")
+    made.lines.append(
+        tr(
+            "It has doubled since it was {state}: {why}. It is open again.",
+            state=tr(state.value),
+            why=why,
+        )
+    )
 
 
 def _again(made: Step, members: Sequence[Member], now: datetime) -> None:
@@ -193,11 +218,16 @@ def _again(made: Step, members: Sequence[Member], now: datetime) -> None:
     for one in again:
         _set(one, IncidentState.OPEN, now)
     if again:
-        who = names_of(again) if len(members) > 1 else "It"
-        are = "are" if len(again) > 1 else "is"
-        were = "they were" if len(again) > 1 else "it was"
-        made.lines.append(f"{who} {are} sending again although {were} stopped. Look at it once "
-                          "more.")  # fmt: skip
+        made.lines.append(
+            trn(
+                "{names} is sending again although it was stopped. Look at it once more.",
+                "{names} are sending again although they were stopped. Look at it once more.",
+                len(again),
+                names=names_of(again),
+            )
+            if len(members) > 1
+            else tr("It is sending again although it was stopped. Look at it once more.")
+        )
 
 
 def _rise(made: Step, lead: Incident, members: Sequence[Member], now: datetime) -> None:
@@ -214,8 +244,13 @@ def _rise(made: Step, lead: Incident, members: Sequence[Member], now: datetime) 
         rate = sum(one.evidence.messages for one in members)
         score = max(one.score for one in members)
         made.lines.append(
-            f"Severity rises to {level.word}: {count(rate, 'message')} in the last 5 min, "
-            f"score {score:.0f}."
+            trn(
+                "Severity rises to {level}: {n} message in the last 5 min, score {score}.",
+                "Severity rises to {level}: {n} messages in the last 5 min, score {score}.",
+                rate,
+                level=tr(level.word),
+                score=f"{score:.0f}",
+            )
         )
 
 

@@ -21,6 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.detection.engine import Engine, Event, Floors, Verdict
 from services.mail.port import MAX_ADDRESSEES, Network, Record, Submission
 from services.models import EngineState, Incident, Lesson, RecentSubmission, SenderState
+from services.origin import OriginOf
 from services.settings import DetectionSettings
 from services.store import Store
 from services.tuning import Tuned, tuned
@@ -41,7 +42,9 @@ class Memory:
         server: str,
         settings: DetectionSettings,
         trusted: Sequence[Network] = (),
+        origin_of: OriginOf | None = None,
     ) -> None:
+        self._origin_of = origin_of
         self._store = store
         self._server = server
         self._settings = settings
@@ -117,6 +120,7 @@ class Memory:
             senders=settings.tracked_senders,
             floors=Floors(settings.min_messages, settings.min_messages_spread),
             trusted=self._trusted,
+            origin_of=self._origin_of,
         )
         kept = await session.get(EngineState, self._server)
         if kept is not None:

@@ -10,11 +10,12 @@ from services.detection.campaigns import WINDOW, Tie, Traits, is_theirs, ties, t
 from services.detection.evidence import Evidence
 from services.detection.life import Member, inherit
 from services.incidents import campaign_of, group_of
+from services.language import tr, trn
 from services.mail.port import Network
 from services.models import Announcement, Incident
 from services.people import BOT
 from services.rules import Rules
-from services.words import count, short
+from services.words import listed, short
 
 #: An account that goes on sending is looked at again for what it shares, at most so often.
 _AGAIN = timedelta(seconds=30)
@@ -71,7 +72,7 @@ class Merging:
             if apart and asked < _ASKED:
                 asked += network not in self._theirs
                 if await self._is_theirs(session, network, since, own, now):
-                    found.append(Tie(senders, f"the network {network}"))
+                    found.append(Tie(senders, tr("the network {network}", network=network)))
                     _join(joined, map(campaign, senders))
         return found
 
@@ -140,22 +141,23 @@ class Merging:
             inherit(member, others, now)
             member.changed = True
         live = len(others) + len(joining)
-        who = " and ".join(short(m.incident.sender or "<>", 80) for m in joining[:2])
+        names = [short(m.incident.sender or "<>", 80) for m in joining[:2]]
         if len(joining) > 2:
-            who = f"{short(joining[0].incident.sender, 80)} and {len(joining) - 1:,} more"
-        verb = "join" if len(joining) > 1 else "joins"
-        session.add(
-            Announcement(
-                at=now,
-                incident_id=first,
-                text=f"{who} {verb}, sharing {why}. {count(live, 'account')}, one campaign.",
-            )
+            names[1:] = [tr("{n} more", n=len(joining) - 1)]
+        joins = trn(
+            "{names} joins, sharing {why}.",
+            "{names} join, sharing {why}.",
+            len(joining),
+            names=listed(names),
+            why=why,
         )
+        one = trn("{n} account, one campaign.", "{n} accounts, one campaign.", live)
+        session.add(Announcement(at=now, incident_id=first, text=f"{joins} {one}"))
         await self._audit.append(
             session,
             Line(
                 Phase.NOTE,
-                "campaign merged",
+                "campaign merged",  # not shown
                 BOT,
                 self._server,
                 younger.sender,

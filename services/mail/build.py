@@ -7,6 +7,7 @@ from typing import Protocol
 
 from services.clock import Clock
 from services.errors import BadArgument, ServerDown
+from services.language import tr
 from services.mail.embedded import EmbeddedConfig, EmbeddedServer
 from services.mail.port import MailServer
 from services.mail.postfix.config import PostfixConfig
@@ -105,8 +106,13 @@ class Postfix(PostfixServer):
         """Start. Raises ServerDown, also where there is no folder for what Postfix reads."""
         if self.account is None and not await asyncio.to_thread(self._folder.is_dir):
             raise ServerDown(
-                f"There is no folder {self._folder} (state_directory of {self.name}). Make it: "
-                f"install -d -o {getpass.getuser()} -g postfix -m 2750 {self._folder}"
+                tr(
+                    "There is no folder {folder} (state_directory of {server}). Make it: "
+                    "install -d -o {account} -g postfix -m 2750 {folder}",
+                    folder=self._folder,
+                    server=self.name,
+                    account=getpass.getuser(),
+                )
             )
         await super().start()
 

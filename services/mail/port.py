@@ -14,6 +14,8 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
+from services.language import tr
+
 Network = IPv4Network | IPv6Network
 
 #: Is told, while a mail server acts, how many of the messages that it was given are settled.
@@ -212,7 +214,7 @@ class Fate(StrEnum):
     """What became of one message that a remedy was asked to act on."""
 
     DONE = "done"
-    GONE = "already gone"  # delivered or deleted since it was seen
+    GONE = "already gone"  # not shown: delivered or deleted since it was seen
     FAILED = "failed"
 
 
@@ -244,15 +246,25 @@ class Block:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Capability:
     """Whether the server can do a thing; where not, ``why`` is a sentence to show.
 
-    Where it can, ``why`` is a sentence on what that leaves undone, if anything.
+    Where it can, ``why`` is a sentence on what that leaves undone, if anything. It is given
+    as the catalogue has it (``later``), and read in the language of who is spoken to.
     """
 
     able: bool
-    why: str = ""
+    sentence: str
+
+    def __init__(self, able: bool, why: str = "") -> None:
+        object.__setattr__(self, "able", able)
+        object.__setattr__(self, "sentence", why)
+
+    @property
+    def why(self) -> str:
+        """The sentence in the present language."""
+        return tr(self.sentence)
 
 
 ABLE = Capability(able=True)

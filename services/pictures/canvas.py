@@ -1,10 +1,13 @@
 """What the pictures are drawn on: a panel of its own, good to see on light and on dark."""
 
+import unicodedata
 from functools import lru_cache
 from io import BytesIO
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
+
+from services.language import decimal
 
 #: Three dots for each point of a phone's card, which is 360 points wide.
 WIDTH = 1080
@@ -22,6 +25,10 @@ GRID = "#39445a"
 
 Anchor = Literal["la", "ra", "ma", "lm", "rm", "mm", "ld", "rd", "md"]
 _LONGEST = 64  # characters of anything written in a picture
+# What is written otherwise in German, where the type has no shape for a letter.
+_SPELT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "−": "-"}
+)
 
 
 @lru_cache(maxsize=8)
@@ -30,8 +37,22 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def printable(text: str) -> str:
-    """Return a text as the type can show it: what is not printable ASCII is a question mark."""
-    return "".join(char if " " <= char <= "~" else "?" for char in text[:_LONGEST])
+    """Return a text as the type can show it, in printable ASCII.
+
+    An umlaut is spelt out, another letter loses its accents, and a space of any width is one;
+    what is left is a question mark.
+    """
+    spelt = unicodedata.normalize("NFC", text[:_LONGEST]).translate(_SPELT)
+    return "".join(_ascii(char) for char in spelt)[:_LONGEST]
+
+
+def _ascii(char: str) -> str:
+    if " " <= char <= "~":
+        return char
+    if unicodedata.category(char) == "Zs":
+        return " "
+    letter = unicodedata.normalize("NFD", char)[0]
+    return letter if letter.isascii() and letter.isalpha() else "?"
 
 
 class Canvas:
@@ -116,5 +137,5 @@ def short_number(number: int) -> str:
         if number >= size * 10 or (number >= size and number % size == 0):
             return f"{number / size:.0f}{unit}"
         if number >= size:
-            return f"{number / size:.1f}{unit}"
+            return f"{decimal(number / size)}{unit}"
     return f"{number}"

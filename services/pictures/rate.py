@@ -13,10 +13,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence, Share
 from services.detection.ingest import SETTLED, ordinary_stretches, spread_of, stretch_of
+from services.language import decimal, moment, number, tr, trn
 from services.models import Incident, SenderHabit
 from services.traffic import WINDOW
 from services.tuning import ordinary as taught_ordinary
-from services.words import count, span
+from services.words import percent as whole_percent
+from services.words import span
 
 #: How long a bar may stand for; the shortest that leaves few enough bars is taken.
 _STRETCHES = tuple(timedelta(minutes=n) for n in (5, 15, 30, 60, 180, 360, 1440))
@@ -59,11 +61,17 @@ class Rate:
         if others > 0:
             named = self.addresses[: _NAMED - 1]
             others = self.address_count - len(named)
-        rows = [(share.name, share.messages / whole) for share in named]
+        rows = [(_placed(share), share.messages / whole) for share in named]
         if others > 0:
             left = whole - sum(share.messages for share in named)
-            rows.append((count(others, "other"), left / whole))
+            rows.append((trn("{n} other", "{n} others", others), left / whole))
         return rows
+
+
+def _placed(share: Share) -> str:
+    """Return an address with its country's code, where that is known: the type is ASCII only."""
+    country = share.origin.country if share.origin is not None else ""
+    return f"{share.name} ({country})" if country else share.name
 
 
 async def rate_of(session: AsyncSession, incident: Incident) -> Rate:
@@ -117,30 +125,39 @@ def described(rate: Rate) -> str:
     most = max(rate.counts)
     at = rate.begin + rate.stretch * rate.counts.index(most)
     parts = [
-        f"Messages sent in each {span(rate.stretch)}, from {_moment(rate.begin)} to "
-        f"{_moment(rate.end)} UTC: at most {most:,}, from {_moment(at)} on; "
-        f"{rate.counts[-1]:,} in the last.",
-        f"Usual when it sends: {usual(rate)}."
+        tr(
+            "Messages sent in each {span}, from {begin} to {end} UTC: at most {most}, from {at} "
+            "on; {last} in the last.",
+            span=span(rate.stretch),
+            begin=_moment(rate.begin),
+            end=_moment(rate.end),
+            most=most,
+            at=_moment(at),
+            last=rate.counts[-1],
+        ),
+        tr("Usual when it sends: {usual}.", usual=usual(rate))
         if rate.high
-        else "It was never seen sending before.",
-        f"Detected at {_moment(rate.detected_at)} UTC.",
+        else tr("It was never seen sending before."),
+        tr("Detected at {moment} UTC.", moment=_moment(rate.detected_at)),
     ]
     shares = rate.shares()
     if shares:
         named = ", ".join(f"{name[:64]} {percent(share)}" for name, share in shares)
-        parts.append(f"Sent from: {named}.")
+        parts.append(tr("Sent from: {addresses}.", addresses=named))
     return " ".join(parts)
 
 
 def percent(share: float) -> str:
     """Return a share as people write it."""
-    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
+    return tr("<1%") if 0 < share < 0.01 else whole_percent(share)
 
 
 def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return moment(at.astimezone(UTC))
 
 
 def usual(rate: Rate) -> str:
     """Return what is usual in a few words."""
-    return f"{rate.usual:,.0f} to {rate.high:,}" if rate.usual < rate.high else f"{rate.high:,}"
+    if rate.usual >= rate.high:
+        return number(rate.high)
+    return tr("{least} to {most}", least=decimal(rate.usual, 0), most=rate.high)

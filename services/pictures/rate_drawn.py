@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from services.language import clock, short_day, tr
+from services.language import number as written
 from services.pictures.canvas import (
     ALARM,
     BAND,
@@ -37,8 +39,9 @@ def drawn(rate: Rate) -> bytes:
     def y_of(number: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * number / top
 
-    canvas.write(MARGIN, 60, f"Messages in {span(rate.stretch)}", LARGE)
-    _legend(canvas, rate)
+    title = tr("Messages in {span}", span=span(rate.stretch))
+    canvas.write(MARGIN, 60, title, LARGE)
+    _legend(canvas, rate, MARGIN + canvas.width_of(title, LARGE))
     if rate.high:
         band = min(y_of(rate.high), _BOTTOM - 10)
         canvas.box(_LEFT, band, _RIGHT, _BOTTOM, BAND)
@@ -58,24 +61,28 @@ def drawn(rate: Rate) -> bytes:
     _times(canvas, rate)
     _detection(canvas, rate)
     if most:
-        half = canvas.width_of(f"{most:,}") / 2
+        half = canvas.width_of(written(most)) / 2
         x = _LEFT + step * (rate.counts.index(most) + 0.5)
         x, y = min(max(x, _LEFT + half), _RIGHT - half), y_of(most) - 26
         canvas.box(x - half - 6, y - 20, x + half + 6, y + 20, PANEL)
-        canvas.write(x, y, f"{most:,}", colour=ALARM, anchor="mm")
+        canvas.write(x, y, written(most), colour=ALARM, anchor="mm")
     _shares(canvas, rate)
     return canvas.png()
 
 
-def _legend(canvas: Canvas, rate: Rate) -> None:
-    if not rate.high:
-        canvas.write(_RIGHT, 60, "never seen sending before", colour=QUIET, anchor="rm")
-        return
-    text = f"usual when it sends: {usual(rate)}"
-    canvas.write(_RIGHT, 60, text, colour=QUIET, anchor="rm")
+def _legend(canvas: Canvas, rate: Rate, title_ends: float) -> None:
+    text = (
+        tr("usual when it sends: {usual}", usual=usual(rate))
+        if rate.high
+        else tr("never seen sending before")
+    )
     left = _RIGHT - canvas.width_of(text) - 66
-    canvas.box(left, 44, left + 46, 76, BAND)
-    canvas.across(left, left + 46, 46, USUAL, 4)
+    # Below the title where there is no room beside it.
+    y = 60 if left > title_ends + 20 else 102
+    canvas.write(_RIGHT, y, text, colour=QUIET, anchor="rm")
+    if rate.high:
+        canvas.box(left, y - 16, left + 46, y + 16, BAND)
+        canvas.across(left, left + 46, y - 14, USUAL, 4)
 
 
 def _x_of(rate: Rate, at: datetime) -> float:
@@ -87,11 +94,11 @@ def _times(canvas: Canvas, rate: Rate) -> None:
     """Write when it begins, is half over and ends, below the axis."""
     middle = rate.begin + (rate.end - rate.begin) / 2
     days = rate.end - rate.begin > timedelta(days=2)
-    look = "%d %b" if days else "%H:%M"
+    look = short_day if days else clock
     y = _BOTTOM + 42
-    canvas.write(_LEFT, y, f"{rate.begin:{look}}", colour=QUIET)
-    canvas.write((_LEFT + _RIGHT) / 2, y, f"{middle:{look}}", colour=QUIET, anchor="mm")
-    canvas.write(_RIGHT, y, f"{rate.end:{look}} UTC", colour=QUIET, anchor="rm")
+    canvas.write(_LEFT, y, look(rate.begin), colour=QUIET)
+    canvas.write((_LEFT + _RIGHT) / 2, y, look(middle), colour=QUIET, anchor="mm")
+    canvas.write(_RIGHT, y, f"{look(rate.end)} UTC", colour=QUIET, anchor="rm")
 
 
 def _detection(canvas: Canvas, rate: Rate) -> None:
@@ -100,7 +107,7 @@ def _detection(canvas: Canvas, rate: Rate) -> None:
         return
     x = _x_of(rate, rate.detected_at)
     canvas.dashed(x, _TOP - 30, _BOTTOM, TEXT)
-    text = f"detected {rate.detected_at:%H:%M}"
+    text = tr("detected {time}", time=clock(rate.detected_at))
     half = canvas.width_of(text) / 2
     middle = min(max(x, MARGIN + half), _RIGHT - half)
     canvas.write(middle, _TOP - 52, text, anchor="mm")
@@ -109,7 +116,7 @@ def _detection(canvas: Canvas, rate: Rate) -> None:
 def _shares(canvas: Canvas, rate: Rate) -> None:
     """Show from where it is sent: each address on a bar as long as its share."""
     shares = rate.shares()
-    title = "Sent from" if shares else "From where is not known"
+    title = tr("Sent from") if shares else tr("From where is not known")
     canvas.write(MARGIN, _ROWS - 34, title, SMALL, QUIET)
     for place, (name, share) in enumerate(shares):
         top = _ROWS + place * _ROW

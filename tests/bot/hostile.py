@@ -50,8 +50,8 @@ ATTACKS = (
     "x" * 300,
     "\u202e" * 3000,
 )
-# A hundred kilobytes each.
-HUGE = ("<!channel> " * 9_100, "\u202e" * 33_400, "日\n" * 25_000)
+# Twenty kilobytes each, which is far beyond what any place of a card has room for.
+HUGE = ("<!channel> " * 2_000, "\u202e" * 7_000, "日\n" * 5_000)
 
 #: What a mail sender may have written: an attack, anything at all, or both run together.
 TEXTS = st.one_of(

@@ -1,7 +1,7 @@
 """Every card and every form that the bot can show, made of whatever texts are given."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
@@ -28,6 +28,7 @@ from services import digest as digests
 from services import reports
 from services.detection.engine import Reason, Verdict
 from services.detection.evidence import Evidence, Habit, Share
+from services.language import tr
 from services.mail.port import (
     Block,
     Message,
@@ -50,6 +51,7 @@ from services.models import (
     LessonKind,
     Listing,
 )
+from services.origin import Origin
 from services.pipeline import Proposal
 from services.remedies import REMEDIES
 from services.reports import Tally, View
@@ -80,6 +82,16 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def origin(words: Words = anna) -> Origin:
+    """Return where an address is; the owner's name is anybody's text."""
+    return Origin(64500, storable(words()), "CH")
+
+
+def origins(uses: Iterable[Use], words: Words) -> dict[str, Origin]:
+    """Return where each address is."""
+    return {use.name: origin(words) for use in uses}
+
+
 def evidence(words: Words = anna, **over: object) -> Evidence:
     """Return what was seen of a sender; its reasons are the detector's."""
 
@@ -92,7 +104,10 @@ def evidence(words: Words = anna, **over: object) -> Evidence:
         messages=600,
         peak=620,
         recipients=9000,
-        addresses=named(300, 100, 80, 60, 40, 20),
+        addresses=tuple(
+            share.model_copy(update={"origin": origin(words)})
+            for share in named(300, 100, 80, 60, 40, 20)
+        ),
         address_count=31,
         network_count=12,
         subject=storable(words()),
@@ -118,10 +133,10 @@ def evidence(words: Words = anna, **over: object) -> Evidence:
 def _reasons(seen: Evidence) -> tuple[str, ...]:
     """Return what the detector says of this, in its words."""
     return (
-        f"{seen.messages:,} messages in 5 min; usual at this hour: 3, at most 8",
-        f"from {seen.address_count} addresses in {seen.network_count} networks",
-        f"97% near-identical subjects: “{short(seen.subject, 80)}”",
-        f"to about {seen.recipients:,} recipients",
+        tr(f"{seen.messages:,} messages in 5 min; usual at this hour: 3, at most 8"),
+        tr(f"from {seen.address_count} addresses in {seen.network_count} networks"),
+        tr(f"97% near-identical subjects: “{short(seen.subject, 80)}”"),
+        tr(f"to about {seen.recipients:,} recipients"),
     )
 
 
@@ -169,7 +184,7 @@ def intent(
         claimed_by="slack:U0OTTO",
         claimed_name=storable(words()),
         claimed_at=NOW,
-        summary=f"{storable(words())} can no longer send and still receives. 3 messages held.",
+        summary=tr(f"{storable(words())} can no longer send and still receives. 3 messages held."),
         undo_until=NOW + timedelta(days=7),
         undo_of=undo_of,
         undone=undone,
@@ -262,10 +277,10 @@ def _results(words: Words) -> Card:
     queues = (Queue.ACTIVE, Queue.DEFERRED, Queue.HELD, Queue.QUARANTINE, Queue.DEFERRED)
     found = tuple(message(words, queue) for queue in queues)
     buttons = (
-        Button("before", "◀ Previous", INTENT.format("before")),
-        Button("after", "Next ▶", INTENT.format("after")),
-        Button("move", "Move these…", INTENT.format("move")),
-        Button("delete", "Delete these…", INTENT.format("delete"), Style.DANGER),
+        Button("before", tr("◀ Previous"), INTENT.format("before")),
+        Button("after", tr("Next ▶"), INTENT.format("after")),
+        Button("move", tr("Move these…"), INTENT.format("move")),
+        Button("delete", tr("Delete these…"), INTENT.format("delete"), Style.DANGER),
     )
     return cards.results(
         cards.Found(
@@ -334,7 +349,7 @@ def _act_line(state: IntentState, words: Words, *, undoing: bool = False) -> Car
 
 def _buttons(*slots: str) -> dict[str, Button]:
     """Return a button in each of these places."""
-    return {slot: Button(slot, "Press", INTENT.format(slot)) for slot in slots}
+    return {slot: Button(slot, tr("Press"), INTENT.format(slot)) for slot in slots}
 
 
 def _uses(words: Words, number: int) -> list[Use]:
@@ -367,7 +382,8 @@ def why_card(
             waiting=1234,
             held=5,
             sent=1840,
-            addresses=_uses(words, 5),
+            addresses=(uses := _uses(words, 5)),
+            origins=origins(uses, words),
             more=26,
             incidents=[incident(each, words) for each in incidents],
             taken_at=NOW,
@@ -404,7 +420,8 @@ def user_card_(words: Words = anna, state: UserState | None = UserState.ACTIVE) 
             user=User(words(), state, 3) if state else None,
             waiting=1234,
             held=5,
-            addresses=_uses(words, 5),
+            addresses=(uses := _uses(words, 5)),
+            origins=origins(uses, words),
             more=26,
             failed_logins=12,
             lately=1840,
@@ -457,6 +474,7 @@ def ip_card(words: Words = anna, uses: int = look_cards.PER_PAGE, blocks: int = 
             more_blocks=4 if blocks else 0,
             taken_at=NOW,
             lacking=(words(),),
+            origin=origin(words),
             buttons=_buttons(
                 *(f"account-{n}" for n in range(uses)),
                 *(f"unblock-{n}" for n in range(blocks)),
@@ -499,7 +517,7 @@ def blocks_card(words: Words = anna, number: int = block_card.PER_PAGE) -> Card:
             taken_at=NOW,
             lacking=(words(),),
             buttons=_buttons(*(f"unblock-{n}" for n in range(number)), "before", "after", "again"),
-            extend=Menu("extend", "Extend…", options) if options else None,
+            extend=Menu("extend", tr("Extend…"), options) if options else None,
         )
     )
 
@@ -558,7 +576,7 @@ def report_card(words: Words = anna, view: View = View.DOMAINS) -> Card:
             *(f"row-{n}" for n in range(report_cards.PER_PAGE)),
             *("before", "after", "today", "week", "month", "file"),
         ),
-        (Option("Trend", INTENT.format("trend")), Option("Domains", INTENT.format("domains"))),
+        tuple(Option(tr(name), INTENT.format(name.lower())) for name in ("Trend", "Domains")),
     )
 
 
@@ -652,12 +670,12 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
         lambda words: cards.incidents([incident(state, words) for state in IncidentState]),
     )
     yield "no incidents", lambda words: cards.incidents([])
-    yield "help", lambda _: help_card([(row.usage, row.summary) for row in TYPED], ())
+    yield "help", lambda _: help_card([(row.usage, tr(row.summary)) for row in TYPED], ())
     yield (
         "help of one",
         lambda _: help_card(
-            [(COMMANDS["search"].usage, COMMANDS["search"].summary)],
-            [(argument.typed, argument.means) for argument in COMMANDS["search"].takes],
+            [(COMMANDS["search"].usage, tr(COMMANDS["search"].summary))],
+            [(argument.typed, tr(argument.means)) for argument in COMMANDS["search"].takes],
         ),
     )
     yield "why", why_card
@@ -698,7 +716,10 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "alert with a picture", _alert_drawn
     yield "note", lambda words: cards.note(words())
     yield "failure", lambda words: cards.failure(words())
-    yield "success", lambda words: cards.success(words(), Button("undo", "Undo", INTENT.format(1)))
+    yield (
+        "success",
+        lambda words: cards.success(words(), Button("undo", tr("Undo"), INTENT.format(1))),
+    )
 
 
 def _forms() -> Iterator[tuple[str, Callable[[Words], Form]]]:

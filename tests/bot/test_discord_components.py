@@ -153,7 +153,7 @@ def test_a_question_with_each_attack_in_every_place_is_taken_and_harmless(name: 
 
 
 @pytest.mark.parametrize("text", HUGE, ids=["mentions", "overrides", "lines"])
-def test_texts_of_a_hundred_kilobytes_are_cut_to_what_discord_takes(text: str) -> None:
+def test_texts_of_twenty_kilobytes_are_cut_to_what_discord_takes(text: str) -> None:
     for card in CARDS.values():
         assert_taken(message(card(words_of(text))))
     for asked in FORMS.values():

@@ -133,7 +133,7 @@ def test_every_form_is_a_modal_as_the_published_description_has_it(name: str) ->
 
 
 @pytest.mark.parametrize("text", HUGE, ids=["mentions", "overrides", "lines"])
-def test_texts_of_a_hundred_kilobytes_are_cut_to_what_discord_takes(text: str) -> None:
+def test_texts_of_twenty_kilobytes_are_cut_to_what_discord_takes(text: str) -> None:
     for asked in FORMS.values():
         assert_taken(asked(words_of(text)))
 

@@ -233,7 +233,7 @@ def test_a_text_is_cut_between_its_characters(text: Text, longest: int) -> None:
 
 
 @pytest.mark.parametrize("text", HUGE, ids=["mentions", "overrides", "lines"])
-def test_a_text_of_a_hundred_kilobytes_is_cut(text: str) -> None:
+def test_a_text_of_twenty_kilobytes_is_cut(text: str) -> None:
     for span in (Plain(text), Bold(text), Code(text)):
         assert 3990 <= len(markdown((span,), 4000)) <= 4000
     assert 3990 <= len(block(text, 4000)) <= 4000

@@ -1,5 +1,6 @@
 """/spool why, top and ip, through the dispatch, with a real database and mail server."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from ipaddress import ip_network
@@ -11,14 +12,22 @@ from sqlmodel import select
 from bot.app import App
 from bot.dispatch import Answer
 from bot.elements import Button, Card, Form, Row, Values
+from services.hosts import spool_of
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import Capabilities, Capability, UserState
 from services.models import Intent
 from services.people import Actor, Place
-from services.settings import AccessSettings, EmbeddedServerSettings, SafetySettings, Settings
+from services.settings import (
+    AccessSettings,
+    DetectionSettings,
+    EmbeddedServerSettings,
+    SafetySettings,
+    Settings,
+)
 from services.targets import Target
 from tests.bot.test_cards import said
 from tests.mail.harness import ANN, BOB, DOMAIN, EmbeddedHarness
+from tests.mmdb import mmdb
 
 VERA = Actor("slack", "U0VERA", "vera")
 OTTO = Actor("slack", "U0OTTO", "otto")
@@ -42,7 +51,7 @@ class Looking:
         self.mail = mail
 
     async def sent(
-        self, user: str, number: int, client_ip: str = HERE, *, to_one: bool = False
+        self, user: str | None, number: int, client_ip: str = HERE, *, to_one: bool = False
     ) -> None:
         """Have the bot read of so many messages of a user, each to somebody else or all to one."""
         for index in range(number):
@@ -88,13 +97,22 @@ def buttons(card: Card) -> dict[str, Button]:
     return {button.slot: button for button in [*rows, *below]}
 
 
-def app_with(mail: EmbeddedHarness, folder: Path, server: Hosted) -> App:
+def app_with(
+    mail: EmbeddedHarness,
+    folder: Path,
+    server: Hosted,
+    detection: DetectionSettings | None = None,
+    trusted: tuple[str, ...] = (),
+) -> App:
     return App(
         Settings(
             database=f"sqlite:///{folder}/bot.db",
             mail_server=(EmbeddedServerSettings(database=folder / "mail.db"),),
             access=AccessSettings(viewers=(VERA.user_id,), operators=(OTTO.user_id,)),
-            safety=SafetySettings(protected_accounts=(CEO,)),
+            safety=SafetySettings(
+                protected_accounts=(CEO,), trusted_networks=tuple(map(ip_network, trusted))
+            ),
+            detection=detection or DetectionSettings(),
         ),
         clock=mail.clock,
         servers=[server],
@@ -197,6 +215,66 @@ async def test_a_stranger_is_told_nothing_about_anybody(looking: Looking) -> Non
         answer = await looking.app.dispatch.typed(Actor("slack", "U0EVE", "eve"), PLACE, text)
         assert answer.failed
         assert ANN not in answer.sentence
+
+
+async def test_a_host_of_our_own_shows_what_it_has_waiting(
+    tmp_path: Path, mail: EmbeddedHarness
+) -> None:
+    assert isinstance(mail.server, Hosted)
+    app = app_with(mail, tmp_path, mail.server, trusted=(f"{HERE}/32",))
+    async with contextlib.AsyncExitStack() as stack:
+        await app.store.open()
+        stack.push_async_callback(app.store.close)
+        looking = Looking(app, mail)
+        for _ in range(3):
+            await mail.submit(
+                None, [ANN], "Disk full", client_ip=HERE, envelope_sender="root@x.test"
+            )
+        await looking.sent(BOB, 2)
+        host = f"[{HERE}]"
+        waiting = (await spool_of(mail.server, (host,)))[host].waiting
+        assert waiting >= 2
+        card = await looking.asked(f"why {host}")
+        assert "one of our own hosts, which sends without a login." in said(card)
+        assert f"3 messages in the last 24 h. Now {waiting} waiting, 0 held." in said(card)
+        assert "user" not in buttons(card)
+        assert f"Now {waiting} waiting, 0 held." in said(await looking.asked(f"ip {HERE}"))
+        # What its button finds is what is counted.
+        found = said(card_of(await looking.press(card, "search")))
+        assert f"{waiting} messages match" in found
+        unseen = said(await looking.asked("why [192.0.2.99]"))
+        assert "never seen [192.0.2.99] send anything through mail without a login" in unseen
+
+
+@pytest.fixture
+async def knowing(tmp_path: Path, mail: EmbeddedHarness) -> AsyncIterator[Looking]:
+    """The same with a file that knows where HERE is; what it says is anybody's text."""
+    assert isinstance(mail.server, Hosted)
+    file, network = tmp_path / "both.mmdb", ip_network(f"{HERE}/24", strict=False)
+    file.write_bytes(
+        mmdb({network: {"country_code": "CH", "asn": "AS64500", "as_name": "<b>\u202eExa & Co"}})
+    )
+    app = app_with(
+        mail, tmp_path, mail.server, DetectionSettings(asn_database=file, country_database=file)
+    )
+    await app.ip_databases.open()
+    await app.store.open()
+    yield Looking(app, mail)
+    app.ip_databases.close()
+    await app.store.close()
+
+
+async def test_an_address_is_shown_with_its_country_and_its_networks_owner(
+    knowing: Looking,
+) -> None:
+    await knowing.sent(ANN, 3)
+    network = ip_network(f"{HERE}/24", strict=False)
+    where = "<b>\N{LEFT ANGLE BRACKET}202E\N{RIGHT ANGLE BRACKET}Exa & Co (AS64500), Switzerland"
+    assert f"{HERE}\n{where} · 3 messages" in said(await knowing.asked(f"why {ANN}"))
+    assert f"{HERE}\n{where} · 3 messages" in said(await knowing.asked(f"user {ANN}"))
+    assert f"Where it is: {where}." in said(await knowing.asked(f"ip {HERE}"))
+    assert f"Where it is: {where}." in said(await knowing.asked(f"ip {network}"))
+    assert "Where it is" not in said(await knowing.asked(f"ip {network.supernet()}"))
 
 
 # -- top ----------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_its_scopes_are_what_the_local_workspace_grants() -> None:
 
 
 def test_what_it_may_not_do_it_does_not_ask_for() -> None:
-    for scope in ("files:read", "users:read", "chat:write.public", "chat:write.customize"):
+    for scope in ("files:read", "users:read.email", "chat:write.public", "chat:write.customize"):
         assert scope not in SCOPES
     assert not [scope for scope in SCOPES if scope.startswith(("admin", "im:", "mpim:"))]
 

@@ -17,14 +17,8 @@ from services.clock import ManualClock
 from services.people import BOT
 from services.settings import AuditSettings
 from services.store import Store
-from tests.end_to_end.playing import ACCOUNT, PATIENCE, Play, command, config_file
+from tests.end_to_end.playing import ACCOUNT, PATIENCE, Play, command, config_file, ended
 from tests.mail.harness import START
-
-
-async def _run(*arguments: str) -> tuple[int | None, str, str]:
-    process = await command(*arguments)
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_the_log_of_a_stopped_attack_is_proved_shown_and_exported(play: Play) -> None:
@@ -34,21 +28,21 @@ async def test_the_log_of_a_stopped_attack_is_proved_shown_and_exported(play: Pl
     await play.otto.line(card, "60 messages held")
     config = str(config_file(play))
     # While the bot runs: reading the log must not be in its way.
-    code, out, err = await _run("audit", "verify", "--config", config)
+    code, out, err = await ended("audit", "verify", "--config", config)
     assert (code, err) == (0, "")
     assert out.startswith("The audit log is whole: 3 entries, head ")
-    code, out, err = await _run("audit", "show", "--config", config, "--last", "2")
+    code, out, err = await ended("audit", "show", "--config", config, "--last", "2")
     assert (code, err) == (0, "")
     intent, result = out.splitlines()
     assert intent.startswith("2  ")
     assert "intent    stop  otto (slack:U0OTTO)  anna.keller@example.com" in intent
     assert "result    stop  otto (slack:U0OTTO)  anna.keller@example.com" in result
-    code, out, err = await _run("audit", "export", "--config", config)
+    code, out, err = await ended("audit", "export", "--config", config)
     assert (code, err) == (0, "")
     entries = [json.loads(line) for line in out.splitlines()]
     assert [(e["seq"], e["phase"]) for e in entries] == [(1, "note"), (2, "intent"), (3, "result")]
     assert [e["prev_hash"] for e in entries] == [GENESIS, entries[0]["hash"], entries[1]["hash"]]
-    code, out, err = await _run("audit", "export", "--config", config, "--format", "csv")
+    code, out, err = await ended("audit", "export", "--config", config, "--format", "csv")
     assert (code, err) == (0, "")
     rows = list(csv.DictReader(io.StringIO(out, newline="")))
     assert [row["hash"] for row in rows] == [entry["hash"] for entry in entries]
@@ -62,7 +56,7 @@ async def test_a_log_that_was_changed_is_named_and_fails(play: Play) -> None:
     await play.otto.line(card, "Acknowledged: somebody is on it")
     await play.app.stop()
     _forge(play.folder / "bot.db")
-    code, out, _ = await _run("audit", "verify", "--config", str(config_file(play)))
+    code, out, _ = await ended("audit", "verify", "--config", str(config_file(play)))
     assert code == 1
     assert out.startswith("The audit log is BROKEN at entry 2: its content was changed.")
 
@@ -116,7 +110,7 @@ class _Kept:
         )
 
     async def run(self, verb: str, *arguments: str) -> tuple[int | None, str, str]:
-        return await _run("audit", verb, "--config", self.config, *arguments)
+        return await ended("audit", verb, "--config", self.config, *arguments)
 
 
 @pytest.fixture
@@ -208,5 +202,5 @@ async def test_a_bot_that_is_given_a_key_seals_the_log_from_its_start_on(play: P
             bot.kill()
             await bot.communicate()
     assert "CANARY" not in err.decode()
-    code, out, _ = await _run("audit", "verify", "--config", str(config))
+    code, out, _ = await ended("audit", "verify", "--config", str(config))
     assert (code, out.startswith("The audit log is whole: ")) == (0, True)

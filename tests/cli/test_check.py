@@ -1,6 +1,8 @@
 """spoolwarden check against a running workspace: what is well, and what to do where it isn't."""
 
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,15 +12,14 @@ from bot.rooms import ROOMS
 from bot.workspace import ChannelSpec, Member, Workspace
 from bot.workspace.values import BOT_SCOPES
 from services.models import Posted
-from tests.end_to_end.playing import Play, command, config_file, playing
+from tests.end_to_end.playing import Play, command, config_file, ended, playing
+from tests.mmdb import mmdb
 
 
-async def _findings(play: Play, **slack: str) -> tuple[int | None, dict[str, str]]:
-    process = await command("check", "--config", str(config_file(play, **slack)))
-    out, err = await process.communicate()
-    assert err == b""
-    lines = out.decode().splitlines()
-    return process.returncode, {line.partition(": ")[0]: line for line in lines}
+async def _findings(play: Play, **slack: Any) -> tuple[int, dict[str, str]]:
+    code, out, err = await ended("check", "--config", str(config_file(play, **slack)))
+    assert err == ""
+    return code, {line.partition(": ")[0]: line for line in out.splitlines()}
 
 
 async def test_all_is_well_then_a_wrong_token_channel_and_app_token_are_named(play: Play) -> None:
@@ -36,6 +37,27 @@ async def test_all_is_well_then_a_wrong_token_channel_and_app_token_are_named(pl
     assert code == 1
     assert "Slack answers channel_not_found" in found["FIX  Slack channel"]
     assert "Make one with connections:write" in found["FIX  Slack app token"]
+
+
+async def test_files_on_addresses_are_told_of_and_a_broken_one_is_named(play: Play) -> None:
+    await play.app.stop()
+    file = play.folder / "asn.mmdb"
+    file.write_bytes(mmdb({ip_network("192.0.2.0/24"): {"asn": "AS64500"}}, kind="Networks"))
+    places = {"asn_database": str(file), "country_database": str(play.folder / "none.mmdb")}
+    code, out, _ = await ended("check", "--config", str(config_file(play, places)))
+    assert code == 1
+    lines = out.splitlines()
+    assert f"ok   addresses: detection.asn_database: {file} is 'Networks' and is read" in lines
+    (wrong,) = [line for line in lines if line.startswith("FIX")]
+    assert wrong == (
+        f"FIX  addresses: detection.country_database: {play.folder}/none.mmdb cannot be read: "
+        "No such file or directory."
+    )
+    # The bot does not start with it either, and says the same.
+    process = await command("run", "--config", str(config_file(play, places)))
+    _, told = await process.communicate()
+    assert process.returncode == 1
+    assert "none.mmdb cannot be read: No such file" in " ".join(told.decode().split())
 
 
 async def test_a_missing_scope_and_a_channel_without_the_bot_are_named(play: Play) -> None:

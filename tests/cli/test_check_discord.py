@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bot.discord.chat import PERMISSIONS, PICTURES
 from bot.guild.permissions import EVERY_PERMISSION, Permission
 from services.settings import AccessSettings
-from tests.end_to_end.playing import Play, command, config_file, playing
+from tests.end_to_end.playing import Play, config_file, ended, playing
 
 _NEEDED = Permission((PERMISSIONS | PICTURES).value)
 
@@ -21,12 +22,10 @@ async def play(tmp_path: Path, mailboxes: Path) -> AsyncIterator[Play]:
         yield made
 
 
-async def _findings(play: Play, **discord: str) -> tuple[int | None, dict[str, str]]:
-    process = await command("check", "--config", str(config_file(play, **discord)))
-    out, err = await process.communicate()
-    assert err == b""
-    lines = out.decode().splitlines()
-    return process.returncode, {line.partition(": ")[0]: line for line in lines}
+async def _findings(play: Play, **discord: Any) -> tuple[int, dict[str, str]]:
+    code, out, err = await ended("check", "--config", str(config_file(play, **discord)))
+    assert err == ""
+    return code, {line.partition(": ")[0]: line for line in out.splitlines()}
 
 
 async def test_all_is_well_with_no_more_than_the_invite_link_asks_for(play: Play) -> None:

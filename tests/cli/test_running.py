@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.end_to_end.playing import PATIENCE, Play, command, config_file
+from tests.end_to_end.playing import PATIENCE, Play, command, config_file, ended
 
 
 async def _ended(process: Process) -> tuple[int | None, str, str]:
@@ -32,7 +32,7 @@ async def test_a_bad_configuration_is_one_sentence_and_no_traceback(
 ) -> None:
     file = tmp_path / "spoolwarden.toml"
     file.write_text(text, "utf-8")
-    code, out, err = await _ended(await command("run", "--config", str(file)))
+    code, out, err = await ended("run", "--config", str(file))
     assert (code, out) == (1, "")
     said = " ".join(err.split())
     assert says in said

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import shutil
 import sqlite3
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 import pytest
 
 from bot.app import App
+from bot.cli import main
 from bot.demo.campaigns import LOUD
 from bot.demo.stage import ADA, NOBU, OTTO, VERA, Plan, Stage, stage
 from bot.demo.traffic import Traffic
@@ -118,10 +120,10 @@ class Play:
         return [entry async for entry in self.app.audit.entries() if entry.action == action]
 
 
-def config_file(play: Play, **chat: Any) -> Path:
+def config_file(play: Play, detection: Mapping[str, Any] | None = None, /, **chat: Any) -> Path:
     """Write what a stage's bot is set up with as a configuration file; return its path.
 
-    ``chat`` differs in the chat's settings.
+    ``chat`` differs in the chat's settings, ``detection`` in the detector's.
     """
     settings = play.app.settings
     server = settings.mail_server[0]
@@ -142,7 +144,11 @@ def config_file(play: Play, **chat: Any) -> Path:
             "operators": list(settings.access.operators),
             "admins": list(settings.access.admins),
         },
-        "detection": {"poll_seconds": POLL_SECONDS, "picture": settings.detection.picture},
+        "detection": {
+            "poll_seconds": POLL_SECONDS,
+            "picture": settings.detection.picture,
+            **(detection or {}),
+        },
     }
     lines = [f"database = {json.dumps(settings.database)}"]
     for name, table in tables.items():
@@ -164,8 +170,37 @@ async def command(*arguments: str) -> Process:
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=clean,
+        env=clean | {"COLUMNS": "1000"},  # so that no sentence is broken in two
     )
+
+
+async def ended(*arguments: str) -> tuple[int, str, str]:
+    """Run a command of the command line to its end; return its exit status and what it wrote.
+
+    In this process: to start one of its own takes seconds of a processor.
+    """
+    out, err = io.StringIO(), io.StringIO()
+
+    def run() -> int:
+        root = logging.getLogger()
+        handlers = root.handlers[:]
+        levels = {
+            logger: logger.level for logger in map(logging.getLogger, [*root.manager.loggerDict])
+        }
+        levels[root] = root.level
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                main(arguments)
+        except SystemExit as ending:
+            return int(ending.code or 0)
+        finally:
+            for logger, level in levels.items():
+                logger.setLevel(level)
+            root.handlers[:] = handlers
+        return 0
+
+    code = await asyncio.to_thread(run)
+    return code, out.getvalue(), err.getvalue()
 
 
 @contextlib.asynccontextmanager

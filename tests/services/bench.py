@@ -19,6 +19,7 @@ from services.intents import Intents
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import Announcement, AuditEntry, Incident, Intent
+from services.origin import Origin
 from services.people import Actor, Place
 from services.pipeline import Outcome, Pipeline, Proposal
 from services.rules import Rules
@@ -59,6 +60,7 @@ class Bench:
         self.approval = ApprovalSettings(permanent_above=2, minutes=30, delete_account=False)
         self.changes = 0
         self.strangers = 0
+        self.origins: dict[str, Origin] = {}  # what is known of addresses
         self.audit = AuditLog(store, self.clock)
         self.access = Access(ACCESS, {}, self.clock)
         self.build()
@@ -66,7 +68,14 @@ class Bench:
     def build(self, detection: DetectionSettings | None = None) -> None:
         """Build what a restart of the bot builds anew."""
         detection = detection or DetectionSettings()
-        self.detector = Detector(self.store, self.audit, self.clock, detection, rules=self.rules)
+        self.detector = Detector(
+            self.store,
+            self.audit,
+            self.clock,
+            detection,
+            rules=self.rules,
+            origin_of=self.origin_of,
+        )
         servers = {"mail": self.mail.server}
         self.intents = Intents(self.store, self.clock)
         self.upkeep = Upkeep(self.store, servers, self.audit, self.clock, self._changed)
@@ -82,6 +91,9 @@ class Bench:
             approval=self.approval,
             changed=self._changed,
         )
+
+    def origin_of(self, address: str) -> Origin | None:
+        return self.origins.get(address)
 
     def _changed(self) -> None:
         self.changes += 1

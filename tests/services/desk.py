@@ -30,6 +30,7 @@ def dispatch_of(bench: Bench) -> Dispatch:
             listings=Listings(bench.store, {}, bench.audit, bench.clock, DnsblSettings()),
             refresh=refresh,
             why=bench.detector.why,
+            origin_of=bench.origin_of,
             changed=lambda: None,
         )
     )

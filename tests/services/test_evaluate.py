@@ -19,6 +19,7 @@ from services.detection.evaluate.scenarios import (
 )
 from services.detection.evaluate.traffic_file import Labelled, Scenario, read, write
 from services.errors import BadArgument
+from services.origin import Origin
 
 #: A held-out seed that no other test and no figure uses.
 _SEED = 9
@@ -98,6 +99,9 @@ def test_a_file_by_hand_needs_only_time_and_user(tmp_path: Path) -> None:
         '{"time": 1, "user": "a", "recipients": -1}',
         '{"time": 1e300, "user": "a"}',
         '{"time": null, "user": "a"}',
+        '{"time": 1, "user": "a", "asn": "AS1"}',
+        '{"time": 1, "user": "a", "asn": -1}',
+        '{"time": 1, "user": "a", "country": "Switzerland"}',
     ],
 )
 def test_what_is_not_in_the_format_is_named_with_its_line(line: str, tmp_path: Path) -> None:
@@ -105,6 +109,31 @@ def test_what_is_not_in_the_format_is_named_with_its_line(line: str, tmp_path: P
     file.write_text('{"time": 1, "user": "a", "recipients": 1}\n' + line + "\n")
     with pytest.raises(BadArgument, match=r"bad.jsonl, line 2 .* Nothing was evaluated"):
         list(read(file).events)
+
+
+def test_where_an_address_is_may_be_told_and_is_written_again(tmp_path: Path) -> None:
+    file = tmp_path / "places.jsonl"
+    file.write_text(
+        '{"time": 1, "user": "a", "ip": "192.0.2.7", "recipients": 1, "asn": 64500}\n'
+        '{"time": 2, "user": "a", "ip": "192.0.2.8", "recipients": 1, "country": "CH"}\n'
+        '{"time": 3, "user": "a", "ip": "192.0.2.9", "recipients": 1}\n'
+    )
+    scenario = read(file)
+    events = list(scenario.events)
+    again = read(_written(Scenario("b", 1, 0, events, scenario.origin_of), tmp_path / "b.jsonl"))
+    assert list(again.events) == events
+    for one in (scenario, again):
+        assert one.origin_of is not None
+        assert one.origin_of("192.0.2.7") == Origin(64500)
+        assert one.origin_of("192.0.2.8") == Origin(country="CH")
+        assert one.origin_of("192.0.2.9") is None
+
+
+def test_countries_are_found_sooner_where_they_are_told() -> None:
+    told, blind = (replay(generate("slow-drip", _SEED, origins=known)) for known in (True, False))
+    assert told.engine.recall == blind.engine.recall == 1.0
+    assert sum(told.engine.out) < sum(blind.engine.out)
+    assert not told.engine.false_alarms
 
 
 def test_an_unknown_scenario_is_told_which_there_are() -> None:

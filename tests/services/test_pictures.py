@@ -105,6 +105,19 @@ def test_nothing_but_printable_ascii_is_written(text: str) -> None:
     assert shown.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("27. März, für 5 Größen", "27. Maerz, fuer 5 Groessen"),
+        ("1\u202f234\u00a0MB", "1 234 MB"),
+        ("a\u0308 é \u221212", "ae e -12"),
+        ("Ωж…\u200b\n", "?????"),
+    ],
+)
+def test_a_letter_that_the_type_has_no_shape_for_is_spelt_otherwise(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
 def test_the_type_has_a_shape_for_everything_that_is_written() -> None:
     shapes = {}
     for code in range(33, 127):

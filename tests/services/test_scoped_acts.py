@@ -190,3 +190,30 @@ async def test_a_role_for_nobody_left_acts_on_no_message(bench: Bench) -> None:
     with pytest.raises(Refused):
         await bench.propose("delete", Target(queue_ids=(queue_id,)), actor=SUE)
     assert set(await bench.queues()) == {queue_id}
+
+
+async def test_of_a_campaign_only_their_accounts_messages_are_moved(bench: Bench) -> None:
+    mine, others = await bench.deferred(2), await bench.deferred(3, user=EVE)
+    both = Target(accounts=(ANN, EVE))
+    proposal = await bench.propose("move", both, actor=SUE)
+    assert set(proposal.target.queue_ids) == set(mine)
+    later = await bench.deferred(1)
+    outcome = await bench.pipeline.execute(SUE, CHANNEL, proposal.intent_id)
+    assert outcome.sentence.startswith("To the folder review: 2 messages moved.")
+    assert f"Not touched: 1 account of other domains than {DOMAIN}." in outcome.sentence
+    queues = await bench.queues()
+    assert {queues[queue_id] for queue_id in mine} == {Queue.QUARANTINE}
+    assert {queues[queue_id] for queue_id in (*others, *later)} == {Queue.DEFERRED}
+    assert (await bench.undo(outcome, actor=SUE)).ok
+    assert set((await bench.queues()).values()) == {Queue.DEFERRED}
+
+
+async def test_a_role_that_shrank_meanwhile_moves_no_message_of_the_others(bench: Bench) -> None:
+    limit(bench, DOMAIN, EVE.partition("@")[2])
+    ids = (*await bench.deferred(2), *await bench.deferred(3, user=EVE))
+    proposal = await bench.propose("delete", Target(accounts=(ANN, EVE)), actor=SUE)
+    assert set(proposal.target.queue_ids) == set(ids)
+    limit(bench, DOMAIN)
+    with pytest.raises(Refused, match="a message of these is another's or gone"):
+        await bench.pipeline.execute(SUE, CHANNEL, proposal.intent_id)
+    assert set((await bench.queues()).values()) == {Queue.DEFERRED}

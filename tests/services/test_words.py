@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.words import count, listed, short, size, span
+from services.language import trn
+from services.remedies import REMEDIES
+from services.words import ACTS, act, change, listed, percent, short, size, span
 
 
 @pytest.mark.parametrize(
@@ -14,11 +16,11 @@ from services.words import count, listed, short, size, span
     [(0, "0 messages"), (1, "1 message"), (2, "2 messages"), (1840, "1,840 messages")],
 )
 def test_counts(number: int, said: str) -> None:
-    assert count(number, "message") == said
+    assert trn("{n} message", "{n} messages", number) == said
 
 
 def test_a_count_may_have_its_own_plural() -> None:
-    assert [count(n, "entry", "entries") for n in (1, 2)] == ["1 entry", "2 entries"]
+    assert [trn("{n} entry", "{n} entries", n) for n in (1, 2)] == ["1 entry", "2 entries"]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_spans(length: timedelta, said: str) -> None:
 def test_a_span_is_never_far_from_the_truth(seconds: float, more: float) -> None:
     unit = {"s": 1, "min": 60, "h": 3600, "days": 86400}
     number, word = span(timedelta(seconds=seconds)).split()
-    assert abs(int(number) * unit[word] - seconds) <= max(1, 0.5 * unit[word] + 1)
+    assert abs(int(number.replace(",", "")) * unit[word] - seconds) <= max(1, 0.5 * unit[word] + 1)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_span_is_never_far_from_the_truth(seconds: float, more: float) -> None
         (999_949, "999.9 kB"),
         (999_950, "1.0 MB"),
         (999_999_999, "1.0 GB"),
-        (2_500_000_000_000, "2500.0 GB"),
+        (2_500_000_000_000, "2,500.0 GB"),
     ],
 )
 def test_sizes(octets: int, said: str) -> None:
@@ -81,3 +83,21 @@ def test_a_short_text_fits_and_shows_where_it_was_cut(text: str, length: int) ->
 )
 def test_lists(items: list[str], said: str) -> None:
     assert listed(items) == said
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [(0, 4, "-100 %"), (999, 1000, "-0 %"), (4, 4, "+0 %"), (5, 4, "+25 %"), (99, 4, "+2,375 %")],
+)
+def test_a_change_has_its_sign(now: int, before: int, said: str) -> None:
+    assert change(now, before) == said
+
+
+@pytest.mark.parametrize(("share", "said"), [(0, "0%"), (0.125, "12%"), (0.999, "100%")])
+def test_a_share_is_in_whole_percents(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_every_remedy_has_a_name_that_can_be_translated() -> None:
+    assert {act(name) for name in REMEDIES} <= set(ACTS)
+    assert act("") == ""

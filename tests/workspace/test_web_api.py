@@ -256,7 +256,12 @@ async def test_bad_metadata_is_refused(
 
 
 async def test_people_and_groups_are_told(ws: Workspace, web: AsyncWebClient) -> None:
-    assert (await web.users_info(user=VERA.id))["user"]["profile"]["title"] == "viewer"
+    told = (await web.users_info(user=VERA.id))["user"]
+    assert told["profile"]["title"] == "viewer"
+    # Who does not ask is not told.
+    assert "locale" not in told
+    asked = await web.users_info(user=VERA.id, include_locale=True)
+    assert asked["user"]["locale"] == VERA.locale
     assert (await web.users_info(user=ws.identity.bot_user))["user"]["is_bot"]
     assert await refused(web.users_info(user="U404")) == "user_not_found"
     assert (await web.usergroups_users_list(usergroup="S0ADMINS"))["users"] == [OTTO.id]

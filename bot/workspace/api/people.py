@@ -6,9 +6,9 @@ from bot.workspace.store import Store
 from bot.workspace.values import ApiError, JsonObject, Member
 
 
-def _user_form(store: Store, member: Member, *, bot: bool) -> JsonObject:
+def _user_form(store: Store, member: Member, *, bot: bool, locale: bool) -> JsonObject:
     names = {"real_name": member.real_name, "display_name": member.name, "title": member.title}
-    return {
+    form: JsonObject = {
         "id": member.id,
         "team_id": store.identity.team_id,
         "name": member.name,
@@ -27,18 +27,20 @@ def _user_form(store: Store, member: Member, *, bot: bool) -> JsonObject:
         "is_app_user": False,
         "updated": 0,
     }
+    # Told only where it is asked for ("include_locale").
+    return {**form, "locale": member.locale} if locale else form
 
 
 def user_info(c: Context, a: Arguments) -> JsonObject:
     """Serve users.info."""
-    wanted = a.text("user")
+    wanted, locale = a.text("user"), a.flag("include_locale")
     if wanted == c.store.identity.bot_user:
         itself = Member(wanted, c.app_name.lower(), c.app_name)
-        return {"ok": True, "user": _user_form(c.store, itself, bot=True)}
+        return {"ok": True, "user": _user_form(c.store, itself, bot=True, locale=locale)}
     member = c.store.members.get(wanted)
     if member is None:
         raise ApiError("user_not_found")
-    return {"ok": True, "user": _user_form(c.store, member, bot=False)}
+    return {"ok": True, "user": _user_form(c.store, member, bot=False, locale=locale)}
 
 
 def usergroups(c: Context, a: Arguments) -> JsonObject:

@@ -19,6 +19,7 @@ from services.detection.engine.score import Company, Floors, Verdict, allow, sco
 from services.detection.engine.sender import DAY, HOUR, Population, Sender
 from services.detection.engine.subjects import Sketch, sketch_of
 from services.mail.port import Network
+from services.origin import OriginOf
 
 _CACHE = 65_536
 _OCTETS = frozenset(str(number) for number in range(256))
@@ -32,6 +33,7 @@ class Engine:
     ``senders`` are kept exactly. Past that, the ones with little history that were quiet
     longest are let go first, so that a flood of new names costs no old one its habit; who
     is let go is handed out by :meth:`changed`, for the caller to keep and bring back.
+    ``origin_of`` says whose network an address is in and in which country, where that is known.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class Engine:
         senders: int = 20_000,
         floors: Floors | None = None,
         trusted: Sequence[Network] = (),
+        origin_of: OriginOf | None = None,
     ) -> None:
+        self._origin_of = origin_of
         self._most = senders
         self._floors = floors or Floors()
         self._trusted = tuple(trusted)
@@ -302,7 +306,7 @@ class Engine:
 
     def _judge(self, sender: Sender) -> Verdict:
         company = self._company(sender) if sender.young else Company()
-        verdict = score(sender, self._everybody, self._floors, company)
+        verdict = score(sender, self._everybody, self._floors, company, self._origin_of)
         sender.fresh, sender.judged_at = 0, sender.last
         # Who is far from an alarm is not there with the next letter.
         sender.wait = 1 if verdict.score >= 25 else 2 if verdict.score >= 15 else 3
@@ -335,7 +339,7 @@ class Engine:
         if sender is None:
             return None
         company = self._company(sender) if sender.young else Company()
-        return score(sender, self._everybody, self._floors, company)
+        return score(sender, self._everybody, self._floors, company, self._origin_of)
 
     def clear(self, user: str, until: float) -> None:
         """Count what a sender did until then no more: its incident is over."""

@@ -7,20 +7,17 @@ hours and a day are judged each by itself, and the worst is the verdict.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from math import log2, log10, sqrt
 
 from services.detection.engine import tuning
+from services.detection.engine.abroad import Places
+from services.detection.engine.reason import Reason as Reason
 from services.detection.engine.sender import DAY, HOUR, Letter, Population, Sender
 from services.detection.engine.subjects import Sketch, largest_group, size_sketch, sketch_of
-from services.words import count, short
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that speaks for abuse (or, with negative points, against it)."""
-
-    text: str
-    points: float
+from services.language import percent, tr, trn
+from services.origin import OriginOf
+from services.words import short, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +54,16 @@ class Company:
 
 
 _ALONE = Company()
-_SPANS = {300: "5 min", 3600: "1 h", 4 * 3600: "4 h", 24 * 3600: "24 h"}
 
 
 class _Seen:
     """What was seen in the letters of a window."""
 
-    __slots__ = ("addresses", "alike", "letters", "networks", "old", "people", "recipients",
+    __slots__ = ("addresses", "alike", "each", "letters", "networks", "old", "people", "recipients",
                  "strange", "subject", "with_people", "young", "young_networks")  # fmt: skip
 
     def __init__(self, letters: list[Letter], sketches: list[Sketch], now: float) -> None:
+        self.each = letters
         self.letters = len(letters)
         # Old enough to have an outcome.
         self.old = len([1 for letter in letters if now - letter[0] > tuning.OUTCOME_AFTER])
@@ -96,10 +93,12 @@ def score(
     everybody: Population,
     floors: Floors,
     company: Company = _ALONE,
+    origin_of: OriginOf | None = None,
 ) -> Verdict:
     """Judge a sender at the moment of its newest event."""
     now = sender.last
     settled = sender.active_days >= tuning.SETTLED_DAYS
+    places = Places(sender, origin_of, settled=settled) if origin_of is not None else None
     letters = [letter for letter in sender.letters if letter[0] > now - DAY]
     # They are kept in the order they came, which is that of their times but for stragglers.
     letters.sort(key=_time_of, reverse=True)
@@ -114,7 +113,7 @@ def score(
         if not sent or not seen.letters:
             continue
         verdict = _judged(
-            sender, everybody, floors, company, seen, window, least, sent, settled=settled
+            sender, everybody, floors, company, places, seen, window, least, sent, settled=settled
         )
         if best is None or verdict.score > best.score:
             best = verdict
@@ -130,6 +129,7 @@ def _judged(
     everybody: Population,
     floors: Floors,
     company: Company,
+    places: Places | None,
     seen: _Seen,
     window: int,
     least: float,
@@ -142,9 +142,11 @@ def _judged(
     # Of what a false alarm taught only somebody new at the account is still told.
     ordinary = sent <= taught
     if ordinary:
-        reasons = [Reason(f"{_said(sent, window)}; taught as ordinary: up to {taught:,}", 0.0)]
+        reasons = [Reason((_say_ordinary, sent, window, taught), 0.0)]
     networks = _networks(sender, everybody, seen, window, settled=settled)
     reasons.append(networks)
+    if places is not None:
+        reasons += places.reasons(seen.each)
     if not ordinary:
         reasons.append(_repetition(sender, everybody, seen))
     reasons.append(_recipients(sender, everybody, seen, settled=settled))
@@ -166,7 +168,7 @@ def _judged(
     if sent < floor and not _together(company):
         total = min(total, tuning.OPENS_AT - 1)
     first, *others = reasons
-    others = sorted((r for r in others if r.text), key=lambda r: -abs(r.points))
+    others = sorted((r for r in others if r.said), key=lambda r: -abs(r.points))
     return Verdict(
         sender.name,
         sender.last,
@@ -181,8 +183,14 @@ def _together(company: Company) -> bool:
     return company.senders >= tuning.COMPANY_SENDERS and company.alike >= tuning.COMPANY_ALIKE
 
 
-def _said(sent: int, window: int) -> str:
-    return f"{count(sent, 'message')} in {_SPANS[window]}"
+def _say_ordinary(sent: int, window: int, taught: int) -> str:
+    return trn(
+        "{n} message in {time}; taught as ordinary: up to {taught}",
+        "{n} messages in {time}; taught as ordinary: up to {taught}",
+        sent,
+        time=span(timedelta(seconds=window)),
+        taught=taught,
+    )
 
 
 def band(sender: Sender, window: int, least: float) -> tuple[float, float]:
@@ -218,19 +226,16 @@ def _volume(
     mean, high = band(sender, window, least)
     # A busy day of its own is a third of the way to being usual at any hour.
     high = max(high, sender.record(window) / 3)
-    text = f"{_said(sent, window)}; " + (
-        f"usual at this hour: {mean:,.0f}, at most {high:,.0f}"
-        if settled
-        else f"a sender this new: at most {high:,.0f}"
-        if sender.active_days
-        else "never seen sending before"
-    )
+    usual = round(mean) if settled else None
+    most = round(high) if settled or sender.active_days else None
+    once = None
+    slowly = False
     points = tuning.DOUBLING * log2(sent / high) if sent > high else 0.0
     cap = tuning.VOLUME_CAP
     if sent <= sender.record(window) * tuning.SEEN_BEFORE:
         cap = tuning.SEEN_BEFORE_CAP
         if points > cap:
-            text += f" (but it once sent {sender.record(window):,})"
+            once = sender.record(window)
     elif seen.with_people and len(seen.people) < tuning.FEW_PEOPLE:
         cap = tuning.FEW_PEOPLE_CAP
     elif (
@@ -244,8 +249,42 @@ def _volume(
         slow = min(tuning.CUSUM_CAP, tuning.CUSUM_POINTS * sender.cusum, cap)
         if slow > points:
             points = slow
-            text += ", and more than usual for hours on end"
-    return Reason(text, round(points, 1))
+            slowly = True
+    return Reason((_say_volume, sent, window, usual, most, once, slowly), round(points, 1))
+
+
+def _say_volume(
+    sent: int, window: int, usual: int | None, most: int | None, once: int | None, slowly: bool
+) -> str:
+    time = span(timedelta(seconds=window))
+    more = "" if once is None else tr(" (but it once sent {n})", n=once)
+    more += tr(", and more than usual for hours on end") if slowly else ""
+    if most is None:
+        return trn(
+            "{n} message in {time}; never seen sending before{more}",
+            "{n} messages in {time}; never seen sending before{more}",
+            sent,
+            time=time,
+            more=more,
+        )
+    if usual is None:
+        return trn(
+            "{n} message in {time}; a sender this new: at most {most}{more}",
+            "{n} messages in {time}; a sender this new: at most {most}{more}",
+            sent,
+            time=time,
+            most=most,
+            more=more,
+        )
+    return trn(
+        "{n} message in {time}; usual at this hour: {usual}, at most {most}{more}",
+        "{n} messages in {time}; usual at this hour: {usual}, at most {most}{more}",
+        sent,
+        time=time,
+        usual=usual,
+        most=most,
+        more=more,
+    )
 
 
 def _tail(k: int, mean: float, shape: float) -> float:
@@ -270,10 +309,7 @@ def _networks(
     distinct = len(seen.networks)
     if not distinct:
         return Reason("", 0.0)
-    addresses = (
-        f"from {count(len(seen.addresses), 'address', 'addresses')} in {count(distinct, 'network')}"
-    )
-    points, young = 0.0, len(seen.young_networks)
+    points, young, usual_young = 0.0, len(seen.young_networks), None
     if settled and young:
         usual = everybody.rate(everybody.young, everybody.days, tuning.YOUNG_A_DAY, 100)
         prior = tuning.PRIOR_DAYS
@@ -282,20 +318,37 @@ def _networks(
         mean = (sender.young_total + usual * prior) / (days + prior)
         points = -tuning.DECADE * _tail(young, mean, tuning.NETWORK_SHAPE)
         points *= min(1.0, 2 * seen.young / seen.letters)
-        of = "none of them" if young == distinct else f"{young} of them never"
-        known = "not used before" if distinct == 1 else f"{of} used before"
-        if young != distinct:
-            known = f"{young} of them not used before"
-        addresses += f", {known}"
-        if mean >= 1:
-            addresses += f" (usual on a day: {mean:.0f} new)"
+        usual_young = round(mean) if mean >= 1 else 0
     elif not settled and distinct >= tuning.MANY_NETWORKS:
         points = -tuning.DECADE * _tail(
             distinct - 1,
             tuning.SPARE_NETWORKS if window <= HOUR else tuning.SPARE_NETWORKS_A_DAY,
             tuning.NETWORK_SHAPE,
         )
-    return Reason(addresses, round(min(points, tuning.NETWORK_CAP), 1))
+    said = (_say_networks, len(seen.addresses), distinct, young, usual_young)
+    return Reason(said, round(min(points, tuning.NETWORK_CAP), 1))
+
+
+def _say_networks(addresses: int, networks: int, young: int, usual: int | None) -> str:
+    """Say from where it came; ``usual`` is how many new networks are usual, where some are new."""
+    where = trn("in {n} network", "in {n} networks", networks)
+    more = ""
+    if usual is not None:
+        more = (
+            trn(", {n} of them not used before", ", {n} of them not used before", young)
+            if young != networks
+            else tr(", not used before")
+            if networks == 1
+            else tr(", none of them used before")
+        )
+        more += tr(" (usual on a day: {n} new)", n=usual) if usual else ""
+    return trn(
+        "from {n} address {where}{more}",
+        "from {n} addresses {where}{more}",
+        addresses,
+        where=where,
+        more=more,
+    )
 
 
 def _repetition(sender: Sender, everybody: Population, seen: _Seen) -> Reason:
@@ -303,11 +356,9 @@ def _repetition(sender: Sender, everybody: Population, seen: _Seen) -> Reason:
     if same < tuning.ALIKE_FROM:
         return Reason("", 0.0)
     share = same / seen.letters
-    text = f"{share:.0%} near-identical" + (
-        f" subjects: “{short(seen.subject, 80)}”" if seen.subject else " in size"
-    )
+    alike = round(100 * share)
     if seen.with_people and len(seen.people) < tuning.FEW_PEOPLE:
-        return Reason(f"{text}, to {count(len(seen.people), 'recipient')} only", 0.0)
+        return Reason((_say_repetition, alike, seen.subject, len(seen.people), 0), 0.0)
     usual = everybody.rate(everybody.runs, everybody.days, tuning.RUNS_A_DAY, 100)
     prior = tuning.PRIOR_DAYS
     rate = (sender.run_days + usual * prior) / (sender.active_days + prior)
@@ -315,9 +366,25 @@ def _repetition(sender: Sender, everybody: Population, seen: _Seen) -> Reason:
     full = log2(tuning.ALIKE_FULL / tuning.ALIKE_FROM)
     points *= min(1.0, log2(same / tuning.ALIKE_FROM) / full)
     points *= min(1.0, share / tuning.ALIKE_SHARE)
-    if rate >= 0.2:
-        text += f" (so on {min(rate, 1.0):.0%} of its days)"
-    return Reason(text, round(points, 1))
+    often = round(100 * min(rate, 1.0)) if rate >= 0.2 else 0
+    return Reason((_say_repetition, alike, seen.subject, 0, often), round(points, 1))
+
+
+def _say_repetition(alike: int, subject: str, people: int, often: int) -> str:
+    """Say what part, in percent, is alike; to how few ``people``, or on which part of its days."""
+    more = ""
+    if people:
+        more = trn(", to {n} recipient only", ", to {n} recipients only", people)
+    elif often:
+        more = tr(" (so on {share} of its days)", share=percent(often))
+    if not subject:
+        return tr("{share} near-identical in size{more}", share=percent(alike), more=more)
+    return tr(
+        "{share} near-identical subjects: “{subject}”{more}",
+        share=percent(alike),
+        subject=short(subject, 80),
+        more=more,
+    )
 
 
 def _recipients(sender: Sender, everybody: Population, seen: _Seen, *, settled: bool) -> Reason:
@@ -334,18 +401,30 @@ def _recipients(sender: Sender, everybody: Population, seen: _Seen, *, settled: 
     many = settled and seen.with_people >= tuning.RECIPIENTS_MANY
     cap = tuning.RECIPIENTS_MANY_CAP if many else tuning.RECIPIENTS_CAP
     points = min(max(ratio * tuning.DECADE / 2, tuning.RECIPIENTS_FLOOR), cap)
-    share = seen.strange / seen.with_people
-    text = f"{share:.0%} to people it never wrote to; usual: {own:.0%}"
-    return Reason(text, round(points, 1))
+    share = round(100 * (seen.strange / seen.with_people))
+    return Reason((_say_strangers, share, round(100 * own)), round(points, 1))
+
+
+def _say_strangers(share: int, usual: int) -> str:
+    return tr(
+        "{share} to people it never wrote to; usual: {usual}",
+        share=percent(share),
+        usual=percent(usual),
+    )
 
 
 def _fan_out(seen: _Seen, sent: int) -> Reason:
     if seen.recipients <= seen.letters:
         return Reason("", 0.0)
     each = seen.recipients / seen.letters
-    about = "" if sent == seen.letters else "about "
     points = tuning.FAN_OUT_POINTS if each >= tuning.FAN_OUT and sent >= 5 else 0.0
-    return Reason(f"to {about}{count(round(each * sent), 'recipient')}", points)
+    return Reason((_say_fan_out, round(each * sent), sent == seen.letters), points)
+
+
+def _say_fan_out(recipients: int, sure: bool) -> str:
+    if sure:
+        return trn("to {n} recipient", "to {n} recipients", recipients)
+    return trn("to about {n} recipient", "to about {n} recipients", recipients)
 
 
 def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, sent: int) -> Reason:
@@ -365,8 +444,16 @@ def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, s
     points = min(max(ratio * tuning.DECADE, tuning.OUTCOME_FLOOR), cap)
     if not bad and points > tuning.OUTCOME_FLOOR:
         return Reason("", round(points, 1))
-    text = f"{bad:,} of {sent:,} refused or put off by the other side; usual: {own:.0%}"
-    return Reason(text, round(points, 1))
+    return Reason((_say_outcomes, bad, sent, round(100 * own)), round(points, 1))
+
+
+def _say_outcomes(bad: int, sent: int, usual: int) -> str:
+    return tr(
+        "{bad} of {sent} refused or put off by the other side; usual: {usual}",
+        bad=bad,
+        sent=sent,
+        usual=percent(usual),
+    )
 
 
 def _logins(sender: Sender) -> Reason:
@@ -375,25 +462,40 @@ def _logins(sender: Sender) -> Reason:
     if failed <= tuning.FAILURES_USUAL:
         return Reason("", 0.0)
     points = min(tuning.LOGIN_CAP, 5 * log2(failed / tuning.FAILURES_USUAL))
-    return Reason(f"{count(failed, 'failed login')} in the week before", round(points, 1))
+    return Reason((_say_logins, failed), round(points, 1))
+
+
+def _say_logins(failed: int) -> str:
+    return trn(
+        "{n} failed login in the week before", "{n} failed logins in the week before", failed
+    )
 
 
 def _abused(sender: Sender) -> Reason:
     points, at, until = sender.abused
     if not points or not at < sender.last <= until:
         return Reason("", 0.0)
-    days = int((sender.last - at) // DAY)
-    ago = "today" if not days else "a day ago" if days == 1 else f"{days} days ago"
-    return Reason(f"its abuse was confirmed {ago}", points)
+    return Reason((_say_abused, int((sender.last - at) // DAY)), points)
+
+
+def _say_abused(days: int) -> str:
+    if not days:
+        return tr("its abuse was confirmed today")
+    return trn("its abuse was confirmed a day ago", "its abuse was confirmed {n} days ago", days)
 
 
 def _company(company: Company) -> Reason:
     points = tuning.COMPANY_FIRST + tuning.COMPANY_DOUBLING * log2(
         company.senders / tuning.COMPANY_SENDERS
     )
-    return Reason(
-        f"{count(company.senders, 'account')} began to send the same from the same network",
-        round(min(points, tuning.COMPANY_CAP), 1),
+    return Reason((_say_company, company.senders), round(min(points, tuning.COMPANY_CAP), 1))
+
+
+def _say_company(senders: int) -> str:
+    return trn(
+        "{n} account began to send the same from the same network",
+        "{n} accounts began to send the same from the same network",
+        senders,
     )
 
 

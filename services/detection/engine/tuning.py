@@ -75,6 +75,18 @@ SPARE_NETWORKS, SPARE_NETWORKS_A_DAY = 0.3, 1.5
 #: Bounds of a rate learnt from everybody, as factors of the one before there is any.
 POPULATION_BOUND = 4.0
 
+# -- countries and network owners, where a local database says them --------------------------------
+#: How often a network new to a sender is in a country new to it, or of a new owner, before its
+#: own networks say otherwise; and how often an attacker's is. Half of what that says is counted,
+#: as the new network itself is counted already.
+ABROAD, ATTACK_ABROAD = 0.1, 0.8
+OWNER_NEW, ATTACK_OWNER_NEW = 0.5, 0.9
+#: Networks of everybody's that a sender's own are mixed with.
+PRIOR_PLACES = 10.0
+ABROAD_CAP, OWNER_CAP = 30.0, 10.0
+#: A new network of an owner that is known, as on a telephone's every other day.
+OWNER_FLOOR = -6.0
+
 # -- repetition -------------------------------------------------------------------------------
 REPETITION_CAP = 30.0
 #: From this many near-identical letters it counts, and with the second number fully.

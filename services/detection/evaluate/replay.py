@@ -151,7 +151,8 @@ def replay(
     scenario: Scenario, *, server: Server = Server.EMBEDDED, with_limits: bool = True
 ) -> Replayed:
     """Replay a scenario, as a mail server of this kind would tell it."""
-    engine, judge, holding = Engine(), _Judge(), Holding()
+    engine = Engine(origin_of=scenario.origin_of)
+    judge, holding = _Judge(), Holding()
     limits = {limit: _Judge() for limit in (LIMITS if with_limits else ())}
     abused: dict[str, float] = {}  # the newest abuse
     lately: dict[str, deque[float]] = {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from services.detection.evaluate.attacks import attack, campaign, guesses
+from services.detection.evaluate.lands import origin_of
 from services.detection.evaluate.people import (
     BEGIN,
     DAY,
@@ -288,12 +289,16 @@ TUNING_SEEDS, HELD_OUT_SEEDS = (0, 2, 4, 6), (1, 3, 5, 7)
 ONE_SEED = ("ordinary-month",)
 
 
-def generate(name: str, seed: int) -> Scenario:
-    """Return a shipped scenario. Raises BadArgument if there is none of that name."""
+def generate(name: str, seed: int, *, origins: bool = False) -> Scenario:
+    """Return a shipped scenario, with each address's origin if wanted.
+
+    Raises BadArgument if there is none of that name.
+    """
     kind = KINDS.get(name)
     if kind is None:
         raise BadArgument(f"There is no scenario {name[:60]!r}. There are: {', '.join(KINDS)}.")
-    return Scenario(name, seed, kind.learn, _events(name, kind, seed))
+    known = origin_of if origins else None
+    return Scenario(name, seed, kind.learn, _events(name, kind, seed), known)
 
 
 def _events(name: str, kind: Kind, seed: int) -> Iterator[Labelled]:

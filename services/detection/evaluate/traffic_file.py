@@ -9,6 +9,8 @@ Every other line is one submission, in any order of time within a minute or so:
 ``time``       required: seconds since 1970, or an ISO 8601 moment with its zone
 ``user``       required: who logged in; "" for nobody
 ``ip``         the client's address
+``asn``        the number of the autonomous system that the address is in, where that is known
+``country``    its country, in two capital letters, where that is known
 ``recipients`` a number, or a list of addresses (hashed ones serve as well)
 ``subject``    the subject, or any text that is the same for the same subject, such as its hash
                (then near-duplicates cannot be told, only equal ones)
@@ -36,6 +38,7 @@ import orjson
 
 from services.detection.engine import Event
 from services.errors import BadArgument
+from services.origin import Origin, OriginOf, is_country
 
 
 class Labelled(NamedTuple):
@@ -53,6 +56,7 @@ class Scenario:
     seed: int
     learn_days: float
     events: Iterable[Labelled]
+    origin_of: OriginOf | None = None  # of the addresses of the events that were read
 
 
 def read(file: Path) -> Scenario:
@@ -63,10 +67,12 @@ def read(file: Path) -> Scenario:
     if "time" not in first:
         name = str(first.get("scenario", name))[:60]
         seed, learn = int(first.get("seed", 0)), float(first.get("learn_days", 0))
-    return Scenario(name, seed, learn, _lines(file))
+    origins: dict[str, Origin] = {}
+    return Scenario(name, seed, learn, _lines(file, origins), origins.get)
 
 
-def _lines(file: Path) -> Iterator[Labelled]:
+def _lines(file: Path, origins: dict[str, Origin]) -> Iterator[Labelled]:
+    """Yield the lines; ``origins`` is added to with each that says where its address is."""
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
@@ -75,12 +81,15 @@ def _lines(file: Path) -> Iterator[Labelled]:
             if number == 1 and "time" not in value:
                 continue
             try:
-                yield _labelled(value)
+                labelled = _labelled(value)
+                if "asn" in value or "country" in value:
+                    origins[labelled.event.ip] = _origin(value)
             except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise BadArgument(
                     f"{file.name}, line {number} is not in the traffic format "
                     f"({type(error).__name__}: {str(error)[:80]}). Nothing was evaluated."
                 ) from error
+            yield labelled
 
 
 def _parsed(line: bytes, file: Path, number: int) -> dict[str, Any]:
@@ -117,6 +126,15 @@ def _labelled(value: dict[str, Any]) -> Labelled:
     return Labelled(event, value.get("abuse") is True)
 
 
+def _origin(value: dict[str, Any]) -> Origin:
+    asn, country = value.get("asn") or 0, value.get("country") or ""
+    if type(asn) is not int or not 0 <= asn < 1 << 32:
+        raise ValueError("asn is no number of an autonomous system")
+    if country and not is_country(country):
+        raise ValueError("country is no two capital letters")
+    return Origin(asn, "", country)
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, str):
         moment = datetime.fromisoformat(value)
@@ -138,6 +156,9 @@ def write(scenario: Scenario, stream: IO[bytes]) -> None:
         value: dict[str, Any] = {"time": round(event.time, 3), "user": event.user}
         if event.ip:
             value["ip"] = event.ip
+            origin = scenario.origin_of(event.ip) if scenario.origin_of is not None else None
+            if origin is not None:
+                value |= {"asn": origin.asn, "country": origin.country}
         if event.recipients:
             value["recipients"] = list(event.to) or event.recipients
             value |= {"subject": event.subject, "size": event.size}

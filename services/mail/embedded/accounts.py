@@ -17,6 +17,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import delete, insert, select, update
 
 from services.errors import BadArgument
+from services.language import tr
 from services.mail.embedded import tables
 from services.mail.embedded.address import parse_path
 from services.mail.embedded.database import Database
@@ -74,12 +75,12 @@ class Accounts:
         """Make a mailbox. Raises BadArgument if there is one, or the address is none."""
         parsed = parse_path(address)
         if parsed is None or parsed[0] != address or "@" not in address:
-            raise BadArgument(f"{address!r} is not a mail address.")
+            raise BadArgument(tr("{address} is not a mail address.", address=repr(address)))
         key = address.casefold()
         hashed = await self._hash(password)
         async with self._database.write() as connection:
             if key in self._mailboxes:
-                raise BadArgument(f"There is a mailbox {key} already.")
+                raise BadArgument(tr("There is a mailbox {address} already.", address=key))
             mailbox = Mailbox(key, UserState.ACTIVE, hashed)
             await connection.execute(
                 insert(tables.account).values(
@@ -157,12 +158,12 @@ class Accounts:
         """Return one mailbox. Raises BadArgument if there is none."""
         mailbox = self.get(address)
         if mailbox is None:
-            raise BadArgument(f"There is no mailbox {address} on this server.")
+            raise BadArgument(tr("There is no mailbox {address} on this server.", address=address))
         return mailbox
 
     async def _hash(self, password: str) -> str:
         if not password:
-            raise BadArgument("A password cannot be empty.")
+            raise BadArgument(tr("A password cannot be empty."))
         async with self._hashing:
             return await asyncio.to_thread(self._hasher.hash, password)
 

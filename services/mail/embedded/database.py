@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.schema import CreateColumn
 
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.domains import domain_of
 from services.mail.embedded.config import EmbeddedConfig
 from services.mail.embedded.tables import Base
@@ -85,7 +86,9 @@ class Database:
                 await connection.run_sync(_make_what_is_missing)
         except OSError as error:
             await self.close()
-            raise ServerDown(f"The spool {path} cannot be made: {error}.") from error
+            raise ServerDown(
+                tr("The spool {path} cannot be made: {why}.", path=path, why=error)
+            ) from error
         except ServerDown:
             await self.close()
             raise
@@ -120,7 +123,9 @@ class Database:
 
     def _open_engine(self) -> AsyncEngine:
         if self._engine is None:
-            raise ServerDown(f"The embedded mail server {self._config.name} is not running.")
+            raise ServerDown(
+                tr("The embedded mail server {server} is not running.", server=self._config.name)
+            )
         return self._engine
 
     @asynccontextmanager
@@ -130,8 +135,12 @@ class Database:
         except SQLAlchemyError as error:
             cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
             raise ServerDown(
-                f"The embedded mail server {self._config.name} could not use its spool "
-                f"({type(error).__name__}: {str(cause)[:120]}). This step was not done."
+                tr(
+                    "The embedded mail server {server} could not use its spool ({why}). "
+                    "This step was not done.",
+                    server=self._config.name,
+                    why=f"{type(error).__name__}: {str(cause)[:120]}",
+                )
             ) from error
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.clock import Clock
+from services.language import later, tr
 from services.mail.embedded import tables
 from services.mail.embedded.accounts import Accounts
 from services.mail.embedded.attempts import Attempts
@@ -32,7 +33,7 @@ from services.mail.port import DEFERRED, DELIVERING, REJECTED, Queue, UserState
 
 _LOCAL_CHUNK = 200
 _MAX_WHY = 300
-_NO_RELAY = Reply(0, "No relay is configured, so mail to other servers waits here.")
+_NO_RELAY = later("No relay is configured, so mail to other servers waits here.")
 
 _m = tables.message.c
 _r = tables.recipient.c
@@ -98,7 +99,7 @@ class Delivery:
         """Try once all that is due for other servers. Raises ServerDown."""
         async with self._remote:
             if self._config.relay is None:
-                return await self._put_off(_NO_RELAY)
+                return await self._put_off(Reply(0, tr(_NO_RELAY)))
             relay = Relay(self._config)
             try:
                 return await self._relay_all(relay)
@@ -141,9 +142,10 @@ class Delivery:
             for position, address in mail.recipients:
                 mailbox = self._accounts.get(address)
                 if mailbox is None:
-                    replies[position] = Reply(550, "5.1.1 No such mailbox here")
+                    replies[position] = Reply(550, "5.1.1 No such mailbox here")  # not shown
                 elif mailbox.state is UserState.REFUSING:
-                    replies[position] = Reply(550, "5.2.1 This mailbox takes no mail")
+                    no_mail = "5.2.1 This mailbox takes no mail"  # not shown
+                    replies[position] = Reply(550, no_mail)
                 else:
                     replies[position] = Reply(250, "2.0.0 Delivered")
                     stored.append(
@@ -320,7 +322,8 @@ class Delivery:
             await connection.execute(insert(tables.delivery), log)
         if news:
             # Once a message: a later attempt's answer is no more news.
-            await connection.execute(insert(tables.news).prefix_with("OR IGNORE"), news)
+            once = insert(tables.news).prefix_with("OR IGNORE")  # not shown
+            await connection.execute(once, news)
         if reached:
             await connection.execute(_REACHED, reached)
         if later:

@@ -17,6 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from sqlalchemy import func, insert, select, text
 
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.embedded import tables
 from services.mail.embedded.address import ip_key
 from services.mail.embedded.database import Database, to_stored
@@ -82,10 +83,10 @@ class Intake:
         async with self._database.read() as connection:
             newest = await connection.scalar(select(func.max(tables.message.c.id)))
             given = await connection.scalar(
-                text("SELECT seq FROM sqlite_sequence WHERE name = 'submission'")
+                text("SELECT seq FROM sqlite_sequence WHERE name = 'submission'")  # not shown
             )
         self._last_id = max(newest or 0, given or 0)
-        self._task = asyncio.create_task(self._run(), name="mail intake")
+        self._task = asyncio.create_task(self._run(), name="mail intake")  # not shown
 
     async def stop(self) -> None:
         """Stop taking messages. One that waits is not accepted: its session gets ServerDown."""
@@ -94,7 +95,7 @@ class Intake:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         while not self._waiting.empty():
-            _settle([self._waiting.get_nowait()], ServerDown("The mail server stopped."))
+            _settle([self._waiting.get_nowait()], ServerDown(tr("The mail server stopped.")))
 
     async def accept(self, item: Accepted) -> str | RefusedLate:
         """Return the queue id once the message is on disk. Raises ServerDown."""
@@ -114,7 +115,7 @@ class Intake:
             except ServerDown as error:
                 _settle(group, error)
             except asyncio.CancelledError:
-                _settle(group, ServerDown("The mail server stopped."))
+                _settle(group, ServerDown(tr("The mail server stopped.")))
                 raise
             else:
                 self._on_commit()

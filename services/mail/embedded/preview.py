@@ -6,6 +6,7 @@ from email.parser import BytesParser
 from email.policy import compat32
 from html.parser import HTMLParser
 
+from services.language import tr
 from services.mail.embedded.headers import decode_bytes, decode_header, header_block, printable
 
 # How much of a message is parsed, in bytes. Attachments that begin later are not listed.
@@ -41,14 +42,14 @@ def text_and_attachments(raw: bytes) -> tuple[str, tuple[str, ...]]:
     try:
         parts = _leaves(BytesParser(policy=compat32).parsebytes(raw[:MAX_PARSED]))
     except RecursionError:  # parts nested hundreds deep, on purpose
-        return "(The parts of this message are nested too deeply to be shown.)", ()
+        return tr("(The parts of this message are nested too deeply to be shown.)"), ()
     plain = markup = None
     attachments: list[str] = []
     for part in parts:
         name = _file_name(part)
         if name is not None or part.get_content_disposition() == "attachment":
             if len(attachments) < _MAX_ATTACHMENTS:
-                attachments.append(name or "(no name)")
+                attachments.append(name or tr("(no name)"))
         elif plain is None and part.get_content_type() == "text/plain":
             plain = part
         elif markup is None and part.get_content_type() == "text/html":
@@ -80,7 +81,7 @@ def _file_name(part: Parsed) -> str | None:
     try:
         name = part.get_filename()
     except (LookupError, TypeError, ValueError):  # parameters that make no sense
-        return "(unreadable name)"
+        return tr("(unreadable name)")
     return None if name is None else _decoded(name)[:_MAX_FILE_NAME]
 
 
@@ -127,5 +128,5 @@ def _without_markup(markup: str) -> str:
         parser.feed(markup)
         parser.close()
     except AssertionError:  # how html.parser says that a declaration makes no sense
-        return "(The markup of this message cannot be read.)"
+        return tr("(The markup of this message cannot be read.)")
     return _BLANK_LINES.sub("\n", "".join(parser.parts)).strip()

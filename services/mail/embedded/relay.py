@@ -6,6 +6,7 @@ from datetime import datetime
 
 import aiosmtplib
 
+from services.language import tr
 from services.mail.embedded.attempts import Attempt
 from services.mail.embedded.config import EmbeddedConfig
 from services.mail.embedded.headers import printable
@@ -67,7 +68,12 @@ class Relay:
             client = await self._connection()
         except _LOST as error:
             host, port = self._config.relay or ("", 0)
-            reply = Reply(0, f"The relay {host}:{port} cannot be reached: {_words(error)}")
+            why = tr(
+                "The relay {relay} cannot be reached: {why}",
+                relay=f"{host}:{port}",
+                why=_words(error),
+            )
+            reply = Reply(0, why)
             # One that answers, but takes no further connection, may still serve the others.
             silent = not isinstance(error, aiosmtplib.SMTPResponseException)
             return Tried(dict.fromkeys(_positions(mail), reply), unreachable=silent)
@@ -76,7 +82,8 @@ class Relay:
             tried = await self._transaction(client, mail, attempt, replies)
         except _LOST as error:
             client.close()
-            reply = Reply(0, f"The connection to the relay broke: {_words(error)}")
+            why = tr("The connection to the relay broke: {why}", why=_words(error))
+            reply = Reply(0, why)
             return Tried(dict.fromkeys(_positions(mail), reply) | replies)
         except BaseException:
             client.close()
@@ -121,8 +128,8 @@ class Relay:
             a.isascii() for a in (mail.envelope_sender, *dict(mail.recipients).values())
         )
         if unicode and not client.supports_extension("smtputf8"):
-            reply = Reply(550, "5.6.7 The relay does not take addresses with such characters")
-            return Tried(dict.fromkeys(_positions(mail), reply))
+            no_such = "5.6.7 The relay does not take addresses with such characters"  # not shown
+            return Tried(dict.fromkeys(_positions(mail), Reply(550, no_such)))
         options = [b"SMTPUTF8"] if unicode else []
         if client.supports_extension("8bitmime") and not mail.raw.isascii():
             options.append(b"BODY=8BITMIME")
@@ -179,5 +186,5 @@ def _path(address: str) -> bytes:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, asyncio.TimeoutError) and not str(error):
-        return "it did not answer in time"
+        return tr("it did not answer in time")
     return printable(str(error) or type(error).__name__)[:_MAX_REPLY]

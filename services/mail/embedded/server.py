@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from services.clock import Clock
 from services.errors import BadArgument, ServerDown
+from services.language import tr, trn
 from services.mail.embedded import tables
 from services.mail.embedded.accounts import Accounts
 from services.mail.embedded.address import client_address
@@ -119,8 +120,12 @@ class EmbeddedServer:
         except OSError as error:  # ssl.SSLError is one
             await self.stop()
             raise ServerDown(
-                f"The embedded mail server {self.name} cannot listen on "
-                f"{self._config.host}:{self._config.port}: {error}."
+                tr(
+                    "The embedded mail server {server} cannot listen on {place}: {why}.",
+                    server=self.name,
+                    place=f"{self._config.host}:{self._config.port}",
+                    why=error,
+                )
             ) from error
         except BaseException:
             await self.stop()
@@ -140,7 +145,7 @@ class EmbeddedServer:
             listener.close()
         if self._shared is not None:
             for session in list(self._shared.sessions):
-                session.refuse_and_close("421 4.3.2 The server is stopping")
+                session.refuse_and_close("421 4.3.2 The server is stopping")  # not shown
         tasks, self._tasks = self._tasks, []
         await end(tasks)
         await self._intake.stop()
@@ -347,7 +352,7 @@ class EmbeddedServer:
     ) -> Block | None:
         """Refuse SMTP from a network. Raises BadArgument if it would end before it began."""
         if lasting is not None and lasting <= timedelta(0):
-            raise BadArgument("A block lasts a positive time.")
+            raise BadArgument(tr("A block lasts a positive time."))
         return await self._blocks.add(network, reason, lasting)
 
     async def unblock(self, network: Network) -> Block | None:
@@ -364,21 +369,30 @@ class EmbeddedServer:
         host, port = self._sockets()[0].getsockname()[:2]
         counts = await self._spool.counts()
         held = counts.waiting + counts.held + counts.quarantine
-        plural = "" if held == 1 else "s"
-        return f"embedded mail server {self.name} on {host}:{port}, spool {held} message{plural}"
+        return trn(
+            "embedded mail server {server} on {place}, spool {n} message",
+            "embedded mail server {server} on {place}, spool {n} messages",
+            held,
+            server=self.name,
+            place=f"{host}:{port}",
+        )
 
     # -- inside ----------------------------------------------------------------------
 
     def _running(self) -> Shared:
         if self._shared is None:
-            raise ServerDown(f"The embedded mail server {self.name} is not running.")
+            raise ServerDown(
+                tr("The embedded mail server {server} is not running.", server=self.name)
+            )
         return self._shared
 
     def _sockets(self) -> Sequence[socket.socket]:
         self._running()
         sockets = () if self._listener is None else self._listener.sockets
         if not sockets:
-            raise ServerDown(f"The embedded mail server {self.name} does not listen.")
+            raise ServerDown(
+                tr("The embedded mail server {server} does not listen.", server=self.name)
+            )
         return sockets
 
     def _tls(self) -> ssl.SSLContext | None:

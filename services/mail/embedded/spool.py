@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.clock import Clock
 from services.errors import BadArgument, ServerDown
+from services.language import tr
 from services.mail.embedded import tables
 from services.mail.embedded.address import ip_range
 from services.mail.embedded.attempts import Attempts
@@ -195,7 +196,10 @@ class Spool:
         """Move these to a folder. One in it already stays there, and is DONE."""
         if not folder.strip() or len(folder) > _MAX_FOLDER or not folder.isprintable():
             raise BadArgument(
-                f"A quarantine folder's name has 1 to {_MAX_FOLDER} printable characters."
+                tr(
+                    "A quarantine folder's name has 1 to {n} printable characters.",
+                    n=_MAX_FOLDER,
+                )
             )
         change = (
             update(tables.message)

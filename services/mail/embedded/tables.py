@@ -31,7 +31,7 @@ class SpoolMessage(Base, table=True):
         Index("ix_message_ip", "ip_key", "arrived"),
         # Covers a search by subject, so that it reads this index and no rows.
         Index("ix_message_subject", "arrived", "subject_key"),
-        Index("ix_message_folder", "folder", sqlite_where=text("folder IS NOT NULL")),
+        Index("ix_message_folder", "folder", sqlite_where=text("folder IS NOT NULL")),  # not shown
         Index("ix_message_local", "due", sqlite_where=text("local_left > 0")),
     )
 

@@ -18,6 +18,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.port import Network, UserState
 from services.mail.postfix.asked import Lookup, Wanted
 from services.mail.postfix.folder import DATABASE, Folder, Statement
@@ -33,15 +34,15 @@ CREATE TABLE IF NOT EXISTS client (
   position INTEGER PRIMARY KEY, first TEXT NOT NULL, last TEXT NOT NULL,
   action TEXT NOT NULL, until INTEGER
 );
-"""
+"""  # not shown
 
-_STATE = "SELECT state FROM login WHERE name = ?"
+_STATE = "SELECT state FROM login WHERE name = ?"  # not shown
 _LOGINS = """
   SELECT '550 5.7.1 This account may not send mail at present' FROM login WHERE name = '%s'
-"""
+"""  # not shown
 _RECIPIENTS = """
   SELECT '550 5.2.1 This mailbox takes no mail at present' FROM recipient WHERE address = '%s'
-"""
+"""  # not shown
 # Postfix asks for a client's name, its address, and parts of both. Only an address makes a
 # key: "4" and its numbers in three digits each, or "6" and all its hexadecimal digits.
 _CLIENTS = """
@@ -62,7 +63,7 @@ _CLIENTS = """
   WHERE k BETWEEN first AND last AND length(k) = length(first)
   AND (until IS NULL OR until > CAST(strftime('%%s', 'now') AS INTEGER))
   ORDER BY position LIMIT 1
-"""
+"""  # not shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ class AccessTables:
     async def open(self) -> None:
         """Make what is missing. Raises ServerDown."""
         queries = ((self.logins, _LOGINS), (self.recipients, _RECIPIENTS), (self.clients, _CLIENTS))
-        head = f"# Written by Spoolwarden.\ndbpath = {self._folder.path / DATABASE}\n"
+        head = "# Written by Spoolwarden.\n"  # not shown
+        head += f"dbpath = {self._folder.path / DATABASE}\n"
         texts = {path.name: f"{head}query = {query.strip()}\n" for path, query in queries}
         with self._sentences():
             await self._folder.open(_TABLES, texts)
@@ -145,7 +147,7 @@ class AccessTables:
         if state is not UserState.ACTIVE:
             statements.append(Statement("INSERT INTO login VALUES (?, ?)", (login, state.value)))
         if state is UserState.REFUSING:
-            refuse = "INSERT OR REPLACE INTO recipient VALUES (?, ?)"
+            refuse = "INSERT OR REPLACE INTO recipient VALUES (?, ?)"  # not shown
             statements += [Statement(refuse, (address, login)) for address in addresses]
         with self._sentences():
             return _state(await self._folder.change(statements))
@@ -156,15 +158,19 @@ class AccessTables:
             yield
         except (sqlite3.Error, OSError) as error:
             raise ServerDown(
-                f"The access tables of the mail server {self._server} in "
-                f"{self._folder.path / DATABASE} could not be used ({str(error)[:120]}). What was "
-                "in force before still is."
+                tr(
+                    "The access tables of the mail server {server} in {path} could not be used "
+                    "({why}). What was in force before still is.",
+                    server=self._server,
+                    path=self._folder.path / DATABASE,
+                    why=str(error)[:120],
+                )
             ) from error
 
 
 def in_force(rules: Sequence[Rule]) -> list[Statement]:
     """Return what puts these rules in force, the first that fits being the one, and no others."""
-    insert = "INSERT INTO client (first, last, action, until) VALUES (?, ?, ?, ?)"
+    insert = "INSERT INTO client (first, last, action, until) VALUES (?, ?, ?, ?)"  # not shown
     return [
         Statement("DELETE FROM client"),
         *(

@@ -83,7 +83,8 @@ class Setup:
                     continue  # main.cf's list is in force, or its own serves
                 value = _before(written.services[service][name], lookups)
                 if "{" in value:  # words within braces cannot be told to postconf
-                    found.append(f"# in master.cf, below {service}: -o {{ {name} = {value} }}")
+                    own = f"-o {{ {name} = {value} }}"
+                    found.append(f"# in master.cf, below {service}: {own}")  # not shown
                 else:
                     value = re.sub(r"[\s,]+", ",", value)  # it takes no spaces there
                     found.append(f"{edit_service} {shlex.quote(f'{service}/{name}={value}')}")

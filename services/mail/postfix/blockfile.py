@@ -15,7 +15,7 @@ from services.mail.port import Block
 
 _BEGIN = b"# Spoolwarden begins: written by the bot, do not change.\n"
 _END = b"# Spoolwarden ends.\n"
-_ACTION = "554 5.7.1 Your network may not send mail to this server"
+_ACTION = "554 5.7.1 Your network may not send mail to this server"  # not shown
 _RULE = re.compile(r"([0-9A-Fa-f.:]+(?:/\d{1,3})?)[ \t]+(\S.*)\Z")
 
 

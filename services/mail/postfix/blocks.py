@@ -19,6 +19,7 @@ from ipaddress import IPv6Network, ip_network
 
 from services.clock import Clock
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.port import Block, Network
 from services.mail.postfix.access import Rule, in_force
 from services.mail.postfix.blockfile import Parts, action, parse, render, rules
@@ -118,8 +119,12 @@ class BlockList:
 
     def _busy(self) -> ServerDown:
         return ServerDown(
-            f"The block list {self._path} of the mail server {self._server} is changed by others "
-            "all the time, and so was not changed. Try again."
+            tr(
+                "The block list {path} of the mail server {server} is changed by others all the "
+                "time, and so was not changed. Try again.",
+                path=self._path,
+                server=self._server,
+            )
         )
 
     @contextlib.contextmanager
@@ -128,8 +133,13 @@ class BlockList:
             yield
         except (OSError, sqlite3.Error) as error:
             raise ServerDown(
-                f"The block list {self._path} of the mail server {self._server} could not be "
-                f"changed ({str(error)[:120]}). The list that was in force still is."
+                tr(
+                    "The block list {path} of the mail server {server} could not be changed "
+                    "({why}). The list that was in force still is.",
+                    path=self._path,
+                    server=self._server,
+                    why=str(error)[:120],
+                )
             ) from error
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.errors import ServerDown
+from services.language import tr
 
 CHUNK = 256 * 1024
 MAX_ERRORS = 1024 * 1024
@@ -36,7 +37,7 @@ class Finished:
         text = self.errors or self.out.decode("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         worst = [line for line in lines if "fatal" in line or "sudo" in line] or lines
-        return (worst[-1] if worst else f"exit status {self.code}")[:200]
+        return (worst[-1] if worst else tr("exit status {code}", code=str(self.code)))[:200]
 
 
 class CutShort(ServerDown):
@@ -178,8 +179,13 @@ class LocalRunner:
             )
         except OSError as error:
             raise ServerDown(
-                f"{argv[0]} could not be run for the mail server {self._server} "
-                f"({error.strerror or error}). Nothing was done; is Postfix installed there?"
+                tr(
+                    "{program} could not be run for the mail server {server} ({why}). Nothing was "
+                    "done; is Postfix installed there?",
+                    program=argv[0],
+                    server=self._server,
+                    why=error.strerror or error,
+                )
             ) from error
         try:
             yield process
@@ -188,8 +194,13 @@ class LocalRunner:
 
     def _slow(self, argv: Sequence[str]) -> ServerDown:
         return ServerDown(
-            f"{argv[0]} gave no answer for the mail server {self._server} in "
-            f"{self._timeout:g} seconds and was stopped. Look at the server before trying again."
+            tr(
+                "{program} gave no answer for the mail server {server} in {seconds} seconds and "
+                "was stopped. Look at the server before trying again.",
+                program=argv[0],
+                server=self._server,
+                seconds=f"{self._timeout:g}",
+            )
         )
 
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.embedded.headers import subject_of
 from services.mail.port import MAX_ADDRESS
 from services.mail.postfix.commands import Finished, Runner
@@ -23,7 +24,7 @@ _CONTENTS = re.compile(rb"^\*\*\* MESSAGE CONTENTS [^\n]*\n", re.MULTILINE)
 _AFTER = re.compile(rb"^\*\*\* HEADER EXTRACTED [^\n]*\n", re.MULTILINE)
 _USER = re.compile(rb"^named_attribute: sasl_username=([^\n]*)\n", re.MULTILINE)
 _CLIENT = re.compile(rb"^named_attribute: log_client_address=([^\n]*)\n", re.MULTILINE)
-_GONE = ("No such file or directory",)
+_GONE = ("No such file or directory",)  # not shown
 
 
 class Contents:
@@ -57,8 +58,13 @@ class Contents:
         raw = await self.head(queue_id, MAX_RAW)
         if raw is not None and len(raw) >= MAX_RAW:
             raise ServerDown(
-                f"The message {queue_id} on the mail server {self._server} is too large to be "
-                f"fetched: it has more than {MAX_RAW} bytes. Nothing was changed."
+                tr(
+                    "The message {queue_id} on the mail server {server} is too large to be "
+                    "fetched: it has more than {n} bytes. Nothing was changed.",
+                    queue_id=queue_id,
+                    server=self._server,
+                    n=MAX_RAW,
+                )
             )
         return raw
 
@@ -81,12 +87,18 @@ class Contents:
         return b"".join(parts).replace(b"\n", b"\r\n")
 
     def _gone(self, end: Finished) -> bool:
-        return any(word in end.errors for word in _GONE) and "open queue file" in end.errors
+        if "open queue file" not in end.errors:  # not shown
+            return False
+        return any(word in end.errors for word in _GONE)
 
     def _refused(self, end: Finished) -> ServerDown:
         return ServerDown(
-            f"postcat could not read the queue of the mail server {self._server}: "
-            f"{end.complaint}. Nothing was changed; check the bot's rights there."
+            tr(
+                "postcat could not read the queue of the mail server {server}: {why}. Nothing was "
+                "changed; check the bot's rights there.",
+                server=self._server,
+                why=end.complaint,
+            )
         )
 
 

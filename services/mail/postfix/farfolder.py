@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.postfix.commands import Finished, Runner
 from services.mail.postfix.folder import BUSY_SECONDS, DATABASE, LOCK, Statement, Swap, Value
 
@@ -24,7 +25,7 @@ _NOTHING = "-"
 _SQLITE = (
     f"sqlite3 -batch -bail -init /dev/null -json -cmd '.timeout {BUSY_SECONDS * 1000}' {DATABASE}"
 )
-_HEAD = 'set -eu; umask 022; cd -- "$1"'
+_HEAD = 'set -eu; umask 022; cd -- "$1"'  # not shown
 # A shell reads a line byte for byte, and so leaves what follows to the next program.
 _LINE = "IFS= read -r line"
 _PUT = 'printf %s "$line" | base64 -d'
@@ -45,10 +46,10 @@ done
 [ -e {DATABASE} ] || : >{DATABASE}
 [ ! -O {DATABASE} ] || chmod 644 {DATABASE}
 {_SQLITE}
-"""
+"""  # not shown
 _SELECT = f'{_HEAD}; exec {_SQLITE} "$2"'
 _CHANGE = f"{_HEAD}; exec {_SQLITE}"
-_READ = f'{_HEAD}; [ ! -e "$2" ] || exec cat -- "$2"'
+_READ = f'{_HEAD}; [ ! -e "$2" ] || exec cat -- "$2"'  # not shown
 # Its arguments: the folder, the text's name, the hash of what it was, whether to keep that.
 # On its input: the new text on one line, or "-" for none, and the statements.
 _SWAP = f"""
@@ -65,7 +66,7 @@ if [ "$4" = keep ]; then cp -- "$2" "$2.orig"; sync -- "$2.orig"; fi
 {_SQLITE}
 mv -f -- "$2.new" "$2" || exit {_NOT_PUT}
 sync . || :
-"""
+"""  # not shown
 
 
 class FarFolder:
@@ -85,19 +86,29 @@ class FarFolder:
     async def open(self, tables: str, texts: Mapping[str, str]) -> None:
         """Make what is missing. A program or folder that is not there is named in a ServerDown."""
         lines = [_packed(text.encode()) for text in texts.values()]
-        sql = f"PRAGMA journal_mode=DELETE;\n{tables}"
+        sql = f"PRAGMA journal_mode=DELETE;\n{tables}"  # not shown
         end = await self._ran(_OPEN, *texts, stdin="\n".join([*lines, sql]).encode())
         if end.code == _MISSING:
             program = end.errors.strip()
             raise ServerDown(
-                f"On the machine of the mail server {self._server} there is no program {program}. "
-                f"Nothing was done; run apt install {_PROGRAMS.get(program, program)} there."
+                tr(
+                    "On the machine of the mail server {server} there is no program {program}. "
+                    "Nothing was done; run apt install {package} there.",
+                    server=self._server,
+                    program=program,
+                    package=_PROGRAMS.get(program, program),
+                )
             )
         if end.code == _NO_FOLDER:
             raise ServerDown(
-                f"There is no folder {self._path} on the machine of the mail server {self._server} "
-                f"that {self._account} may write in (state_directory). Nothing was done; make it "
-                f"there: install -d -o {self._account} -g postfix -m 2750 {self._path}"
+                tr(
+                    "There is no folder {folder} on the machine of the mail server {server} that "
+                    "{account} may write in (state_directory). Nothing was done; make it there: "
+                    "install -d -o {account} -g postfix -m 2750 {folder}",
+                    folder=self._path,
+                    server=self._server,
+                    account=self._account,
+                )
             )
         _must_be_done(end)
 
@@ -117,7 +128,7 @@ class FarFolder:
         end = await self._ran(_READ, name, limit=_MAX_TEXT)
         _must_be_done(end)
         if len(end.out) >= _MAX_TEXT:
-            raise OSError(f"it has {_MAX_TEXT} bytes or more")
+            raise OSError(tr("it has {n} bytes or more", n=_MAX_TEXT))
         return end.out
 
     async def swap(self, swap: Swap) -> bool:
@@ -146,7 +157,7 @@ def quoted(value: Value) -> str:
         return "NULL"
     if isinstance(value, int):
         return str(value)
-    return f"CAST(X'{value.encode().hex()}' AS TEXT)"
+    return f"CAST(X'{value.encode().hex()}' AS TEXT)"  # not shown
 
 
 def literal(statement: Statement) -> str:
@@ -157,8 +168,8 @@ def literal(statement: Statement) -> str:
 
 
 def _transaction(statements: Sequence[Statement]) -> bytes:
-    lines = ["PRAGMA synchronous=FULL", "BEGIN IMMEDIATE", *map(literal, statements), "COMMIT"]
-    return ";\n".join([*lines, ""]).encode()
+    begin = ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE")  # not shown
+    return ";\n".join([*begin, *map(literal, statements), "COMMIT", ""]).encode()
 
 
 def _rows(end: Finished) -> list[list[object]]:
@@ -172,7 +183,7 @@ def _rows(end: Finished) -> list[list[object]]:
             found, at = decoder.raw_decode(text)
             rows += [list(row.values()) for row in found]
         except (ValueError, AttributeError) as error:
-            raise OSError(f"sqlite3 printed {text[:60]!r}") from error
+            raise OSError(tr("sqlite3 printed {text}", text=repr(text[:60]))) from error
         text = text[at:].lstrip()
     return rows
 

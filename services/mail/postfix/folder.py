@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from services.errors import ServerDown
+from services.language import tr
 
 #: Its name in the folder, and how long it and the lock are waited for.
 DATABASE = "access.db"
@@ -158,7 +159,9 @@ class LocalFolder:
     def _with_database(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             if self._connection is None:
-                raise ServerDown(f"The mail server {self._server} has not been started.")
+                raise ServerDown(
+                    tr("The mail server {server} has not been started.", server=self._server)
+                )
             return work(self._connection)
 
     def _swap(self, connection: sqlite3.Connection, swap: Swap) -> bool:

@@ -29,6 +29,7 @@ from typing import TypeVar
 
 from services.clock import Clock
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.port import DEFERRED, MAX_ADDRESSEES, News, Record, Submission
 from services.mail.postfix.lines import (
     Delivery,
@@ -190,8 +191,13 @@ class SubmissionLog:
 
     def _unreadable(self, error: Exception) -> ServerDown:
         return ServerDown(
-            f"The log {self._live} of the mail server {self._server} could not be read "
-            f"({error}). No message is lost; check that it is there and the bot may read it."
+            tr(
+                "The log {path} of the mail server {server} could not be read ({why}). No message "
+                "is lost; check that it is there and the bot may read it.",
+                path=self._live,
+                server=self._server,
+                why=error,
+            )
         )
 
     def _resume(self, cursor: str | None) -> _Reading:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from services.errors import BadArgument
+from services.language import later, tr
 from services.mail.port import Capability
 
 _MAX_PASSWORD = 256
@@ -10,7 +11,7 @@ _MAX_PASSWORD = 256
 #: What deleting comes to here: Postfix knows of no mailbox.
 DELETES = Capability(
     able=True,
-    why="The login is deleted and its mail refused; the mailbox's files stay on the server.",
+    why=later("The login is deleted and its mail refused; the mailbox's files stay on the server."),
 )
 
 
@@ -44,6 +45,9 @@ def must_be_password(password: str) -> None:
     """Refuse what no mail program could send. Raises BadArgument, without the password."""
     if not 0 < len(password) <= _MAX_PASSWORD or not password.isprintable():
         raise BadArgument(
-            f"A password has between one and {_MAX_PASSWORD} characters, and only printable ones. "
-            "Nothing was changed."
+            tr(
+                "A password has between one and {n} characters, and only printable ones. "
+                "Nothing was changed.",
+                n=_MAX_PASSWORD,
+            )
         )

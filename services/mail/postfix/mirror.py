@@ -19,6 +19,7 @@ from pathlib import Path
 
 from services.clock import Clock
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.postfix.commands import Runner
 from services.mail.postfix.folder import locked
 
@@ -37,7 +38,7 @@ head -c "$3" /dev/fd/3
 tail -c "+$(($2 + 1))" /dev/fd/3 | head -c "$4"
 printf '\\n'
 exec stat -L -c '%i %s %.9Y' /dev/fd/3
-"""
+"""  # not shown
 _FETCHED = re.compile(rb"\n(\d+) (\d+) (\d+)\.(\d+)\n\Z")
 
 
@@ -105,9 +106,14 @@ class LogMirror:
                 await self._refresh()
             except OSError as error:
                 raise ServerDown(
-                    f"The copy in {self._folder} of the log of the mail server {self._server} "
-                    f"could not be written ({error.strerror or error}). No message is lost; check "
-                    "the disk, and whether another Spoolwarden reads the log right now."
+                    tr(
+                        "The copy in {folder} of the log of the mail server {server} could not be "
+                        "written ({why}). No message is lost; check the disk, and whether another "
+                        "Spoolwarden reads the log right now.",
+                        folder=self._folder,
+                        server=self._server,
+                        why=error.strerror or error,
+                    )
                 ) from error
 
     async def _refresh(self) -> None:
@@ -122,8 +128,12 @@ class LogMirror:
             self._forget_all_but(files)
             return
         raise ServerDown(
-            f"The log {self._log} of the mail server {self._server} is moved about all the time "
-            "and could not be read. No message is lost; try again."
+            tr(
+                "The log {path} of the mail server {server} is moved about all the time and could "
+                "not be read. No message is lost; try again.",
+                path=self._log,
+                server=self._server,
+            )
         )
 
     # -- what is there -----------------------------------------------------------------
@@ -171,7 +181,7 @@ class LogMirror:
             ):
                 found.append(file)
         if not any(file.name == name for file in found):
-            why = end.complaint if end.code else "there is no such file"
+            why = end.complaint if end.code else tr("there is no such file")
             raise self._unreadable(why)
         return found
 
@@ -237,7 +247,7 @@ class LogMirror:
         end = await self._runner.run(argv, limit=head + self._chunk + 200)
         found = _FETCHED.search(end.out)
         if end.code != 0 or found is None:
-            if "ermission denied" in end.errors:
+            if "ermission denied" in end.errors:  # not shown
                 raise self._unreadable(end.complaint)
             raise _Moved
         text = end.out[: found.start()]
@@ -272,9 +282,14 @@ class LogMirror:
 
     def _unreadable(self, why: str) -> ServerDown:
         return ServerDown(
-            f"The log {self._log} on the machine of the mail server {self._server} could not be "
-            f"read ({why}). No message is lost; check that it is there and the bot's account there "
-            "may read it."
+            tr(
+                "The log {path} on the machine of the mail server {server} could not be read "
+                "({why}). No message is lost; check that it is there and the bot's account there "
+                "may read it.",
+                path=self._log,
+                server=self._server,
+                why=why,
+            )
         )
 
 

@@ -96,7 +96,10 @@ class Programs:
                 (_SASLLIST, f"-f {sasldb}"),
                 (_SASLPASSWD, f"-[dp] -f {sasldb} -u [A-Za-z0-9.-]+ -- {_LOGIN_ARGUMENT}"),
             ]
-        lines = ["# What Spoolwarden may do as root: /etc/sudoers.d/spoolwarden, mode 0440."]
+        head = (
+            "# What Spoolwarden may do as root: /etc/sudoers.d/spoolwarden, mode 0440."  # not shown
+        )
+        lines = [head]
         lines += [f"{user} ALL=(root) NOPASSWD: {path} ^{rest}$" for path, rest in commands]
         return "\n".join(lines) + "\n"
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.port import MAX_ADDRESS
 from services.mail.postfix.commands import Runner
 from services.mail.postfix.ids import arrival, is_id
@@ -57,8 +58,12 @@ async def entries(
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > _MAX_LINE:
                 raise ServerDown(
-                    f"postqueue on the mail server {server} printed a line of more than "
-                    f"{_MAX_LINE} bytes. The queue was not read."
+                    tr(
+                        "postqueue on the mail server {server} printed a line of more than {n} "
+                        "bytes. The queue was not read.",
+                        server=server,
+                        n=_MAX_LINE,
+                    )
                 )
             for line in lines:
                 entry = parse(line)
@@ -73,8 +78,12 @@ async def entries(
         end = await running.finished()
     if end.code != 0:
         raise ServerDown(
-            f"The queue of the mail server {server} could not be listed: {end.complaint}. "
-            "Nothing was changed; check that Postfix runs and that the bot may use postqueue."
+            tr(
+                "The queue of the mail server {server} could not be listed: {why}. Nothing was "
+                "changed; check that Postfix runs and that the bot may use postqueue.",
+                server=server,
+                why=end.complaint,
+            )
         )
 
 

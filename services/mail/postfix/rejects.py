@@ -15,6 +15,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from services.errors import ServerDown
+from services.language import tr
 from services.mail.port import Block, Network
 from services.mail.postfix.blockfile import action
 from services.mail.postfix.lines import LineParser
@@ -49,8 +50,12 @@ class Rejects:
                     self._read(file, blocks, found)
         except (OSError, EOFError, zlib.error) as error:
             raise ServerDown(
-                f"The log of the mail server {self._server} could not be read ({error}), so what "
-                "was refused is not known."
+                tr(
+                    "The log of the mail server {server} could not be read ({why}), so what was "
+                    "refused is not known.",
+                    server=self._server,
+                    why=error,
+                )
             ) from error
         return found
 

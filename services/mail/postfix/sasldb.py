@@ -1,6 +1,7 @@
 """Logins in the database that Cyrus SASL keeps itself, through its own programs."""
 
 from services.errors import BadArgument, ServerDown
+from services.language import tr
 from services.mail.port import ABLE, Capability
 from services.mail.postfix.commands import Finished, Runner
 from services.mail.postfix.config import PostfixConfig
@@ -51,7 +52,11 @@ class SaslDb:
         found = await self._login(address)
         if found is None:
             raise BadArgument(
-                f"There is no login {address} in the SASL database of {self._config.name}."
+                tr(
+                    "There is no login {address} in the SASL database of {server}.",
+                    address=address,
+                    server=self._config.name,
+                )
             )
         return found[1:]
 
@@ -86,6 +91,11 @@ class SaslDb:
 
     def _failed(self, program: str, end: Finished) -> ServerDown:
         return ServerDown(
-            f"{program} failed on the mail server {self._config.name}: {end.complaint}. "
-            "Nothing was changed; check the bot's rights there."
+            tr(
+                "{program} failed on the mail server {server}: {why}. Nothing was changed; check "
+                "the bot's rights there.",
+                program=program,
+                server=self._config.name,
+                why=end.complaint,
+            )
         )

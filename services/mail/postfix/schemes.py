@@ -6,6 +6,7 @@ from argon2 import PasswordHasher
 from passlib.hash import sha512_crypt
 
 from services.errors import BadArgument
+from services.language import tr
 
 # A mail program logs in every few minutes: this is 50 ms of a core each time.
 _ROUNDS = 100_000
@@ -30,8 +31,11 @@ def written(password: str, scheme: Scheme, *, prefix: bool) -> str:
         case Scheme.PLAIN:
             if password.startswith("{") and not prefix:  # Dovecot takes that for a scheme
                 raise BadArgument(
-                    "Where passwords are kept as they are, none can begin with {. "
-                    "Nothing was changed; take another."
+                    tr(
+                        "Where passwords are kept as they are, none can begin with {brace}. "
+                        "Nothing was changed; take another.",
+                        brace="{",
+                    )
                 )
             text = password
         case Scheme.SHA512_CRYPT:

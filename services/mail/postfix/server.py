@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from services.clock import Clock
 from services.errors import BadArgument, MailServerError, NotCapable, ServerDown, SpoolwardenError
+from services.language import later, tr, trn
 from services.mail.embedded.preview import MAX_PARSED, headers_of, text_and_attachments
 from services.mail.port import (
     ABLE,
@@ -55,12 +56,29 @@ _TIDY_EVERY = timedelta(hours=1)
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}\Z")
 _NO_SESSIONS = Capability(
     able=False,
-    why="Postfix cannot end one user's sessions. Disabling the user takes effect for the next "
-    "message of those that are open.",
+    why=later(
+        "Postfix cannot end one user's sessions. Disabling the user takes effect for the next "
+        "message of those that are open."
+    ),
 )
 _NO_COPY = Capability(
     able=False,
-    why="Postfix keeps no mailboxes: the mail stays where the program that delivers it put it.",
+    why=later(
+        "Postfix keeps no mailboxes: the mail stays where the program that delivers it put it."
+    ),
+)
+# What cannot be done where Postfix does not ask one of our tables.
+_NO_DISABLING = later(
+    "Users cannot be disabled on {server}: its service {service} does not ask {lookup} before it "
+    "permits the client."
+)
+_NO_REFUSING = later(
+    "Mail cannot be refused on {server}: its service {service} does not ask {lookup} before it "
+    "permits the client."
+)
+_NO_BLOCKING = later(
+    "Addresses cannot be blocked on {server}: its service {service} does not ask {lookup} before "
+    "it permits the client."
 )
 # A short id with an inode no file system gives out.
 _NO_MESSAGE = "00000FFFFFFFFFFFF"
@@ -162,31 +180,36 @@ class PostfixServer:
         checks = []
         target = self._config.target
         if target is not None:
-            what = f"run commands on {target.host} as {target.user}"
+            what = f"run commands on {target.host} as {target.user}"  # not shown
             checks.append(await self._ran(what, ["true"]))
             if self._config.log_zone is None:
                 checks.append(await self._same_zone())
         checks += [
-            await self._tried("Postfix is running", self.healthy()),
-            await self._tried("list the queue", self._spool.counts()),
-            await self._ran("hold, release and delete messages", self._programs.act("-h")),
+            await self._tried("Postfix is running", self.healthy()),  # not shown
+            await self._tried("list the queue", self._spool.counts()),  # not shown
+            await self._ran(
+                "hold, release and delete messages",  # not shown
+                self._programs.act("-h"),
+            ),
             await self._read_a_message(),
-            await self._tried("read the log", self._try_log()),
+            await self._tried("read the log", self._try_log()),  # not shown
         ]
         if self._config.sasldb is not None:
-            checks.append(await self._ran("list logins", self._programs.logins()))
+            what = "list logins"  # not shown
+            checks.append(await self._ran(what, self._programs.logins()))
         if self._config.logins is not None:
-            checks.append(await self._tried("look up logins", self._users.probe()))
+            what = "look up logins"  # not shown
+            checks.append(await self._tried(what, self._users.probe()))
         for what, capability in (
             ("disable a user", able.no_sending),
             ("refuse a user's mail", able.refusing),
-            ("block addresses", able.block),
+            ("block addresses", able.block),  # not shown
         ):
             checks.append(Check(what, capability.able, capability.why))
         if self._config.sasldb is not None or self._config.logins is not None:
             for what, capability in (
-                ("set passwords", able.set_password),
-                ("delete accounts", able.delete_user),
+                ("set passwords", able.set_password),  # not shown
+                ("delete accounts", able.delete_user),  # not shown
             ):
                 said = what if capability.able else f"cannot {what}"
                 checks.append(Check(said, good=True, why=capability.why))
@@ -343,7 +366,7 @@ class PostfixServer:
         """Refuse SMTP from a network. Raises BadArgument if it would end before it began."""
         _must_be_able(self._capabilities.block)
         if lasting is not None and lasting <= timedelta(0):
-            raise BadArgument("A block lasts a positive time.")
+            raise BadArgument(tr("A block lasts a positive time."))
         return await self._blocks.add(network, reason, lasting)
 
     async def unblock(self, network: Network) -> Block | None:
@@ -364,14 +387,23 @@ class PostfixServer:
         status = await self._runner.run(self._programs.status())
         if status.code != 0:
             raise ServerDown(
-                f"Postfix of the mail server {self.name} is not running, or the bot may not ask: "
-                f"{status.complaint}. Start it, or check the bot's rights there."
+                tr(
+                    "Postfix of the mail server {server} is not running, or the bot may not ask: "
+                    "{why}. Start it, or check the bot's rights there.",
+                    server=self.name,
+                    why=status.complaint,
+                )
             )
         number = (await self._told(self._programs.settings("mail_version"))).strip()
         counts = await self._spool.counts()
         held = counts.waiting + counts.held + counts.quarantine
-        plural = "" if held == 1 else "s"
-        return f"Postfix {number} of mail server {self.name} runs, spool {held} message{plural}"
+        return trn(
+            "Postfix {version} of mail server {server} runs, spool {n} message",
+            "Postfix {version} of mail server {server} runs, spool {n} messages",
+            held,
+            version=number,
+            server=self.name,
+        )
 
     # -- inside ----------------------------------------------------------------------
 
@@ -381,9 +413,9 @@ class PostfixServer:
         logins = Lookup("check_sasl_access", tables.logins)
         recipients = Lookup("check_recipient_access", tables.recipients)
         clients = Lookup("check_client_access", tables.clients)
-        no_sending = self._asked("Users cannot be disabled", logins, setup.silent_at_login(logins))
-        refusing = self._asked("Mail cannot be refused", recipients, setup.silent(recipients))
-        block = self._asked("Addresses cannot be blocked", clients, setup.silent(clients))
+        no_sending = self._asked(_NO_DISABLING, logins, setup.silent_at_login(logins))
+        refusing = self._asked(_NO_REFUSING, recipients, setup.silent(recipients))
+        block = self._asked(_NO_BLOCKING, clients, setup.silent(clients))
         return Capabilities(
             no_sending=no_sending,
             refusing=refusing if no_sending.able else no_sending,
@@ -402,22 +434,23 @@ class PostfixServer:
             await self._told(self._programs.services_set(resolved=resolved)),
         )
 
-    def _asked(self, what: str, lookup: Lookup, silent: Sequence[str]) -> Capability:
+    def _asked(self, otherwise: str, lookup: Lookup, silent: Sequence[str]) -> Capability:
         if not silent:
             return ABLE
-        return Capability(
-            able=False,
-            why=f"{what} on {self.name}: its service {silent[0]} does not ask {lookup} before it "
-            "permits the client.",
-        )
+        told = tr(otherwise, server=self.name, service=silent[0], lookup=lookup)
+        return Capability(able=False, why=told)
 
     async def _told(self, command: Sequence[str]) -> str:
         """Return what postconf prints."""
         end = await self._runner.run(command)
         if end.code != 0:
             raise ServerDown(
-                f"postconf failed on the mail server {self.name}: {end.complaint}. "
-                "Nothing was changed; check that Postfix is installed there."
+                tr(
+                    "postconf failed on the mail server {server}: {why}. Nothing was changed; "
+                    "check that Postfix is installed there.",
+                    server=self.name,
+                    why=end.complaint,
+                )
             )
         return end.out.decode("utf-8", "replace")
 
@@ -471,13 +504,14 @@ class PostfixServer:
         end = await self._runner.run(["date", "+%z"])
         there = end.out.decode("ascii", "replace").strip()
         here = datetime.now().astimezone().strftime("%z")
+        what = "read the log's times"  # not shown
         if there == here:
-            return Check("read the log's times", good=True)
+            return Check(what, good=True)
         return Check(
-            "read the log's times",
+            what,
             good=False,
             why=f"That machine's clock is set to {there}, this one's to {here}: set log_zone to "
-            'the zone of the log, such as "Europe/Zurich".',
+            'the zone of the log, such as "Europe/Zurich".',  # not shown
         )
 
     def _log_file(self) -> Path:
@@ -491,9 +525,13 @@ class PostfixServer:
             folder.mkdir(0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ServerDown(
-                f"The folder {folder} for the notes on the mail server {self.name} could not be "
-                f"made ({error.strerror or error}). Nothing was done; make it, or set "
-                "notes_directory."
+                tr(
+                    "The folder {folder} for the notes on the mail server {server} could not be "
+                    "made ({why}). Nothing was done; make it, or set notes_directory.",
+                    folder=folder,
+                    server=self.name,
+                    why=error.strerror or error,
+                )
             ) from error
 
 

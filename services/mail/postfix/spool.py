@@ -20,6 +20,7 @@ from ipaddress import ip_address
 
 from services.clock import Clock
 from services.errors import BadArgument, ServerDown
+from services.language import tr
 from services.mail.domains import is_in
 from services.mail.port import (
     Fate,
@@ -207,7 +208,10 @@ class Spool:
         """
         if not folder.strip() or len(folder) > _MAX_FOLDER or not folder.isprintable():
             raise BadArgument(
-                f"A quarantine folder's name has 1 to {_MAX_FOLDER} printable characters."
+                tr(
+                    "A quarantine folder's name has 1 to {n} printable characters.",
+                    n=_MAX_FOLDER,
+                )
             )
         async with self._acting:
             notes = await self._notes()
@@ -298,7 +302,11 @@ class Spool:
                 end = await self._runner.run(self._programs.act(option), stdin=stdin)
                 told.done.update(_done(end.errors, batch))
                 if end.code != 0:
-                    why = f"postsuper failed on {self._server}: {end.complaint}."
+                    why = tr(
+                        "postsuper failed on {server}: {why}.",
+                        server=self._server,
+                        why=end.complaint,
+                    )
             except ServerDown as error:
                 if isinstance(error, CutShort):
                     told.done.update(_done(error.errors, batch))
@@ -306,7 +314,9 @@ class Spool:
                     raise  # it says itself what is known
                 why = str(error)
             if why and not told.done:
-                raise ServerDown(f"{why} Nothing was changed; check the bot's rights there.")
+                raise ServerDown(
+                    tr("{what} Nothing was changed; check the bot's rights there.", what=why)
+                )
             if why:
                 rest = [queue_id for queue_id in batch + waiting if queue_id not in told.done]
                 told.failed.update(dict.fromkeys(rest, why))

@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from services.errors import BadArgument, ConfigError, NotCapable, ServerDown
+from services.language import later, tr, trn
 from services.mail.port import ABLE, Capability
 from services.mail.postfix.logins import DELETES, must_be_password
 from services.mail.postfix.schemes import Scheme, written
@@ -32,11 +33,11 @@ _DRIVERS = {
 _MAX_SAID = 200
 _NO_PASSWORDS = Capability(
     able=False,
-    why="Passwords cannot be set here: logins has no set_password statement.",
+    why=later("Passwords cannot be set here: logins has no set_password statement."),
 )
 _NO_DELETION = Capability(
     able=False,
-    why="Accounts cannot be deleted here: logins has no delete statement.",
+    why=later("Accounts cannot be deleted here: logins has no delete statement."),
 )
 T = TypeVar("T")
 
@@ -69,13 +70,14 @@ class LoginsConfig:
         ):
             if statement is not None and _parameters(statement) != given:
                 wanted = " and ".join(f":{one}" for one in sorted(given, reverse=True))
-                only = "is the one parameter" if len(given) == 1 else "are the parameters"
-                raise _wrong(server, f"{wanted} {only} of the statement {name}")
+                only = "is the one parameter"  # not shown
+                only = only if len(given) == 1 else "are the parameters"  # not shown
+                raise _wrong(server, f"{wanted} {only} of the statement {name}")  # not shown
         if self.set_password is not None and self.scheme is None:
             names = ", ".join(scheme.value for scheme in Scheme)
-            raise _wrong(server, f"set_password needs a scheme, one of {names}")
+            raise _wrong(server, f"set_password needs a scheme, one of {names}")  # not shown
         if self.timeout <= 0:
-            raise _wrong(server, "timeout is positive")
+            raise _wrong(server, "timeout is positive")  # not shown
         self.parsed(server)
 
     def parsed(self, server: str) -> URL:
@@ -83,15 +85,16 @@ class LoginsConfig:
         try:
             url = make_url(self.url.get_secret_value())
         except (ArgumentError, ValueError):
-            raise _wrong(server, "url is no database URL") from None
+            raise _wrong(server, "url is no database URL") from None  # not shown
         driver = _DRIVERS.get(url.get_backend_name())
         if driver is None:
-            raise _wrong(server, f"url begins with one of {', '.join(_DRIVERS)}")
+            raise _wrong(server, f"url begins with one of {', '.join(_DRIVERS)}")  # not shown
         if driver == "sqlite":
             if not url.database or not Path(url.database).is_absolute():
-                raise _wrong(server, "url of a SQLite database is sqlite:// and an absolute path")
+                rule = "url of a SQLite database is sqlite:// and an absolute path"  # not shown
+                raise _wrong(server, rule)
         elif "@" in (url.host or ""):  # the rest of a password, which a sentence would show
-            raise _wrong(server, "an @ in the password of url is written %40")
+            raise _wrong(server, "an @ in the password of url is written %40")  # not shown
         return url.set(drivername=driver)
 
 
@@ -117,7 +120,7 @@ class SqlLogins:
 
     async def find(self, address: str) -> str | None:
         """Return the name of a login as it is stored, None if there is none."""
-        return await self._in_time(lambda: self._look_up(address), "Nothing was changed")
+        return await self._in_time(lambda: self._look_up(address), tr("Nothing was changed"))
 
     async def change_password(self, address: str, password: str) -> None:
         """Set the password of an existing login. Raises BadArgument or NotCapable."""
@@ -130,7 +133,8 @@ class SqlLogins:
             stored = written(password, scheme, prefix=self._config.scheme_prefix)
             self._change(address, "set_password", statement, {"password": stored})
 
-        await self._in_time(change, "The password may have been changed, or not: set it again")
+        outcome = tr("The password may have been changed, or not: set it again")
+        await self._in_time(change, outcome)
 
     async def remove(self, address: str) -> None:
         """Delete a login. Raises BadArgument or NotCapable."""
@@ -139,7 +143,7 @@ class SqlLogins:
             raise NotCapable(_NO_DELETION.why)
         await self._in_time(
             lambda: self._change(address, "delete", statement, {}),
-            "The login may have been deleted, or not: look it up",
+            tr("The login may have been deleted, or not: look it up"),
         )
 
     async def _in_time(self, act: Callable[[], T], outcome: str) -> T:
@@ -148,8 +152,13 @@ class SqlLogins:
                 return await asyncio.to_thread(act)
         except TimeoutError:
             raise ServerDown(
-                f"The database of logins of {self._server} gave no answer in "
-                f"{self._config.timeout:g} seconds. {outcome}."
+                tr(
+                    "The database of logins of {server} gave no answer in {seconds} seconds. "
+                    "{outcome}.",
+                    server=self._server,
+                    seconds=f"{self._config.timeout:g}",
+                    outcome=outcome,
+                )
             ) from None
 
     # -- in a thread -----------------------------------------------------------------
@@ -164,34 +173,42 @@ class SqlLogins:
             name = self._found(connection, address)
             if name is None:
                 raise BadArgument(
-                    f"There is no login {address} in the database of logins of {self._server}."
+                    tr(
+                        "There is no login {address} in the database of logins of {server}.",
+                        address=address,
+                        server=self._server,
+                    )
                 )
-            with self._unquoted(which, "Nothing was changed"):
+            with self._unquoted(which, tr("Nothing was changed")):
                 result = connection.execute(text(statement), {"user": name, **values})
                 # As much as RETURNING gives back, or what the driver counted.
                 rows = len(result.all()) if result.returns_rows else result.rowcount
             if rows != 1:
-                changed = f"{rows} rows" if rows > 0 else "no row"
-                changed = changed if rows >= 0 else "an unknown number of rows"
-                raise self._misled(f"{which} would have changed {changed} instead of one")
-            with self._unquoted(which, "It may have been changed, or not: try again"):
+                raise self._misled(_changed_instead(which, rows))
+            with self._unquoted(which, tr("It may have been changed, or not: try again")):
                 connection.commit()
 
     def _found(self, connection: Connection, address: str) -> str | None:
         result = connection.execute(self._find, {"user": address.lower()})
         if not result.returns_rows:
-            raise self._misled("find returned no rows, as a SELECT does")
+            raise self._misled(tr("find returned no rows, as a SELECT does"))
         rows = result.fetchmany(2)
         if not rows:
             return None
         if len(rows) > 1:
-            raise self._misled(f"find returned more than one row for {address}")
+            what = tr("find returned more than one row for {address}", address=address)
+            raise self._misled(what)
         name = rows[0][0]
         if isinstance(name, bytes):
             name = name.decode("utf-8", "replace")
         # Another name would have its password changed, or be disabled, in place of this one.
         if not isinstance(name, str) or name.casefold() != address.casefold():
-            raise self._misled(f"find returned another name than {address} in its first column")
+            raise self._misled(
+                tr(
+                    "find returned another name than {address} in its first column",
+                    address=address,
+                )
+            )
         return name
 
     @contextmanager
@@ -206,8 +223,12 @@ class SqlLogins:
         except SQLAlchemyError as error:
             said = self._said(error)
             raise ServerDown(
-                f"The database of logins of {self._server} could not be asked: {said}. "
-                "Nothing was changed; check url and find, and the rights of that user."
+                tr(
+                    "The database of logins of {server} could not be asked: {why}. Nothing was "
+                    "changed; check url and find, and the rights of that user.",
+                    server=self._server,
+                    why=said,
+                )
             ) from None
 
     @contextmanager
@@ -217,8 +238,14 @@ class SqlLogins:
             yield
         except SQLAlchemyError as error:
             raise ServerDown(
-                f"The statement {which} of the logins of {self._server} failed "
-                f"({_code(error)}). {outcome}."
+                tr(
+                    "The statement {statement} of the logins of {server} failed ({why}). "
+                    "{outcome}.",
+                    statement=which,
+                    server=self._server,
+                    why=_code(error),
+                    outcome=outcome,
+                )
             ) from None
 
     def _said(self, error: SQLAlchemyError) -> str:
@@ -232,8 +259,12 @@ class SqlLogins:
 
     def _misled(self, what: str) -> ServerDown:
         return ServerDown(
-            f"The logins of {self._server} are set up wrongly: {what}. "
-            "Nothing was changed; correct the statement."
+            tr(
+                "The logins of {server} are set up wrongly: {what}. Nothing was changed; correct "
+                "the statement.",
+                server=self._server,
+                what=what,
+            )
         )
 
     def _made(self) -> Engine:
@@ -271,6 +302,23 @@ class SqlLogins:
             # Python begins before some statements only, and others could not be undone.
             event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         return engine
+
+
+def _changed_instead(which: str, rows: int) -> str:
+    """Return what a statement would have done. A negative number of rows is unknown."""
+    if rows == 0:
+        return tr("{statement} would have changed no row instead of one", statement=which)
+    if rows < 0:
+        return tr(
+            "{statement} would have changed an unknown number of rows instead of one",
+            statement=which,
+        )
+    return trn(
+        "{statement} would have changed {n} row instead of one",
+        "{statement} would have changed {n} rows instead of one",
+        rows,
+        statement=which,
+    )
 
 
 def _parameters(statement: str) -> set[str]:

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 import asyncssh
 
 from services.errors import ServerDown
+from services.language import later, tr, trn
 from services.mail.postfix.commands import (
     CHUNK,
     ENVIRONMENT,
@@ -46,7 +47,7 @@ _STARTERS = ("env: ", "timeout: ")
 # Reads all input, and starts the command only if it has the length that was said.
 _WHOLE_INPUT = (
     'LC_ALL=C; input=$(cat; echo .) || exit; [ "${#input}" -eq "$1" ] || exit 75; '
-    'shift; printf %s "${input%.}" | "$@"'
+    'shift; printf %s "${input%.}" | "$@"'  # not shown
 )
 
 # Its notes on each connection and command are for its own debugging.
@@ -166,8 +167,12 @@ class SshRunner:
             now = asyncio.get_running_loop().time()
             if now < self._not_before:
                 raise ServerDown(
-                    f"{self._refusal} (That was found out just now; it is tried again in "
-                    f"{math.ceil(self._not_before - now)} seconds.)"
+                    trn(
+                        "{what} (That was found out just now; it is tried again in {n} second.)",
+                        "{what} (That was found out just now; it is tried again in {n} seconds.)",
+                        math.ceil(self._not_before - now),
+                        what=self._refusal,
+                    )
                 )
             try:
                 self._connection = await self._connect()
@@ -185,11 +190,15 @@ class SshRunner:
         try:
             known = await asyncio.to_thread(asyncssh.read_known_hosts, str(target.hosts_file))
         except FileNotFoundError:
-            raise self._unknown(f"there is no file {target.hosts_file}") from None
+            raise self._unknown(tr("there is no file {path}", path=target.hosts_file)) from None
         except (OSError, ValueError) as error:
             raise ServerDown(
-                f"{target.hosts_file}, with the host keys that are trusted, cannot be read "
-                f"({str(error)[:120]}). {self._nothing()}"
+                tr(
+                    "{path}, with the host keys that are trusted, cannot be read ({why}). Nothing "
+                    "was done.",
+                    path=target.hosts_file,
+                    why=str(error)[:120],
+                )
             ) from error
         keys = [] if target.key is None else [str(target.key.expanduser())]
         try:
@@ -210,16 +219,11 @@ class SshRunner:
             )
         except asyncssh.HostKeyNotVerifiable:
             held = any(asyncssh.match_known_hosts(known, target.host, "", target.port)[:2])
-            raise (
-                self._changed() if held else self._unknown(f"it is not in {target.hosts_file}")
-            ) from None
+            if held:
+                raise self._changed() from None
+            raise self._unknown(tr("it is not in {path}", path=target.hosts_file)) from None
         except asyncssh.PermissionDenied as error:
-            which = "no key of the bot" if target.key is None else f"the key {target.key}"
-            raise ServerDown(
-                f"{self._where()} let {which} in as {target.user}: it was refused. "
-                f"{self._nothing()} Put the key's public half into the authorized_keys of "
-                f"{target.user} there."
-            ) from error
+            raise self._not_let_in() from error
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
             raise self._no_key(str(error)) from error
         except (FileNotFoundError, PermissionError) as error:
@@ -231,71 +235,106 @@ class SshRunner:
 
     # -- sentences -------------------------------------------------------------------
 
-    def _where(self) -> str:
-        return f"{self._target.host}, the machine of the mail server {self._server},"
-
-    def _nothing(self) -> str:
-        return "Nothing was done."
+    def _told(self, sentence: str, **values: object) -> str:
+        """Return a sentence of the catalogue on the machine and its mail server."""
+        return tr(sentence, host=self._target.host, server=self._server, **values)
 
     def _unreachable(self, error: Exception) -> ServerDown:
-        why = getattr(error, "strerror", None) or str(error) or "no answer in time"
-        return ServerDown(
-            f"{self._where()} could not be reached by SSH on port {self._target.port} "
-            f"({why[:200]}). {self._nothing()} Check that its sshd runs and the way there is open."
+        why = getattr(error, "strerror", None) or str(error) or tr("no answer in time")
+        sentence = later(
+            "{host}, the machine of the mail server {server}, could not be reached by SSH on port "
+            "{port} ({why}). Nothing was done. Check that its sshd runs and the way there is open."
         )
+        return ServerDown(self._told(sentence, port=str(self._target.port), why=why[:200]))
 
     def _unknown(self, why: str) -> ServerDown:
         target = self._target
-        return ServerDown(
-            f"The host key of {self._where()} is not known: {why}. {self._nothing()} Run "
-            f"ssh-keyscan -p {target.port} {target.host} >> {target.hosts_file}, and compare what "
-            f"ssh-keygen -lf {target.hosts_file} prints with what ssh-keygen -lf "
+        sentence = later(
+            "The host key of {host}, the machine of the mail server {server}, is not known: {why}. "
+            "Nothing was done. Run ssh-keyscan -p {port} {host} >> {path}, and compare what "
+            "ssh-keygen -lf {path} prints with what ssh-keygen -lf "
             "/etc/ssh/ssh_host_ed25519_key.pub prints on that machine itself."
         )
+        told = self._told(sentence, why=why, port=str(target.port), path=target.hosts_file)
+        return ServerDown(told)
 
     def _changed(self) -> ServerDown:
-        target = self._target
-        return ServerDown(
-            f"{self._where()} shows another host key than the one in {target.hosts_file}. "
-            f"{self._nothing()} Either it was set up anew, or another machine answers for it: "
-            "look at ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the machine itself "
-            "before you put its key in that file."
+        sentence = later(
+            "{host}, the machine of the mail server {server}, shows another host key than the one "
+            "in {path}. Nothing was done. Either it was set up anew, or another machine answers "
+            "for it: look at ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub on the machine "
+            "itself before you put its key in that file."
         )
+        return ServerDown(self._told(sentence, path=self._target.hosts_file))
+
+    def _not_let_in(self) -> ServerDown:
+        user, key = self._target.user, self._target.key
+        if key is None:
+            sentence = later(
+                "{host}, the machine of the mail server {server}, let no key of the bot in as "
+                "{user}: it was refused. Nothing was done. Put the key's public half into the "
+                "authorized_keys of {user} there."
+            )
+            return ServerDown(self._told(sentence, user=user))
+        sentence = later(
+            "{host}, the machine of the mail server {server}, let the key {key} in as {user}: it "
+            "was refused. Nothing was done. Put the key's public half into the authorized_keys "
+            "of {user} there."
+        )
+        return ServerDown(self._told(sentence, user=user, key=key))
 
     def _no_key(self, why: str) -> ServerDown:
-        return ServerDown(
-            f"The SSH key {self._target.key or 'in ~/.ssh'} for the mail server {self._server} "
-            f"cannot be used ({why[:120]}). {self._nothing()} It is a private key without a "
-            "passphrase that the bot's own account may read."
+        key = self._target.key
+        if key is None:
+            sentence = later(
+                "The SSH key in ~/.ssh for the mail server {server} cannot be used ({why}). "
+                "Nothing was done. It is a private key without a passphrase that the bot's own "
+                "account may read."
+            )
+            return ServerDown(self._told(sentence, why=why[:120]))
+        sentence = later(
+            "The SSH key {key} for the mail server {server} cannot be used ({why}). Nothing was "
+            "done. It is a private key without a passphrase that the bot's own account may read."
         )
+        return ServerDown(self._told(sentence, why=why[:120], key=key))
 
     def _not_started(self, program: str, error: Exception) -> ServerDown:
-        return ServerDown(
-            f"{program} could not be started on {self._where()} by SSH "
-            f"({str(error)[:120] or 'no answer in time'}). {self._nothing()} Try again."
+        why = str(error)[:120] or tr("no answer in time")
+        sentence = later(
+            "{program} could not be started on {host}, the machine of the mail server {server}, by "
+            "SSH ({why}). Nothing was done. Try again."
         )
+        return ServerDown(self._told(sentence, program=program, why=why))
 
     def _slow(self, program: str) -> ServerDown:
-        return ServerDown(
-            f"{program} gave no answer on {self._where()} in {self._timeout:g} seconds and was "
-            "told to end. Look at the server before trying again."
+        sentence = later(
+            "{program} gave no answer on {host}, the machine of the mail server {server}, in "
+            "{seconds} seconds and was told to end. Look at the server before trying again."
         )
+        return ServerDown(self._told(sentence, program=program, seconds=f"{self._timeout:g}"))
 
     def _cut(self, program: str, *, changing: bool, errors: bytes) -> ServerDown:
-        lost = f"The SSH connection to {self._where()} ended while {program} ran there."
         if changing:
-            return CutShort(
-                f"{lost} It may or may not have been done: look before trying again.", errors
+            sentence = later(
+                "The SSH connection to {host}, the machine of the mail server {server}, ended "
+                "while {program} ran there. It may or may not have been done: look before trying "
+                "again."
             )
-        return ServerDown(f"{lost} It changes nothing; try again.")
+            return CutShort(self._told(sentence, program=program), errors)
+        sentence = later(
+            "The SSH connection to {host}, the machine of the mail server {server}, ended while "
+            "{program} ran there. It changes nothing; try again."
+        )
+        return ServerDown(self._told(sentence, program=program))
 
     def _ended(self, program: str, end: Finished) -> Finished:
         """Return how it ended. Raises ServerDown where there was nothing to be run."""
         if end.code in (_NOT_FOUND, _NOT_RUN) and end.errors.startswith(_STARTERS):
-            raise ServerDown(
-                f"{program} could not be run on {self._where()} ({end.complaint}). Nothing was "
-                "done; is Postfix installed there?"
+            sentence = later(
+                "{program} could not be run on {host}, the machine of the mail server {server}, "
+                "({why}). Nothing was done; is Postfix installed there?"
             )
+            raise ServerDown(self._told(sentence, program=program, why=end.complaint))
         return end
 
 
@@ -354,7 +393,8 @@ def _command(argv: Sequence[str]) -> bytes:
 
 
 def _no_null(program: str) -> ServerDown:
-    return ServerDown(f"{program} cannot be given a null character. Nothing was done.")
+    sentence = tr("{program} cannot be given a null character. Nothing was done.", program=program)
+    return ServerDown(sentence)
 
 
 async def _feed(process: "asyncssh.SSHClientProcess[bytes]", stdin: bytes) -> None:

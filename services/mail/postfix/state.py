@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.errors import ServerDown
+from services.language import tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ CREATE TABLE IF NOT EXISTS seen (
 CREATE TABLE IF NOT EXISTS note (
   queue_id TEXT PRIMARY KEY, folder TEXT NOT NULL, was_held INTEGER NOT NULL, at INTEGER NOT NULL
 ) WITHOUT ROWID;
-"""
+"""  # not shown
 
 
 class Seen(NamedTuple):
@@ -87,7 +88,7 @@ class State:
         """Return what is known of these."""
         statement = (
             "SELECT queue_id, at, user, ip, subject FROM seen "
-            "WHERE queue_id IN (SELECT value FROM json_each(?))"
+            "WHERE queue_id IN (SELECT value FROM json_each(?))"  # not shown
         )
         with self._reading() as connection:
             rows = connection.execute(statement, (json.dumps(queue_ids),)).fetchall()
@@ -121,7 +122,9 @@ class State:
     def _reading(self) -> "Iterator[sqlite3.Connection]":
         with self._lock, self._sentences():
             if self._connection is None:
-                raise ServerDown(f"The mail server {self._server} has not been started.")
+                raise ServerDown(
+                    tr("The mail server {server} has not been started.", server=self._server)
+                )
             yield self._connection
 
     @contextmanager
@@ -142,7 +145,12 @@ class State:
             yield
         except (sqlite3.Error, OSError) as error:
             raise ServerDown(
-                f"The notes of the mail server {self._server} in {self._path} could not be "
-                f"used ({str(error)[:120]}). This step was not done; check the disk, and that "
-                "the bot's user may write there."
+                tr(
+                    "The notes of the mail server {server} in {path} could not be used ({why}). "
+                    "This step was not done; check the disk, and that the bot's user may write "
+                    "there.",
+                    server=self._server,
+                    path=self._path,
+                    why=str(error)[:120],
+                )
             ) from error

@@ -1,6 +1,7 @@
 """Who is a user of the server, and their password where the store of logins is known."""
 
 from services.errors import BadArgument, NotCapable, ServerDown
+from services.language import later, tr
 from services.mail.port import Capability
 from services.mail.postfix.commands import Runner
 from services.mail.postfix.config import PostfixConfig
@@ -12,16 +13,20 @@ from services.mail.postfix.sqllogins import SqlLogins
 _MAX_NAME = 256
 _NO_PASSWORDS = Capability(
     able=False,
-    why="Passwords cannot be set here: Postfix keeps none, and neither sasldb nor logins "
-    "says where they are kept.",
+    why=later(
+        "Passwords cannot be set here: Postfix keeps none, and neither sasldb nor logins "
+        "says where they are kept."
+    ),
 )
 _NO_DELETION = Capability(
     able=False,
-    why="Accounts cannot be deleted here: Postfix keeps none, and neither sasldb nor logins "
-    "says where they are kept.",
+    why=later(
+        "Accounts cannot be deleted here: Postfix keeps none, and neither sasldb nor logins "
+        "says where they are kept."
+    ),
 )
 # A space is in no name, so nobody is asked about by it.
-_NOBODY = "spoolwarden check"
+_NOBODY = "spoolwarden check"  # not shown
 
 
 class Users:
@@ -62,8 +67,13 @@ class Users:
                 return key
             if end.errors.strip():
                 raise ServerDown(
-                    f"postmap failed on the mail server {self._config.name}: {end.complaint}. "
-                    "Nothing was changed; check the bot's rights there."
+                    tr(
+                        "{program} failed on the mail server {server}: {why}. Nothing was "
+                        "changed; check the bot's rights there.",
+                        program="postmap",
+                        server=self._config.name,
+                        why=end.complaint,
+                    )
                 )
         if self._logins is None and not self._config.user_maps:
             return address.lower()
@@ -73,7 +83,13 @@ class Users:
         """Return the name as the server has it. Raises BadArgument if it has none."""
         name = await self.find(address)
         if name is None:
-            raise BadArgument(f"There is no user {address} on the mail server {self._config.name}.")
+            raise BadArgument(
+                tr(
+                    "There is no user {address} on the mail server {server}.",
+                    address=address,
+                    server=self._config.name,
+                )
+            )
         return name
 
     async def must_find_login(self, address: str) -> str:
@@ -82,9 +98,7 @@ class Users:
             raise NotCapable(_NO_DELETION.why)
         name = await self._logins.find(address) if _is_name(address) else None
         if name is None:
-            raise BadArgument(
-                f"There is no login {address} on the mail server {self._config.name}."
-            )
+            raise self._no_login(address)
         return name
 
     async def change_password(self, address: str, password: str) -> None:
@@ -92,9 +106,7 @@ class Users:
         if self._logins is None:
             raise NotCapable(_NO_PASSWORDS.why)
         if not _is_name(address):
-            raise BadArgument(
-                f"There is no login {address} on the mail server {self._config.name}."
-            )
+            raise self._no_login(address)
         await self._logins.change_password(address, password)
 
     async def delete_login(self, address: str) -> None:
@@ -102,6 +114,15 @@ class Users:
         name = await self.must_find_login(address)
         assert self._logins is not None  # noqa: S101 - it was found there
         await self._logins.remove(name)
+
+    def _no_login(self, address: str) -> BadArgument:
+        return BadArgument(
+            tr(
+                "There is no login {address} on the mail server {server}.",
+                address=address,
+                server=self._config.name,
+            )
+        )
 
     async def probe(self) -> None:
         """Ask the store of logins for a name that nobody has. Raises ServerDown."""

@@ -25,6 +25,7 @@ import aiohttp
 from yarl import URL
 
 from services.errors import ConfigError, ServerDown
+from services.language import later, tr
 from services.mail.embedded.headers import printable
 from services.mail.smartermail import answers
 from services.mail.smartermail.answers import Fields
@@ -34,13 +35,17 @@ from services.mail.smartermail.ways import Refusal, Ways
 _log = logging.getLogger(__name__)
 
 _SYSADMIN = "settings/sysadmin"
-_RIGHTS = "the rights of a domain"
+_LOG_IN = later("log in")
+_RIGHTS = "the rights of a domain"  # not shown: in ways.found
 # A day's log is the largest answer; past this something is wrong, and memory is at stake.
 _MAX_ANSWER = 64 * 1024 * 1024
 _MAX_MESSAGE = 200
 _RETRY_SECONDS = 0.2
-_NOTHING = "Nothing was done."
-_UNKNOWN = "It is not known whether it was done: look before you try again."
+#: What is known after a call that failed, and what to do.
+_UNKNOWN = later("It is not known whether it was done: look before you try again.")
+_AGAIN = later("Nothing was done. Try again in a minute.")
+_CHECK_URL = later("Nothing was done. Check url.")
+_CORRECT_URL = later("Nothing was done. Correct url.")
 
 
 class Api:
@@ -112,8 +117,16 @@ class Api:
         return True
 
     def failure(self, doing: str, why: str, what_now: str) -> ServerDown:
-        """Return the error that tells this."""
-        return ServerDown(f"SmarterMail {self._config.name} could not {doing}: {why}. {what_now}")
+        """Return the error that tells this, each part in the present language."""
+        return ServerDown(
+            tr(
+                "SmarterMail {server} could not {do}: {why}. {what_now}",
+                server=self._config.name,
+                do=doing,
+                why=why,
+                what_now=what_now,
+            )
+        )
 
     # -- calls -----------------------------------------------------------------------
 
@@ -150,7 +163,7 @@ class Api:
             raise self._unreachable(error, doing) from error
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, ConnectionError) as error:
             if acting:
-                raise self.failure(doing, "the connection broke", _UNKNOWN) from error
+                raise self.failure(doing, tr("the connection broke"), tr(_UNKNOWN)) from error
         except aiohttp.ClientError as error:
             raise self._failed_oddly(error, doing, acting) from error
         # A kept connection that the server had closed: reading again harms nothing.
@@ -160,9 +173,7 @@ class Api:
         except aiohttp.ClientConnectorError as error:
             raise self._unreachable(error, doing) from error
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, ConnectionError) as error:
-            raise self.failure(
-                doing, "the connection broke twice", f"{_NOTHING} Try again in a minute."
-            ) from error
+            raise self.failure(doing, tr("the connection broke twice"), tr(_AGAIN)) from error
         except aiohttp.ClientError as error:
             raise self._failed_oddly(error, doing, acting) from error
 
@@ -176,11 +187,13 @@ class Api:
         acting: bool,
     ) -> tuple[int, bytes]:
         if self._http is None:
-            raise ServerDown(f"The mail server {self._config.name} is not connected.")
+            raise ServerDown(
+                tr("The mail server {server} is not connected.", server=self._config.name)
+            )
         headers = {"Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        after = _UNKNOWN if acting else f"{_NOTHING} Try again in a minute."
+        after = _UNKNOWN if acting else _AGAIN
         try:
             async with self._http.request(
                 method,
@@ -192,48 +205,58 @@ class Api:
             ) as answer:
                 raw = await _read(answer)
         except TimeoutError as error:
-            raise self.failure(
-                doing, f"it did not answer within {self._config.timeout:g} seconds", after
-            ) from error
+            seconds = f"{self._config.timeout:g}"
+            why = tr("it did not answer within {seconds} seconds", seconds=seconds)
+            raise self.failure(doing, why, tr(after)) from error
         except aiohttp.ClientPayloadError as error:
-            raise self.failure(doing, "its answer broke off", after) from error
+            raise self.failure(doing, tr("its answer broke off"), tr(after)) from error
         except aiohttp.ClientResponseError as error:  # not HTTP
-            raise self.failure(
-                doing, "what answers there is no web server", f"{_NOTHING} Check url."
-            ) from error
+            why = tr("what answers there is no web server")
+            raise self.failure(doing, why, tr(_CHECK_URL)) from error
         if raw is None:
-            raise self.failure(
-                doing, "its answer is too long", f"{after} Ask for less, or look in SmarterMail."
-            )
+            less = tr("{so_far} Ask for less, or look in SmarterMail.", so_far=tr(after))
+            raise self.failure(doing, tr("its answer is too long"), less)
         _log.debug("%s %s: HTTP %d, %d bytes", method, path, answer.status, len(raw))
         return answer.status, raw
 
     def _judge(self, status: int, raw: bytes, doing: str, acting: bool) -> Fields:
         """Return the answer's fields, or raise what it means."""
-        after = _UNKNOWN if acting else f"{_NOTHING} Try again in a minute."
+        after = _UNKNOWN if acting else _AGAIN
         if status in (401, 403):
             raise Refusal(
-                f"SmarterMail {self._config.name} could not {doing}: it does not let "
-                f"{self._config.username} do that (HTTP {status}). {_NOTHING} Give the "
-                "configuration a system administrator's login.",
+                tr(
+                    "SmarterMail {server} could not {do}: it does not let {user} do that (HTTP "
+                    "{status}). Nothing was done. Give the configuration a system administrator's "
+                    "login.",
+                    server=self._config.name,
+                    do=doing,
+                    user=self._config.username,
+                    status=str(status),
+                ),
                 status,
-                "not allowed",
+                tr("not allowed"),
             )
         if 300 <= status < 400:
-            raise self.failure(
-                doing, f"it points elsewhere (HTTP {status})", f"{_NOTHING} Correct url."
-            )
+            why = tr("it points elsewhere (HTTP {status})", status=str(status))
+            raise self.failure(doing, why, tr(_CORRECT_URL))
         try:
             answer = json.loads(raw.decode("utf-8", "replace"))
         except ValueError as error:
             if status in (400, 404, 405, 415, 501):
                 raise self.refusal(doing, status, f"HTTP {status}") from error
-            page = raw.lstrip()[:1] == b"<"
-            what = "a web page" if page else "an answer that breaks off" if raw else "nothing"
-            why = f"it sent {what} instead of data (HTTP {status})"
-            raise self.failure(doing, why, after) from error
+            if raw.lstrip()[:1] == b"<":
+                why = tr("it sent a web page instead of data (HTTP {status})", status=str(status))
+            elif raw:
+                why = tr(
+                    "it sent an answer that breaks off instead of data (HTTP {status})",
+                    status=str(status),
+                )
+            else:
+                why = tr("it sent nothing instead of data (HTTP {status})", status=str(status))
+            raise self.failure(doing, why, tr(after)) from error
         if not isinstance(answer, dict):
-            raise self.failure(doing, f"its answer makes no sense (HTTP {status})", after)
+            why = tr("its answer makes no sense (HTTP {status})", status=str(status))
+            raise self.failure(doing, why, tr(after))
         if status >= 400 or answers.flag(answer, "success") is False:
             said = self._clean(answers.field(answer, "message", "error"))
             raise self.refusal(doing, status, said or f"HTTP {status}")
@@ -242,38 +265,48 @@ class Api:
     def refusal(self, doing: str, status: int, reason: str) -> Refusal:
         """Return the error that tells what the server said no to."""
         return Refusal(
-            f"SmarterMail {self._config.name} could not {doing}; it says: {reason}. "
-            "It was not done; correct what it names, or do it in SmarterMail itself.",
+            tr(
+                "SmarterMail {server} could not {do}; it says: {why}. It was not done; correct "
+                "what it names, or do it in SmarterMail itself.",
+                server=self._config.name,
+                do=doing,
+                why=reason,
+            ),
             status,
             reason,
         )
 
     def _unreachable(self, error: aiohttp.ClientConnectorError, doing: str) -> ServerDown:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            reason = getattr(error.certificate_error, "verify_message", "") or "it is not trusted"
+            said = self._clean(getattr(error.certificate_error, "verify_message", ""))
             return self.failure(
                 doing,
-                f"the certificate of {self._config.host} is not accepted ({self._clean(reason)})",
-                f"{_NOTHING} Set ca_certificate to the file of the authority that signed it, "
-                "and url to the name it was made for.",
+                tr(
+                    "the certificate of {host} is not accepted ({why})",
+                    host=self._config.host,
+                    why=said or tr("it is not trusted"),
+                ),
+                tr(
+                    "Nothing was done. Set ca_certificate to the file of the authority that "
+                    "signed it, and url to the name it was made for."
+                ),
             )
         if isinstance(error, aiohttp.ClientSSLError):
-            return self.failure(
-                doing, f"{self._config.host} speaks no TLS there", f"{_NOTHING} Correct url."
-            )
-        why = error.os_error.strerror or type(error.os_error).__name__
+            why = tr("{host} speaks no TLS there", host=self._config.host)
+            return self.failure(doing, why, tr(_CORRECT_URL))
+        said = self._clean(error.os_error.strerror or type(error.os_error).__name__)
         return self.failure(
             doing,
-            f"{self._config.host} cannot be reached ({self._clean(why)})",
-            f"{_NOTHING} Check that SmarterMail runs and that url is right.",
+            tr("{host} cannot be reached ({why})", host=self._config.host, why=said),
+            tr("Nothing was done. Check that SmarterMail runs and that url is right."),
         )
 
     def _failed_oddly(self, error: aiohttp.ClientError, doing: str, acting: bool) -> ServerDown:
         # What the library says may hold headers, and so a token: its kind must do.
         return self.failure(
             doing,
-            f"the call failed ({type(error).__name__})",
-            _UNKNOWN if acting else f"{_NOTHING} Try again in a minute.",
+            tr("the call failed ({why})", why=type(error).__name__),
+            tr(_UNKNOWN if acting else _AGAIN),
         )
 
     def _clean(self, said: object) -> str:
@@ -322,10 +355,13 @@ class Api:
         try:
             token = self._keep(await self._login_call("auth/authenticate-user", credentials))
         except Refusal as refusal:
-            sentence = (
-                f"SmarterMail {self._config.name} refuses the login of "
-                f"{self._config.username}: {refusal.reason}. {_NOTHING} Correct username and "
-                "password; they are a system administrator's without two-step login."
+            sentence = tr(
+                "SmarterMail {server} refuses the login of {user}: {why}. Nothing was done. "
+                "Correct username and password; they are a system administrator's without "
+                "two-step login.",
+                server=self._config.name,
+                user=self._config.username,
+                why=refusal.reason,
             )
             self._refused = (now + self._config.login_pause, sentence)
             raise ServerDown(sentence) from None
@@ -333,17 +369,19 @@ class Api:
         return token
 
     async def _login_call(self, path: str, body: Mapping[str, Any]) -> Fields:
-        status, raw = await self._exchange("POST", path, body, None, "log in", acting=False)
+        doing = tr(_LOG_IN)
+        status, raw = await self._exchange("POST", path, body, None, doing, acting=False)
         if status == 401:
-            raise self.refusal("log in", status, "user or password is wrong")
-        return self._judge(status, raw, "log in", acting=False)
+            raise self.refusal(doing, status, tr("user or password is wrong"))
+        return self._judge(status, raw, doing, acting=False)
 
     def _keep(self, answer: Fields) -> str:
         access = answers.secret(answer, "accessToken")
         if access is None:
-            raise self.refusal("log in", 403, "it gave no token")
+            raise self.refusal(tr(_LOG_IN), 403, tr("it gave no token"))
         if answers.flag(answer, "isAdmin") is False:
-            raise self.refusal("log in", 403, "this login is no system administrator's")
+            why = tr("this login is no system administrator's")
+            raise self.refusal(tr(_LOG_IN), 403, why)
         self._refresh = answers.secret(answer, "refreshToken")
         self._domains.clear()
         self._shown_never = {self._config.password.get_secret_value(), access}
@@ -354,13 +392,13 @@ class Api:
         """Get a token with a domain's rights. Raises Refusal if there is no such domain."""
         for stale in (domain, address):
             self._domains.pop(stale, None)
-        doing = f"open the domain {domain}"
+        doing = tr("open the domain {domain}", domain=domain)
 
         async def enter(call: str, whom: str) -> str:
             answer = await self.post(f"{_SYSADMIN}/{call}/{quote(whom, safe='')}", {}, doing=doing)
             token = answers.secret(answer, "impersonateAccessToken", "accessToken", "userToken")
             if token is None:
-                raise self.refusal(doing, 403, "it gave no token")
+                raise self.refusal(doing, 403, tr("it gave no token"))
             self._domains[whom] = token
             self._shown_never.add(token)
             return token

@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 from services.clock import Clock
 from services.errors import BadArgument, ServerDown
+from services.language import later, tr
 from services.mail.embedded.headers import printable
 from services.mail.port import Block, Network
 from services.mail.smartermail import answers
@@ -34,7 +35,7 @@ from services.mail.smartermail.config import SmarterMailConfig
 from services.mail.smartermail.ways import suppress_nothing_there
 
 _SYSADMIN = "settings/sysadmin"
-_READ = "read the block list"
+_READ = later("read the block list")
 _BLACKLIST = 1
 _MAX_REASON = 300
 _MOST_PAGES = 1000
@@ -85,7 +86,7 @@ class BlockList:
     async def add(self, network: Network, reason: str, lasting: timedelta | None) -> Block | None:
         """Block SMTP from a network and end what it has open; return the block it replaces."""
         if lasting is not None and lasting <= timedelta(0):
-            raise BadArgument("A block lasts a positive time.")
+            raise BadArgument(tr("A block lasts a positive time."))
         now = self._clock.now()
         before = await self._standing(network)
         block = Block(network, reason, now, None if lasting is None else now + lasting)
@@ -128,7 +129,7 @@ class BlockList:
         if others:
             await self._save(entry.address, others, entry.block.reason, entry)
             return
-        doing = f"lift the block of {entry.block.network}"
+        doing = tr("lift the block of {network}", network=entry.block.network)
 
         async def delete(extra: dict[str, int]) -> None:
             with suppress_nothing_there():  # somebody else has just lifted it
@@ -140,9 +141,9 @@ class BlockList:
                 )
 
         await self._api.ways.first(
-            "lifting a block",
+            "lifting a block",  # not shown
             [
-                ("address and dataType", lambda: delete({"dataType": _BLACKLIST})),
+                ("address and dataType", lambda: delete({"dataType": _BLACKLIST})),  # not shown
                 ("address", lambda: delete({})),
             ],
         )
@@ -160,7 +161,7 @@ class BlockList:
                 "description": description,
                 "spam_bypass": False,
             },
-            doing=f"change the block list for {address}",
+            doing=tr("change the block list for {address}", address=address),
             acting=True,
         )
 
@@ -188,13 +189,13 @@ class BlockList:
         few = {"Skip": skip, "Take": self._page_size, "Search": ""}
 
         async def ask(body: dict[str, object]) -> Fields:
-            return await self._api.post(f"{_SYSADMIN}/ip-access/false", body, doing=_READ)
+            return await self._api.post(f"{_SYSADMIN}/ip-access/false", body, doing=tr(_READ))
 
         answer = await self._api.ways.first(
-            "reading the block list",
+            "reading the block list",  # not shown
             [
                 (
-                    "searchParams and showHoneypot",
+                    "searchParams and showHoneypot",  # not shown
                     lambda: ask({"searchParams": params, "showHoneypot": False}),
                 ),
                 ("searchParams", lambda: ask({"searchParams": few})),
@@ -203,13 +204,15 @@ class BlockList:
         found = answers.items(answer, "ipAccessList", "results")
         if found is None:
             raise self._api.failure(
-                _READ, "its answer holds no list", "Nothing was done; look in SmarterMail."
+                tr(_READ),
+                tr("its answer holds no list"),
+                tr("Nothing was done; look in SmarterMail."),
             )
         return found
 
     async def _end_connections(self, network: Network) -> None:
         """End what these addresses have open. They are refused anew in any case."""
-        doing = f"end the connections from {network}"
+        doing = tr("end the connections from {network}", network=network)
         try:
             for client in await self._connected(network, doing):
                 call = f"{_SYSADMIN}/drop-ip-connections/{quote(client, safe='')}"
@@ -217,8 +220,12 @@ class BlockList:
                     await self._api.post(call, {}, doing=doing, acting=True)
         except ServerDown as error:
             raise ServerDown(
-                f"{network} is blocked, but what it has open goes on. {error} Do it again, or "
-                "drop that in SmarterMail, under Manage › Connections."
+                tr(
+                    "{network} is blocked, but what it has open goes on. {why} Do it again, or "
+                    "drop that in SmarterMail, under Manage › Connections.",
+                    network=network,
+                    why=error,
+                )
             ) from error
 
     async def _connected(self, network: Network, doing: str) -> list[str]:
@@ -269,7 +276,7 @@ def _described(block: Block) -> str:
     until = "" if block.until is None else f" until={block.until.isoformat()}"
     # A reason that ends like a mark of ours would be read as one.
     reason = _MARK.sub("", printable(block.reason[:_MAX_REASON]))
-    return f"{reason} [spoolwarden since={block.since.isoformat()}{until}]"
+    return f"{reason} [spoolwarden since={block.since.isoformat()}{until}]"  # not shown
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from services.clock import Clock
+from services.language import later, tr
 from services.mail.smartermail import answers, log
 from services.mail.smartermail.api import Api
 from services.mail.smartermail.config import SmarterMailConfig
@@ -26,7 +27,7 @@ from services.mail.smartermail.log import Accepted, Entry, Line
 from services.mail.smartermail.ways import Refusal
 
 _LOG_FILES = "settings/sysadmin/log-files"
-_READ = "read the SMTP log"
+_READ = later("read the SMTP log")
 # More sessions than this are not asked for one by one: the whole day is read instead.
 _FEW_SESSIONS = 20
 _REMEMBERED = 50_000  # as many as a spool holds by default
@@ -187,7 +188,7 @@ class Journal:
             "related": False,
         }
         try:
-            answer = await self._api.post(_LOG_FILES, body, doing=_READ)
+            answer = await self._api.post(_LOG_FILES, body, doing=tr(_READ))
         except Refusal as refusal:
             # A day on which nothing was logged has no file.
             if refusal.nothing_there:
@@ -196,9 +197,9 @@ class Journal:
         text = answers.field(answer, "result")
         if not isinstance(text, str):
             raise self._api.failure(
-                _READ,
-                "its answer holds no lines",
-                "Nothing was counted; try again in a minute.",
+                tr(_READ),
+                tr("its answer holds no lines"),
+                tr("Nothing was counted; try again in a minute."),
             )
         return text, answers.flag(answer, "isTruncated") is True
 
@@ -246,9 +247,9 @@ class Journal:
 
     def _cut_short(self) -> Exception:
         return self._api.failure(
-            _READ,
-            "it cuts its answer short",
-            "Nothing was counted or lost; raise SmarterMail's limit on log search results.",
+            tr(_READ),
+            tr("it cuts its answer short"),
+            tr("Nothing was counted or lost; raise SmarterMail's limit on log search results."),
         )
 
     # -- time ------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from services.mail.embedded.headers import printable
 from services.mail.port import MAX_ADDRESS
 
 #: What the line of an accepted message says: what to search the log for.
-ACCEPTED = "Data transfer succeeded, writing mail to"
+ACCEPTED = "Data transfer succeeded, writing mail to"  # not shown
 
 _LINE = re.compile(
     r"(?:\[?\d{4}[-./]\d{1,2}[-./]\d{1,2}\]?[ T]+)?"
@@ -145,7 +145,7 @@ def accepted(found: Iterable[Line]) -> dict[str, Accepted]:
         key = (line.client, line.session)
         session = sessions.setdefault(key, _Session())
         said = line.said
-        if said.startswith("connected at"):
+        if said.startswith("connected at"):  # not shown
             sessions[key] = _Session(whole=True)
         elif said.startswith("cmd: "):
             session.pending.append(said.removeprefix("cmd: "))

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 
 from services.clock import Clock
 from services.errors import NotCapable, ServerDown
+from services.language import later, tr, trn
 from services.mail.embedded.address import client_address
 from services.mail.port import (
     DEFERRED,
@@ -45,37 +46,50 @@ _log = logging.getLogger(__name__)
 CAPABILITIES = Capabilities(
     preview=Capability(
         able=False,
-        why="SmarterMail's API shows no message; open it in SmarterMail, under Manage › Spool.",
+        why=later(
+            "SmarterMail's API shows no message; open it in SmarterMail, under Manage › Spool."
+        ),
     ),
     hold=Capability(
         able=False,
-        why="SmarterMail's API cannot hold a message; disable its sender, then delete what waits.",
+        why=later(
+            "SmarterMail's API cannot hold a message; disable its sender, then delete what waits."
+        ),
     ),
     quarantine=Capability(
         able=False,
-        why="SmarterMail's API cannot move messages to a folder; disable their sender, and "
-        "move them in SmarterMail, under Manage › Spool.",
+        why=later(
+            "SmarterMail's API cannot move messages to a folder; disable their sender, and "
+            "move them in SmarterMail, under Manage › Spool."
+        ),
     ),
     copy_mail=Capability(
         able=False,
-        why="SmarterMail's API hands out no mailbox; archive or export it in SmarterMail first.",
+        why=later(
+            "SmarterMail's API hands out no mailbox; archive or export it in SmarterMail first."
+        ),
     ),
     count_refused=Capability(
-        able=False, why="SmarterMail's API does not tell how often a block has refused somebody."
+        able=False,
+        why=later("SmarterMail's API does not tell how often a block has refused somebody."),
     ),
     tell_subjects=Capability(
         able=False,
-        why="SmarterMail's SMTP log holds no subjects; only those of messages that still wait "
-        "when they are counted are known.",
+        why=later(
+            "SmarterMail's SMTP log holds no subjects; only those of messages that still wait "
+            "when they are counted are known."
+        ),
     ),
     tell_outcomes=Capability(
         able=False,
-        why="SmarterMail's SMTP log does not tell what the other side said; only that a message "
-        "waits when it is counted is known.",
+        why=later(
+            "SmarterMail's SMTP log does not tell what the other side said; only that a message "
+            "waits when it is counted is known."
+        ),
     ),
     tell_failed_logins=Capability(
         able=False,
-        why="Of failed logins only those in the session of an accepted message are read.",
+        why=later("Of failed logins only those in the session of an accepted message are read."),
     ),
 )
 
@@ -126,8 +140,12 @@ class SmarterMailServer:
             )
         except OSError as error:
             raise ServerDown(
-                f"The mail server {self.name}: no address is known for {self._config.host}. "
-                "Nothing was done. Check url."
+                tr(
+                    "The mail server {server}: no address is known for {host}. Nothing was done. "
+                    "Check url.",
+                    server=self.name,
+                    host=self._config.host,
+                )
             ) from error
         networks: set[Network] = set(self._config.own_networks)
         networks |= {ip_network(client_address(str(entry[4][0]))) for entry in found}
@@ -255,16 +273,21 @@ class SmarterMailServer:
         """Log in if need be, count the spool, and tell."""
         counts = await self._spool.counts()
         held = counts.waiting + counts.quarantine
-        plural = "" if held == 1 else "s"
-        return f"SmarterMail {self.name} at {self._config.url}, spool {held} message{plural}"
+        return trn(
+            "SmarterMail {server} at {url}, spool {n} message",
+            "SmarterMail {server} at {url}, spool {n} messages",
+            held,
+            server=self.name,
+            url=self._config.url,
+        )
 
     async def probes(self) -> Sequence[Probe]:
         """Try each call that only reads, and tell which way this server takes them."""
         found: list[Probe] = []
         for what, probe in (
-            ("spool list", self._probe_spool()),
-            ("SMTP log", self._probe_log()),
-            ("block list", self._probe_blocks()),
+            ("spool list", self._probe_spool()),  # not shown
+            ("SMTP log", self._probe_log()),  # not shown
+            ("block list", self._probe_blocks()),  # not shown
         ):
             try:
                 found.append(Probe(True, f"{what}: {await probe}"))
@@ -278,19 +301,21 @@ class SmarterMailServer:
         return dict(self._api.ways.found)
 
     async def _probe_spool(self) -> str:
-        return f"{(await self._spool.search(SpoolQuery(), 0, 1)).total} messages listed"
+        number = (await self._spool.search(SpoolQuery(), 0, 1)).total
+        return f"{number} messages listed"  # not shown
 
     async def _probe_log(self) -> str:
         number, detailed = await self._journal.detailed()
         if not detailed:
             raise ServerDown(
                 f"The SMTP log of {self.name} does not tell who sends: in SmarterMail, set its "
-                "level to Detailed under Settings › Logging. Nothing else is in the way."
+                "level to Detailed under Settings › Logging. "
+                "Nothing else is in the way."  # not shown
             )
-        return f"{number} messages accepted today"
+        return f"{number} messages accepted today"  # not shown
 
     async def _probe_blocks(self) -> str:
-        return f"{len(await self._blocks.in_force())} entries for SMTP"
+        return f"{len(await self._blocks.in_force())} entries for SMTP"  # not shown
 
 
 def _submission(taken: Taken, item: Item | None) -> Submission:

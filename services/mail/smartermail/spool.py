@@ -22,6 +22,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from services.clock import Clock
+from services.language import later, tr
 from services.mail.domains import is_in
 from services.mail.port import (
     DELIVERING,
@@ -46,7 +47,7 @@ from services.mail.smartermail.journal import Journal
 from services.mail.smartermail.log import Accepted
 
 _SYSADMIN = "settings/sysadmin"
-_LIST = "list the spool"
+_LIST = later("list the spool")
 _BATCH = 200  # messages one call deletes
 _PASSES = 3  # a spool that moves while it is read is read again
 _MOST_PAGES = 1000
@@ -187,7 +188,7 @@ class Spool:
         return [
             MessageResult(queue_id, Fate.GONE)
             if queue_id not in before
-            else MessageResult(queue_id, Fate.FAILED, why or "SmarterMail still lists it")
+            else MessageResult(queue_id, Fate.FAILED, why or tr("SmarterMail still lists it"))
             if queue_id in left
             else MessageResult(queue_id, Fate.DONE)
             for queue_id in asked
@@ -195,7 +196,7 @@ class Spool:
 
     async def _delete(self, some: Sequence[Item]) -> None:
         named = [{"fileName": item.file_name, "spoolName": item.spool_name} for item in some]
-        doing = "delete messages"
+        doing = tr("delete messages")
 
         async def many() -> None:
             await self._api.post(
@@ -215,20 +216,22 @@ class Spool:
                 )
 
         await self._api.ways.first(
-            "deleting messages",
+            "deleting messages",  # not shown
             [("spool-delete-messages", many), ("spool-delete-message", one_by_one)],
         )
 
     # -- listing ---------------------------------------------------------------------
 
     async def _numbers(self) -> dict[str, int]:
-        doing = "count the spool"
+        doing = tr("count the spool")
         answer = await self._api.get(f"{_SYSADMIN}/spool-message-counts", doing=doing)
         counts = answers.inner(answer, "counts")
         numbers = {spool.count: answers.number(counts, spool.count) for spool in _SPOOLS}
         if numbers["default"] is None or numbers["waiting"] is None:
             raise self._api.failure(
-                doing, "its answer holds no counts", "Nothing was done; look in SmarterMail."
+                doing,
+                tr("its answer holds no counts"),
+                tr("Nothing was done; look in SmarterMail."),
             )
         return {name: number or 0 for name, number in numbers.items()}
 
@@ -254,7 +257,8 @@ class Spool:
                     break
             else:
                 # A build that takes the field and does not heed it gives one list for all.
-                raise self._api.refusal(_LIST, 400, "it gives the same list for each spool")
+                why = tr("it gives the same list for each spool")
+                raise self._api.refusal(tr(_LIST), 400, why)
             return [
                 _item(fields, spool.queue, spool.folder)
                 for spool, listed in zip(spools, lists, strict=True)
@@ -266,7 +270,8 @@ class Spool:
             return [_item(fields, _queue_of(fields), None) for fields in listed]
 
         found = await self._api.ways.first(
-            "naming a spool", [("filter", by_filter), ("spoolName", by_name)]
+            "naming a spool",  # not shown
+            [("filter", by_filter), ("spoolName", by_name)],
         )
         # A message that went from one spool to the next meanwhile is in both: the later counts.
         return list({item.file_name: item for item in found if item.file_name}.values())
@@ -305,12 +310,14 @@ class Spool:
             "ascending": oldest_first,
         }
         answer = await self._api.post(
-            f"{_SYSADMIN}/spool-messages", {"spoolInput": [wanted]}, doing=_LIST
+            f"{_SYSADMIN}/spool-messages", {"spoolInput": [wanted]}, doing=tr(_LIST)
         )
         data = answers.items(answer, "spoolListData")
         if data is None:
             raise self._api.failure(
-                _LIST, "its answer holds no list", "Nothing was done; look in SmarterMail."
+                tr(_LIST),
+                tr("its answer holds no list"),
+                tr("Nothing was done; look in SmarterMail."),
             )
         return [fields for part in data for fields in answers.items(part, "messages") or []]
 

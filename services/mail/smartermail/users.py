@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import quote
 
 from services.errors import BadArgument, ServerDown
+from services.language import later, tr
 from services.mail.embedded.address import parse_path
 from services.mail.port import User, UserState
 from services.mail.smartermail import answers
@@ -34,7 +35,38 @@ from services.mail.smartermail.ways import suppress_nothing_there
 
 _DOMAIN = "settings/domain"
 _SYSADMIN = "settings/sysadmin"
-_DROPPED_NOT = "Do it again, or drop them in SmarterMail, under Manage › User Activity."
+#: What is done with a user, and what it may do then.
+_SETTING = {
+    UserState.ACTIVE: later("set {address} to active"),
+    UserState.NO_SENDING: later("set {address} to no-sending"),
+    UserState.REFUSING: later("set {address} to refusing"),
+}
+_OTHER = {
+    UserState.ACTIVE: later("the change was taken, but the user is active"),
+    UserState.NO_SENDING: later("the change was taken, but the user is no-sending"),
+    UserState.REFUSING: later("the change was taken, but the user is refusing"),
+}
+#: What is so, where a user's sessions could not be ended.
+_STOPPED = later(
+    "{address} is no-sending now, but its open sessions go on. {why} Do it again, or drop them in "
+    "SmarterMail, under Manage › User Activity."
+)
+_REFUSING = later(
+    "{address} is refusing now, but its open sessions go on. {why} Do it again, or drop them in "
+    "SmarterMail, under Manage › User Activity."
+)
+_NEW_PASSWORD = later(
+    "{address} has the new password, but its open sessions go on. {why} Do it again, or drop them "
+    "in SmarterMail, under Manage › User Activity."
+)
+_DELETED = later(
+    "{address} is deleted, but its open sessions go on. {why} Do it again, or drop them in "
+    "SmarterMail, under Manage › User Activity."
+)
+_NOT_ENDED = later(
+    "Not all sessions of {address} were ended. {why} Do it again, or drop them in SmarterMail, "
+    "under Manage › User Activity."
+)
 
 
 class Users:
@@ -61,31 +93,31 @@ class Users:
         if before is not state:
             await self._write_state(known, state, flags)
         if state is not UserState.ACTIVE:
-            await self._drop(known, f"{known} is {state.value} now, but its open sessions go on")
+            await self._drop(known, _REFUSING if state is UserState.REFUSING else _STOPPED)
         return before
 
     async def set_password(self, address: str, password: str) -> None:
         """Change a password and end what was opened with the old one. Raises BadArgument."""
         if not password:
-            raise BadArgument("A password cannot be empty.")
+            raise BadArgument(tr("A password cannot be empty."))
         known = await self._existing(address)
         await self._api.post(
             f"{_DOMAIN}/post-user",
             {"email": known, "userData": {"password": password}},
-            doing=f"change the password of {known}",
+            doing=tr("change the password of {address}", address=known),
             acting=True,
             about=known,
         )
-        await self._drop(known, f"{known} has the new password, but its open sessions go on")
+        await self._drop(known, _NEW_PASSWORD)
 
     async def delete(self, address: str) -> None:
         """Delete a mailbox with its mail, and end its sessions. Raises BadArgument."""
         known = await self._existing(address)
         name, _, domain = known.rpartition("@")
-        doing = f"delete {known}"
+        doing = tr("delete {address}", address=known)
         body = {"input": [name]}
         await self._api.ways.first(
-            "deleting a user",
+            "deleting a user",  # not shown
             [
                 (
                     "users-delete",
@@ -110,21 +142,23 @@ class Users:
         )
         if await self._known(address) is not None:
             raise self._api.failure(
-                doing, "it took the call, but the user is there", "Delete it in SmarterMail."
+                doing,
+                tr("it took the call, but the user is there"),
+                tr("Delete it in SmarterMail."),
             )
-        await self._drop(known, f"{known} is deleted, but its open sessions go on")
+        await self._drop(known, _DELETED)
 
     async def end_sessions(self, address: str) -> None:
         """End everything that is open as a user. Raises BadArgument if there is none."""
         known = await self._existing(address)
-        await self._drop(known, f"Not all sessions of {known} were ended")
+        await self._drop(known, _NOT_ENDED)
 
     # -- inside ----------------------------------------------------------------------
 
     async def _existing(self, address: str) -> str:
         known = await self._known(address)
         if known is None:
-            raise BadArgument(f"There is no mailbox {address} on this server.")
+            raise BadArgument(tr("There is no mailbox {address} on this server.", address=address))
         return known
 
     async def _known(self, address: str) -> str | None:
@@ -141,7 +175,7 @@ class Users:
             "take": 100,
             "sortField": "userName",
         }
-        doing = f"look up {wanted}"
+        doing = tr("look up {address}", address=wanted)
         if not await self._api.serves(wanted):
             return None
         while True:
@@ -151,7 +185,9 @@ class Users:
             found = answers.items(answer, "results", "accounts")
             if found is None:
                 raise self._api.failure(
-                    doing, "its answer holds no accounts", "Nothing was done; try again."
+                    doing,
+                    tr("its answer holds no accounts"),
+                    tr("Nothing was done; try again."),
                 )
             for fields in found:
                 if (answers.text(fields, "userName") or "").casefold() in (name, wanted) or (
@@ -164,7 +200,7 @@ class Users:
 
     async def _state(self, known: str) -> tuple[UserState, Fields]:
         """Return what a mailbox may do, and all its security flags."""
-        doing = f"read what {known} may do"
+        doing = tr("read what {address} may do", address=known)
         body = {"email": known}
         user = await self._api.post(f"{_DOMAIN}/get-user", body, doing=doing, about=known)
         mail = await self._api.post(f"{_DOMAIN}/get-user-mail", body, doing=doing, about=known)
@@ -177,7 +213,9 @@ class Users:
             disabled = None if enabled is None else not enabled
         if disabled is None or receives is None:
             raise self._api.failure(
-                doing, "its answer does not say it", "Nothing was done; look in SmarterMail."
+                doing,
+                tr("its answer does not say it"),
+                tr("Nothing was done; look in SmarterMail."),
             )
         if not disabled:
             return UserState.ACTIVE, flags
@@ -185,7 +223,7 @@ class Users:
 
     async def _write_state(self, known: str, state: UserState, flags: Fields) -> None:
         disabled = state is not UserState.ACTIVE
-        doing = f"set {known} to {state.value}"
+        doing = tr(_SETTING[state], address=known)
         settings = {"canReceiveMail": state is not UserState.REFUSING}
         domain = quote(known.rpartition("@")[2], safe="")
 
@@ -202,8 +240,7 @@ class Users:
             after, _ = await self._state(known)
             if after is not state:
                 # As good as a call it does not know: another may be the right one.
-                reason = f"the change was taken, but the user is {after.value}"
-                raise self._api.refusal(doing, 400, reason)
+                raise self._api.refusal(doing, 400, tr(_OTHER[after]))
 
         async def by_flags() -> None:
             # The other flags go along as they are: a domain's administrator stays one.
@@ -221,12 +258,13 @@ class Users:
             await look()
 
         await self._api.ways.first(
-            "disabling a user", [("post-user", by_flags), ("users-disable", by_list)]
+            "disabling a user",  # not shown
+            [("post-user", by_flags), ("users-disable", by_list)],
         )
 
     async def _drop(self, known: str, otherwise: str) -> None:
         """End everything that is open as this user: connections first, then web sessions."""
-        doing = f"end the sessions of {known}"
+        doing = tr("end the sessions of {address}", address=known)
         calls: dict[str, dict[str, Any]] = {
             "drop-user-connections": {"email": known, "dropInfo": [known]},
             "kill-user-sessions": {"sessions": [{"email": known, "ip": ""}]},
@@ -236,4 +274,4 @@ class Users:
                 with suppress_nothing_there():
                     await self._api.post(f"{_SYSADMIN}/{name}", body, doing=doing, acting=True)
         except ServerDown as error:
-            raise ServerDown(f"{otherwise}. {error} {_DROPPED_NOT}") from error
+            raise ServerDown(tr(otherwise, address=known, why=error)) from error
