@@ -77,7 +77,7 @@ async def test_a_person_types_presses_fills_and_sees_the_app_answer(browser: Bro
                 await ws.until_app_connected()
             await window.add_init_script(WATCH)
             page = await window.new_page()
-            page.set_default_timeout(5000)
+            page.set_default_timeout(30_000)
             await page.goto(f"{ws.page_url}&as={OTTO.id}")
             await expect(page.locator("#app-state")).to_contain_text("is connected")
             box = page.get_by_role("combobox", name="Message or slash command")

@@ -50,7 +50,7 @@ async def visit(browser: Browser) -> AsyncIterator[Opener]:
         )
         await window.add_init_script(WATCH)
         page = await window.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(30_000)
         visit = Visit(page, api)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))
         opened.append((window, visit))

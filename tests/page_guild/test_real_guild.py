@@ -122,7 +122,7 @@ async def test_a_person_presses_fills_types_and_sees_the_app_answer(
             await app.post(guild.channel_id("mail-ops"))
         await window.add_init_script(WATCH)
         page = await window.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(30_000)
         await page.goto(f"{guild.page_url}&as={OTTO.id}")
         await expect(page.locator("#app-state")).to_contain_text("is online")
         card = page.locator(".container")
