@@ -10,7 +10,7 @@ from sqlmodel import col, delete, select
 
 from bot import cards
 from bot.arguments import Arguments
-from bot.dashboards import dashboard
+from bot.dashboards import EVERY, dashboard
 from bot.desk import Desk, Reply, Request
 from bot.elements import Card, Moment, Paragraph, Small, named, rich, say
 from services.audit import Line, Phase
@@ -23,8 +23,6 @@ from services.people import Role
 from services.scope import everyone
 from services.store import Store
 
-#: Seconds between two looks of a dashboard that stands in a channel.
-EVERY = 20.0
 #: What Posted calls such a message.
 BOARD = "board"
 

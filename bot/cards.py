@@ -43,7 +43,7 @@ from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, I
 from services.origin import country_name
 from services.remedies import REMEDIES
 from services.targets import Target
-from services.words import act, percent, short, size
+from services.words import act, in_percent, short, size
 
 _TOP = 5
 _STOPPED = later("Stopped")
@@ -216,7 +216,7 @@ def so_far(since: datetime, evidences: Sequence[Evidence]) -> Paragraph:
         rich(
             "Now {waiting} ({share} of the spool), {held} held.",
             waiting=waiting,
-            share=percent(min(1.0, queued / spool)),
+            share=in_percent(min(1.0, queued / spool)),
             held=held,
         )
         if queued and spool

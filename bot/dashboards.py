@@ -14,6 +14,8 @@ from services.store import Store
 from services.tables import Kind, Table, Window, table
 from services.traffic import sent_since, top_addresses, top_senders
 
+#: Seconds between two looks of one that is kept new.
+EVERY = 20.0
 _HOUR = timedelta(hours=1)
 _TOP = 5
 

@@ -9,7 +9,7 @@ from time import perf_counter
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bot.boards import EVERY as BOARD_SECONDS
+from bot.dashboards import EVERY as BOARD_SECONDS
 from services.audit.keeper import AuditKeeper
 from services.claims import Claims
 from services.containment import Containment

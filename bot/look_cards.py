@@ -32,7 +32,7 @@ from services.origin import Origin
 from services.tables import Kind, Rank, Table, Window
 from services.targets import Top, show_network
 from services.traffic import KEPT, Use
-from services.words import change, percent, span
+from services.words import change, in_percent, span
 
 #: Looked up by tr() where they are shown, as are all tables of words here.
 WINDOWS = {
@@ -272,7 +272,7 @@ def _rank(place: int, rank: Rank, table: Table, button: Button | None) -> Sectio
         "{n} message · {share} of all",
         "{n} messages · {share} of all",
         rank.messages,
-        share=percent(share),
+        share=in_percent(share),
     )
     about = say(f"{said} · {by}" if by else said)
     return _row(f"{decimal(place, 0)}. {named(rank.name)}", about, button)

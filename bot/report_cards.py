@@ -29,7 +29,7 @@ from services import reports
 from services.language import day, later, number, tr, trn
 from services.reports import Tally, View
 from services.targets import Report
-from services.words import change, percent
+from services.words import change, in_percent
 
 #: Looked up by tr() where they are shown.
 VIEWS = {
@@ -177,7 +177,7 @@ def _row(row: reports.Row, facts: Facts) -> str:
             "{out} out · {incoming} in · {share} of outgoing",
             out=tally.outgoing,
             incoming=tally.incoming,
-            share=percent(tally.outgoing / (facts.whole.outgoing or 1)),
+            share=in_percent(tally.outgoing / (facts.whole.outgoing or 1)),
         )
     ]
     if facts.comparable and (tally.outgoing or row.before):

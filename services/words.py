@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.language import decimal, later, tr, trn
+from services.language import decimal, later, percent, tr, trn
 
 #: What the audit log calls acts, as people read it: an underscore is a space.
 ACTS = (
@@ -57,9 +57,9 @@ def act(action: str) -> str:
     return tr(action.replace("_", " ")) if action else ""
 
 
-def percent(share: float) -> str:
+def in_percent(share: float) -> str:
     """Return a share of 1 in whole percents: "12%"."""
-    return tr("{n}%", n=decimal(share * 100, 0))
+    return percent(share * 100)
 
 
 def change(now: int, before: int) -> str:

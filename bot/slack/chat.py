@@ -208,6 +208,13 @@ async def _called(call: Awaitable[Any]) -> Any:
         raise ChatDown("Slack did not answer.", unsure=True) from error
 
 
+def answered(error: Exception) -> str:
+    """Return what Slack answered, in a line; else what kept it from answering."""
+    if isinstance(error, SlackApiError):
+        return (_code(error) or str(error)).partition("\n")[0]
+    return type(error).__name__
+
+
 def _code(error: SlackApiError) -> str:
     return str(error.response.get("error") or "") if hasattr(error.response, "get") else ""
 

@@ -6,7 +6,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.finding import Finding
-from bot.slack.chat import make_client
+from bot.slack.chat import answered, make_client
 from bot.slack.manifest import PICTURES, SCOPES
 from services.settings import AccessSettings, SlackSettings
 
@@ -45,7 +45,7 @@ async def _bot_token(client: AsyncWebClient, *, picture: bool) -> Finding:
         return Finding(
             False,
             "Slack bot token",
-            f"Slack answers {_code(error)}. Copy it (xoxb-…) from your app's page "
+            f"Slack answers {answered(error)}. Copy it (xoxb-…) from your app's page "
             "“OAuth & Permissions”.",
         )
     except Exception as error:  # noqa: BLE001 - aiohttp raises many kinds; the sentence names it
@@ -77,7 +77,7 @@ async def _channel(client: AsyncWebClient, channel: str) -> Finding:
         return Finding(
             False,
             "Slack channel",
-            f"{channel}: Slack answers {_code(error)}. Take the id (C…) from the channel's "
+            f"{channel}: Slack answers {answered(error)}. Take the id (C…) from the channel's "
             "details, and in a private channel type /invite @Spoolwarden first.",
         )
     found = answer["channel"]
@@ -99,7 +99,7 @@ async def _app_token(token: str, api_url: str) -> Finding:
         return Finding(
             False,
             "Slack app token",
-            f"Slack answers {_code(error)}. Make one with connections:write under “Basic "
+            f"Slack answers {answered(error)}. Make one with connections:write under “Basic "
             "Information”, “App-Level Tokens”, and switch Socket Mode on.",
         )
     return Finding(True, "Slack app token", "opens Socket Mode connections")
@@ -112,10 +112,6 @@ async def _user_group(client: AsyncWebClient, group: str) -> Finding:
         return Finding(
             False,
             f"Slack user group {group}",
-            f"Slack answers {_code(error)}; nobody has a role through it.",
+            f"Slack answers {answered(error)}; nobody has a role through it.",
         )
     return Finding(True, f"Slack user group {group}", f"{len(answer['users'])} people")
-
-
-def _code(error: SlackApiError) -> str:
-    return str(error.response.get("error")) if hasattr(error.response, "get") else str(error)

@@ -13,6 +13,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.dashboards import EVERY
 from bot.dispatch import Dispatch
 from bot.slack.blocks import home
 from bot.slack.chat import SLACK
@@ -22,8 +23,7 @@ from services.people import Actor
 from services.tasks import end
 
 _log = logging.getLogger(__name__)
-#: Seconds between two looks, and for how long after an opening there are any.
-EVERY = 20.0
+#: For how long after an opening it is kept new.
 LOOKING = timedelta(minutes=10)
 #: How many people's Home is kept new at once: views.publish takes 100 calls a minute ("Tier 4").
 MOST = 25

@@ -26,7 +26,7 @@ from bot.commands import COMMAND
 from bot.dispatch import Answer, Dispatch
 from bot.elements import Card, Form, Picture, Sheet, figure_of, illustrated
 from bot.slack.blocks import PICK, PRESS, Carried, fallback, form, message, panel, values
-from bot.slack.chat import SLACK
+from bot.slack.chat import SLACK, answered
 from bot.slack.files import Files, refuses_picture
 from bot.slack.home import Homes
 from bot.slack.locales import Locales
@@ -247,7 +247,7 @@ class Listeners:
                     await origin.fill(view_id, answer)
         except _NOT_SHOWN as error:
             # The act itself is safe in the audit log and the channel's lines.
-            _log.warning("an answer could not be shown: %s", _first(error))
+            _log.warning("an answer could not be shown: %s", answered(error))
             reply = (await task).reply
             if isinstance(reply, Card) and reply.once:
                 reply = await self._dispatch.not_shown(reply.once)
@@ -303,7 +303,7 @@ class Listeners:
                 view = panel(shown, channel)
             await held.fill(view)
         except _NOT_SHOWN as error:
-            _log.warning("an answer could not be shown: %s", _first(error))
+            _log.warning("an answer could not be shown: %s", answered(error))
             if shown.once:
                 shown = await self._dispatch.not_shown(shown.once)
             await _whisper(held.client, channel, user, shown)
@@ -330,7 +330,7 @@ class _Held:
                 await self.client.views_update(external_id=self.name, view=view)
                 return
             except SlackApiError as error:
-                if _first(error) != "not_found" or loop.time() > self.due:
+                if answered(error) != "not_found" or loop.time() > self.due:
                     raise
             await asyncio.sleep(_LOOK_AGAIN)
 
@@ -343,14 +343,7 @@ async def _whisper(client: AsyncWebClient, channel: str, user: str, card: Card) 
         )
     except _NOT_SHOWN as error:
         # In a rush Slack may take no more; what was said is in the log.
-        _log.warning("nor could it be said in another way: %s", _first(error))
-
-
-def _first(error: Exception) -> str:
-    """Return what Slack answered, in a line; else what kept it from answering."""
-    if isinstance(error, SlackApiError):
-        return str(error.response.get("error") or error).partition("\n")[0]
-    return type(error).__name__
+        _log.warning("nor could it be said in another way: %s", answered(error))
 
 
 def _is_secret(answer: Answer) -> bool:

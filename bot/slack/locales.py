@@ -10,8 +10,10 @@ from collections.abc import Callable
 from time import monotonic
 
 import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.chat import answered
 
 _log = logging.getLogger(__name__)
 #: Seconds that somebody's locale is remembered, and how many people's are.
@@ -56,7 +58,7 @@ class Locales:
         except (SlackClientError, aiohttp.ClientError, OSError, TimeoutError) as error:
             # What was known before is better than nothing.
             kept = _AGAIN
-            why = _why(error)
+            why = answered(error)
             if why == "missing_scope":
                 # Installed before it was asked for; spoolwarden check says so.
                 self._unasked_until = now + KEPT
@@ -73,9 +75,3 @@ async def _asked(client: AsyncWebClient, user: str) -> str:
     answer = await client.users_info(user=user, include_locale=True)
     found = (answer.get("user") or {}).get("locale")
     return found if isinstance(found, str) else ""
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, SlackApiError) and hasattr(error.response, "get"):
-        return str(error.response.get("error"))
-    return type(error).__name__

@@ -17,8 +17,7 @@ from services.language import decimal, moment, number, tr, trn
 from services.models import Incident, SenderHabit
 from services.traffic import WINDOW
 from services.tuning import ordinary as taught_ordinary
-from services.words import percent as whole_percent
-from services.words import span
+from services.words import in_percent, span
 
 #: How long a bar may stand for; the shortest that leaves few enough bars is taken.
 _STRETCHES = tuple(timedelta(minutes=n) for n in (5, 15, 30, 60, 180, 360, 1440))
@@ -149,7 +148,7 @@ def described(rate: Rate) -> str:
 
 def percent(share: float) -> str:
     """Return a share as people write it."""
-    return tr("<1%") if 0 < share < 0.01 else whole_percent(share)
+    return tr("<1%") if 0 < share < 0.01 else in_percent(share)
 
 
 def _moment(at: datetime) -> str:

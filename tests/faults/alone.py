@@ -6,18 +6,16 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from services.containment import Containment
 from services.detection.evidence import Evidence
 from services.expiry import Expiry
 from services.models import Incident, Intent, IntentState
 from services.people import BOT
 from services.pipeline import Outcome
 from services.remedies import REMEDIES
-from services.settings import ContainmentSettings
 from services.targets import Target
 
 from ..mail.harness import ANN
-from ..services.bench import CHANNEL, OPERATOR, Bench
+from ..services.bench import CHANNEL, OPERATOR, Bench, containment_of
 from .kinds import Act, Case, Set, Undone
 from .world import snapshot
 
@@ -79,18 +77,7 @@ class Contained(Case):
         return Set("", Target(account=ANN), incident_id)
 
     async def act(self, bench: Bench, made: Set) -> Any:
-        settings = ContainmentSettings(enabled=True, confidence=50)
-        return await Containment(
-            store=bench.store,
-            intents=bench.intents,
-            pipeline=bench.pipeline,
-            detector=bench.detector,
-            audit=bench.audit,
-            rules=bench.rules,
-            clock=bench.clock,
-            settings=settings,
-            place=CHANNEL,
-        ).run(bench.server)
+        return await containment_of(bench, confidence=50).run(bench.server)
 
     async def press(self, bench: Bench, made: Set) -> Any:
         intent = await self.followed(bench, made)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sqlmodel import col, select
 
@@ -12,6 +13,7 @@ from bot.demo.sender import compose
 from services.access import Access
 from services.audit import AuditLog
 from services.clock import ManualClock
+from services.containment import Containment
 from services.detection.detector import Detector, Poll
 from services.detection.evidence import Evidence, Habit
 from services.incidents import open_key
@@ -23,7 +25,13 @@ from services.origin import Origin
 from services.people import Actor, Place
 from services.pipeline import Outcome, Pipeline, Proposal
 from services.rules import Rules
-from services.settings import AccessSettings, ApprovalSettings, DetectionSettings, SafetySettings
+from services.settings import (
+    AccessSettings,
+    ApprovalSettings,
+    ContainmentSettings,
+    DetectionSettings,
+    SafetySettings,
+)
 from services.store import Store
 from services.targets import Target
 from services.traffic import gather
@@ -285,3 +293,18 @@ async def _copy_databases(folder: Path) -> None:
 
 def _read(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.glob("*.db")}
+
+
+def containment_of(bench: Bench, **settings: Any) -> Containment:
+    """Return what holds by itself on a bench, switched on, with these settings."""
+    return Containment(
+        store=bench.store,
+        intents=bench.intents,
+        pipeline=bench.pipeline,
+        detector=bench.detector,
+        audit=bench.audit,
+        rules=bench.rules,
+        clock=bench.clock,
+        settings=ContainmentSettings(**{"enabled": True, **settings}),
+        place=CHANNEL,
+    )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from bot.boards import EVERY
 from bot.chat import ChatDown, ChatRefused
+from bot.dashboards import EVERY
 from bot.publisher import Publisher
 from services.lease import lease_of
 from services.models import Announcement, Board

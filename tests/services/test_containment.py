@@ -21,29 +21,27 @@ from services.settings import ContainmentSettings, SafetySettings
 from services.targets import Target
 
 from ..mail.harness import ANN, BOB
-from .bench import CHANNEL, OPERATOR, Bench, open_bench
+from .bench import CHANNEL, OPERATOR, Bench, containment_of, open_bench
 from .test_cut_off import cut_off_in
 
 _BURST = 60
 
 
 def _containment(bench: Bench, **settings: Any) -> Containment:
-    return Containment(
-        store=bench.store,
-        intents=bench.intents,
-        pipeline=bench.pipeline,
-        detector=bench.detector,
-        audit=bench.audit,
-        rules=bench.rules,
-        clock=bench.clock,
-        settings=ContainmentSettings(**{"enabled": True, "confidence": 90, **settings}),
-        place=CHANNEL,
-    )
+    return containment_of(bench, **{"confidence": 90, **settings})
 
 
 async def _attack(bench: Bench, user: str = ANN, number: int = _BURST, **over: Any) -> None:
     await bench.burst(number, user=user, **over)
     await bench.poll()
+
+
+async def _held_and_goes_on(bench: Bench) -> None:
+    """Have the bot hold what an account sends, and more of it come."""
+    await _attack(bench)
+    await _containment(bench).run(bench.server)
+    bench.pass_time(seconds=20)
+    await _attack(bench, number=7)
 
 
 async def _counts(bench: Bench, user: str = ANN) -> tuple[int, int]:
@@ -99,10 +97,7 @@ async def test_what_comes_later_is_held_too_in_one_line_and_one_undo(bench: Benc
 async def test_what_goes_on_and_is_cut_off_is_taken_back_with_what_went_before(
     bench: Bench,
 ) -> None:
-    await _attack(bench)
-    await _containment(bench).run(bench.server)
-    bench.pass_time(seconds=20)
-    await _attack(bench, number=7)
+    await _held_and_goes_on(bench)
     await cut_off_in(bench, lambda: _containment(bench).run(bench.server))
     assert await _counts(bench) == (6, _BURST + 1)
     (_, cut) = await _acts(bench)
@@ -118,10 +113,7 @@ async def test_what_goes_on_and_is_cut_off_is_taken_back_with_what_went_before(
 async def test_what_goes_on_after_it_was_cut_off_has_a_line_and_takes_all_of_it_back(
     bench: Bench,
 ) -> None:
-    await _attack(bench)
-    await _containment(bench).run(bench.server)
-    bench.pass_time(seconds=20)
-    await _attack(bench, number=7)
+    await _held_and_goes_on(bench)
     await cut_off_in(bench, lambda: _containment(bench).run(bench.server))
     bench.pass_time(seconds=20)
     assert await _containment(bench).run(bench.server) is True
@@ -140,10 +132,7 @@ async def test_what_goes_on_after_it_was_cut_off_has_a_line_and_takes_all_of_it_
 async def test_what_goes_on_and_fails_leaves_what_went_before_to_be_taken_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _attack(bench)
-    await _containment(bench).run(bench.server)
-    bench.pass_time(seconds=20)
-    await _attack(bench, number=7)
+    await _held_and_goes_on(bench)
 
     async def down(*_: object, **__: object) -> tuple[str, ...]:
         raise ServerDown("The mail server mail cannot be reached.")

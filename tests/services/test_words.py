@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.language import trn
 from services.remedies import REMEDIES
-from services.words import ACTS, act, change, listed, percent, short, size, span
+from services.words import ACTS, act, change, in_percent, listed, short, size, span
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_change_has_its_sign(now: int, before: int, said: str) -> None:
 
 @pytest.mark.parametrize(("share", "said"), [(0, "0%"), (0.125, "12%"), (0.999, "100%")])
 def test_a_share_is_in_whole_percents(share: float, said: str) -> None:
-    assert percent(share) == said
+    assert in_percent(share) == said
 
 
 def test_every_remedy_has_a_name_that_can_be_translated() -> None:
