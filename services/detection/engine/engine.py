@@ -15,6 +15,7 @@ import orjson
 
 from services.detection.engine import tuning
 from services.detection.engine.event import BAD, Event
+from services.detection.engine.forgotten import Forgotten
 from services.detection.engine.score import Company, Floors, Verdict, allow, score
 from services.detection.engine.sender import DAY, HOUR, Population, Sender
 from services.detection.engine.subjects import Sketch, sketch_of
@@ -32,7 +33,8 @@ class Engine:
 
     ``senders`` are kept exactly. Past that, the ones with little history that were quiet
     longest are let go first, so that a flood of new names costs no old one its habit; who
-    is let go is handed out by :meth:`changed`, for the caller to keep and bring back.
+    is let go is handed out by :meth:`changed`, for the caller to keep and bring back. Only of a
+    newcomer that sent a single letter nothing is kept but that letter, counted in a sketch.
     ``origin_of`` says whose network an address is in and in which country, where that is known.
     """
 
@@ -58,6 +60,8 @@ class Engine:
         self._alarms: dict[str, Verdict] = {}
         self._dirty: set[str] = set()
         self._evicted: dict[str, bytes] = {}
+        self._unkept: set[str] = set()  # newcomers that were never handed out
+        self._forgotten = Forgotten()
         self._networks: dict[str, str] = {}
 
     # -- taking in ---------------------------------------------------------------------
@@ -65,6 +69,7 @@ class Engine:
     def take(self, events: Iterable[Event], now: float) -> None:
         """Take events in, in any order; repeated ones (by id) count once."""
         latest = now + tuning.AHEAD
+        self._forgotten.not_after(int(latest) // DAY)
         networks, senders, pending = self._networks, self._senders, self._pending
         ids, older = self._ids, self._older_ids
         dirty, everybody = self._dirty, self._everybody
@@ -88,7 +93,7 @@ class Engine:
                 continue
             sender = senders.get(name)
             if sender is None:
-                sender = self._newcomer(name)
+                sender = self._newcomer(name, at)
             dirty.add(name)
             second = int(at)
             hour = second // 3600
@@ -228,21 +233,29 @@ class Engine:
         sender.cleared = min(sender.cleared, now)
         sender.judged_at = 0.0
 
-    def _newcomer(self, name: str) -> Sender:
+    def _newcomer(self, name: str, at: float) -> Sender:
         newcomers = self._newcomers
-        sender = newcomers.pop(name, None)
+        sender = newcomers.pop(name, None) or self._taken_back(name)
         if sender is None:
             sender = Sender(name)
-        if sender.active_days:
-            if len(self._senders) >= self._most:
-                self._make_room()
-            self._senders[name] = sender
-            return sender
-        newcomers[name] = sender
+            self._unkept.add(name)
+            hour = int(at) // HOUR
+            if sent := self._forgotten.surely(name, hour // 24):
+                sender.turn_hour(hour, self._everybody)
+                sender.give_back(sent)
+        self._keep(sender)
         if len(newcomers) > max(100, self._most // 2):
             first = next(iter(newcomers))
             self._let_go(newcomers.pop(first))
         return sender
+
+    def _keep(self, sender: Sender) -> None:
+        if not sender.active_days:
+            self._newcomers[sender.name] = sender
+            return
+        if len(self._senders) >= self._most:
+            self._make_room()
+        self._senders[sender.name] = sender
 
     def _make_room(self) -> None:
         oldest = sorted(self._senders.values(), key=lambda one: one.last)
@@ -251,10 +264,28 @@ class Engine:
             self._let_go(sender)
 
     def _let_go(self, sender: Sender) -> None:
-        self._pending.pop(sender.name, None)
-        self._dirty.discard(sender.name)
-        if sender.active_days or sender.sent_today > 1:
-            self._evicted[sender.name] = sender.pack()
+        name = sender.name
+        self._pending.pop(name, None)
+        self._dirty.discard(name)
+        if sender.active_days or sender.sent_today > 1 or name not in self._unkept:
+            self._evicted[name] = sender.pack()
+        elif sender.letters:
+            self._forgotten.count(name, sender.day)
+        self._unkept.discard(name)
+
+    def _taken_back(self, name: str) -> Sender | None:
+        """Return a sender that was let go and not handed out since; it is to be kept again."""
+        packed = self._evicted.pop(name, None)
+        if packed is None:
+            return None
+        self._dirty.add(name)
+        return Sender.unpack(packed)
+
+    def _of(self, user: str) -> Sender | None:
+        sender = self._senders.get(user) or self._newcomers.get(user)
+        if sender is None and (sender := self._taken_back(user)) is not None:
+            self._keep(sender)
+        return sender
 
     def _network(self, ip: str) -> str:
         if len(self._networks) >= _CACHE:
@@ -335,7 +366,7 @@ class Engine:
 
     def why(self, user: str) -> Verdict | None:
         """Return a sender's verdict as of its newest event, None if it is not known."""
-        sender = self._senders.get(user) or self._newcomers.get(user)
+        sender = self._of(user)
         if sender is None:
             return None
         company = self._company(sender) if sender.young else Company()
@@ -343,7 +374,7 @@ class Engine:
 
     def clear(self, user: str, until: float) -> None:
         """Count what a sender did until then no more: its incident is over."""
-        sender = self._senders.get(user) or self._newcomers.get(user)
+        sender = self._of(user)
         if sender is not None and until > sender.cleared:
             sender.clear(until)
             self._dirty.add(user)
@@ -353,21 +384,21 @@ class Engine:
 
         ``at`` 0 forgets it.
         """
-        sender = self._senders.get(user) or self._newcomers.get(user)
+        sender = self._of(user)
         if sender is not None and at != sender.taught_at:
             sender.teach(messages, at)
             self._dirty.add(user)
 
     def suspect(self, user: str, points: float, at: float, until: float) -> None:
         """Take in a confirmed abuse: until then a sender has points against it beforehand."""
-        sender = self._senders.get(user) or self._newcomers.get(user)
+        sender = self._of(user)
         if sender is not None and sender.abused != (points, at, until):
             sender.abused = (points, at, until)
             self._dirty.add(user)
 
     def most(self, user: str) -> int:
         """Return the most messages a sender ever sent in a day when nothing was wrong."""
-        sender = self._senders.get(user) or self._newcomers.get(user)
+        sender = self._of(user)
         return sender.record(DAY) if sender is not None else 0
 
     # -- keeping -----------------------------------------------------------------------
@@ -377,7 +408,7 @@ class Engine:
 
     def knows(self, user: str) -> bool:
         """Whether this sender's state is in memory."""
-        return user in self._senders or user in self._newcomers
+        return user in self._senders or user in self._newcomers or user in self._evicted
 
     def changed(self) -> dict[str, bytes]:
         """Return the senders that changed since the last call, or were let go, packed."""
@@ -387,12 +418,13 @@ class Engine:
             if sender is not None:
                 packed[name] = sender.pack()
         self._dirty = set()
+        self._unkept.clear()
         return packed
 
     def not_kept(self, packed: Mapping[str, bytes]) -> None:
         """Take back what :meth:`changed` returned, as it could not be kept."""
         for name, state in packed.items():
-            if self.knows(name):
+            if name in self._senders or name in self._newcomers:
                 self._dirty.add(name)
             else:
                 self._evicted.setdefault(name, state)
@@ -407,6 +439,7 @@ class Engine:
                 "ids": [sorted(self._ids), sorted(self._older_ids)],
                 "pending": sorted(self._pending),
                 "newcomers": list(self._newcomers),
+                "forgotten": self._forgotten.pack(),
             }
         )
 
@@ -420,6 +453,7 @@ class Engine:
             self._meetings[network] = deque(map(tuple, met), maxlen=_MET)
         if "ids" in state:
             self._ids, self._older_ids = map(set, state["ids"])
+        self._forgotten.restore(state.get("forgotten", {}))
         order = {name: place for place, name in enumerate(state.get("newcomers", ()))}
         made = [Sender.unpack(packed) for packed in senders.values()]
         for sender in sorted(made, key=lambda one: order.get(one.name, len(order))):

@@ -285,6 +285,23 @@ class Sender:
         """Return how much of the sketch is set: the chance to take a stranger for known."""
         return min(1.0, self.strangers / self.bits)
 
+    def give_back(self, letters: int) -> None:
+        """Take in that so many letters were sent today, of which all else was forgotten.
+
+        For one just made, that was told the hour by :meth:`turn_hour` and no letter yet.
+
+        At which hour nobody knows. They count as of the day's first: so in each window that
+        begins today they are letters that were sent in it, and none counts for too long.
+        """
+        first = self.day * 24
+        self.sent_today += letters
+        if self.hour == first:
+            self.in_hour += letters
+        else:
+            self.hour_stamps[0] = first
+            self.before += letters
+        self.hour_counts[0] += letters
+
     # -- asking ------------------------------------------------------------------------
 
     def expected(self, hour: int) -> float:

@@ -150,3 +150,9 @@ IDS = 50_000
 AHEAD = 300.0
 #: A sender in the middle of a burst is looked at again after so many seconds or a quarter more.
 LOOK_AGAIN = 5.0
+#: Letters of forgotten newcomers are counted in a count-min sketch, a fresh one each day. Its
+#: count of a name is never too low, and in 99 of 100 cases too high by no more than this part
+#: of all letters in it: 1 up to 50,000, 20 of a million, which is half of what alarms at the
+#: least. That much is taken off. No name has many letters in it, as from the second sure one on
+#: it is kept itself; so the counts collide evenly, and 99 of 100 is far more in truth.
+FORGOTTEN_ERROR, FORGOTTEN_CONFIDENCE = 1 / 50_000, 0.99
