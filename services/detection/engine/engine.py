@@ -17,7 +17,7 @@ from services.detection.engine import tuning
 from services.detection.engine.event import BAD, Event
 from services.detection.engine.forgotten import Forgotten
 from services.detection.engine.score import Company, Floors, Verdict, allow, score
-from services.detection.engine.sender import DAY, HOUR, Population, Sender
+from services.detection.engine.sender import DAY, HOUR, MOST, STAMP, Keys, Population, Sender
 from services.detection.engine.subjects import Sketch, sketch_of
 from services.mail.port import Network
 from services.origin import OriginOf
@@ -114,13 +114,12 @@ class Engine:
                 continue
             # -- the windows
             minute = second // 60
-            place = minute % 60
-            stamps = sender.minute_stamps
-            if stamps[place] == minute:
-                sender.minute_counts[place] += 1
-            elif stamps[place] < minute:
-                stamps[place] = minute
-                sender.minute_counts[place] = 1
+            place, minutes = minute % 60, sender.minutes
+            stamped, kept = minute << STAMP, minutes[place]
+            if kept < stamped:
+                minutes[place] = stamped + 1
+            elif kept - stamped < MOST:
+                minutes[place] = kept + 1
             if hour == sender.hour:
                 sender.in_hour += 1
                 sender.hour_counts[hour % 24] += 1
@@ -158,28 +157,31 @@ class Engine:
                     if sender.active_days >= 1:
                         self._meet(network, at, name, subject)
             # -- the recipients
-            keys: tuple[int, ...] = ()
+            keys: Keys = ()
             strange = 0
             if to:
                 known, bits = sender.known, sender.bits
                 if len(to) == 1:
                     key = crc32(to[0].lower().encode("utf-8", "replace"))
-                    keys = (key,)
+                    keys = key or (key,)
                     spot = key % bits
                     if not known[spot >> 3] >> (spot & 7) & 1:
                         strange = 1
+                        sender.strange_today += 1
                         sender.meet(key)
                 else:
                     some = to[:most_read]
-                    keys = tuple([crc32(one.lower().encode("utf-8", "replace")) for one in some])
-                    for key in keys:
+                    keys = many = tuple(
+                        [crc32(one.lower().encode("utf-8", "replace")) for one in some]
+                    )
+                    for key in many:
                         spot = key % bits
                         if not known[spot >> 3] >> (spot & 7) & 1:
                             strange += 1
                             sender.meet(key)
                             known, bits = sender.known, sender.bits
-                if strange * 2 >= len(keys):
-                    sender.strange_today += 1
+                    if strange * 2 >= len(many):
+                        sender.strange_today += 1
             sender.letters.append(
                 (at, network, young, subject[:120], size, keys, strange, ip, recipients)
             )

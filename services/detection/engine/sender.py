@@ -8,6 +8,7 @@ one on which the sender alarmed: an attack must not become a habit.
 from array import array
 from base64 import b64decode, b64encode
 from collections import Counter, deque
+from collections.abc import Sequence
 from itertools import islice
 from math import log
 from typing import Any
@@ -21,15 +22,20 @@ HOUR, DAY = 3600, 86400
 # 1970-01-01 was a Thursday: hours of the week are counted from Monday.
 _MONDAY = 72
 _WEEK = 168
+#: A number and when it was counted, in one number: so many bits of it are what was counted.
+STAMP = 20
+MOST = 1 << STAMP
 
 #: The most it sent, and on which day; the most first.
 Record = tuple[tuple[int, int], ...]
 
-_ARRAYS = ("minute_stamps", "minute_counts", "hour_stamps", "hour_counts")
+_ARRAYS = ("hour_stamps", "hour_counts")
 
-#: time, network, young?, subject, size, hashes of those it went to, strangers among them,
-#: address, recipients
-Letter = tuple[float, str, bool, str, int, tuple[int, ...], int, str, int]
+#: Hashes of those a letter went to. One alone is in no tuple: that is most letters, and the
+#: garbage collector looks at each tuple.
+Keys = int | tuple[int, ...]
+#: time, network, young?, subject, size, keys, strangers among them, address, recipients
+Letter = tuple[float, str, bool, str, int, Keys, int, str, int]
 
 
 class Population:
@@ -76,6 +82,23 @@ def _record(kept: Record, number: int, day: int) -> Record:
     return tuple(sorted([*young, (number, day)], reverse=True)[: tuning.RECORDS])
 
 
+def each_of(keys: Keys) -> tuple[int, ...]:
+    """Return the keys as a tuple, one alone too."""
+    return (keys,) if isinstance(keys, int) else keys
+
+
+def _keys(hashes: list[int]) -> Keys:
+    return hashes[0] if len(hashes) == 1 and hashes[0] else tuple(hashes)
+
+
+def _common(things: Sequence[str | int], times: int) -> bool:
+    """Whether any of these is there so many times."""
+    # Where nearly all differ none can be; that is soon seen, and mostly so.
+    if len(things) - len(set(things)) < times - 1:
+        return False
+    return max(Counter(things).values()) >= times
+
+
 def _zeros(number: int) -> "array[int]":
     # Arrays and not lists: the garbage collector need not look into them.
     return array("q", bytes(8 * number))
@@ -88,8 +111,8 @@ class Sender:
         "abused", "active_days", "allowed", "allowed_at", "allowed_block", "bad_today", "bad_total",
         "before", "bits", "block", "cleared", "curve", "cusum", "day", "failures", "fresh",
         "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
-        "in_block", "in_hour", "judged_at", "known", "last", "letters", "minute_counts",
-        "minute_stamps", "name", "networks", "news", "records", "run_days", "sent_today",
+        "in_block", "in_hour", "judged_at", "known", "last", "letters", "minutes", "name",
+        "networks", "news", "records", "run_days", "sent_today",
         "sent_total", "sent_yesterday", "strange_today", "strange_total", "strangers",
         "taught", "taught_at", "taught_networks", "today_block", "today_hour", "wait", "week",
         "weeks", "young", "young_letters", "young_total",
@@ -100,8 +123,7 @@ class Sender:
         self.last = 0.0  # the newest event
         self.cleared = 0.0  # letters until then have been dealt with
         # the last hours
-        self.minute_stamps = _zeros(60)
-        self.minute_counts = _zeros(60)
+        self.minutes = _zeros(60)  # letters of each, stamped
         self.hour_stamps = _zeros(24)
         self.hour_counts = _zeros(24)
         self.hour = -1
@@ -132,7 +154,7 @@ class Sender:
         self.bad_today = 0
         self.hot = 0.0  # today's highest score
         self.hot_hour = 0.0
-        self.hours_today: tuple[tuple[int, int], ...] = ()  # hour, letters: to be learnt
+        self.hours_today: tuple[int, ...] = ()  # letters, stamped with the hour: to be learnt
         # the habit
         self.habit = array("f", bytes(4 * _WEEK))
         self.curve: array[float] | None = None  # of the habit, smoothed: made when asked for
@@ -159,15 +181,15 @@ class Sender:
 
     def turn_hour(self, hour: int, everybody: Population) -> None:
         """Go on to another hour, and learn of the hour and the day that ended with it."""
-        last = self.hour
+        last, sent = self.hour, self.in_hour
         if last >= 0:
-            sent = self.in_hour
-            if sent and self.hot_hour < tuning.OPENS_AT:
-                self.hours_today += ((last, sent),)
-                if sent > 2 or self.cusum:
-                    self._sum_up(sent, self.expected(last))
-            if sent > self.today_hour:
-                self.today_hour = sent
+            if sent:
+                if self.hot_hour < tuning.OPENS_AT:
+                    self.hours_today += ((last << STAMP) + sent,)
+                    if sent > 2 or self.cusum:
+                        self._sum_up(sent, self.expected(last))
+                if sent > self.today_hour:
+                    self.today_hour = sent
             if self.cusum:
                 empty = hour - last - 1
                 self.cusum = max(0.0, self.cusum - empty * tuning.CUSUM_STEP)
@@ -178,7 +200,7 @@ class Sender:
             self.day = day
         self.hour, self.hot_hour = hour, 0.0
         stamps, counts = self.hour_stamps, self.hour_counts
-        before = self.before + self.in_hour
+        before = self.before + sent
         if before:
             if hour - last >= 24:
                 before = 0
@@ -199,11 +221,12 @@ class Sender:
             # Weeks without a letter are holidays and clocks that jumped: they teach nothing.
             if self.weeks:
                 keeps = tuning.WEEK_KEEPS
-                self.habit = array("f", [n * keeps for n in self.habit])
+                self.habit = array("f", [n * keeps for n in self.habit.tolist()])
             self.week = week
             self.weeks = self.weeks * tuning.WEEK_KEEPS + 1
-        for hour, number in self.hours_today:
-            self.habit[(hour + _MONDAY) % _WEEK] += number
+        habit = self.habit
+        for stamped in self.hours_today:
+            habit[((stamped >> STAMP) + _MONDAY) % _WEEK] += stamped & MOST - 1
         self.hours_today = ()
         self.curve = None
 
@@ -260,11 +283,10 @@ class Sender:
             return False
         # Most days have none, as the first words and the sizes show at once.
         least = tuning.ALIKE_FROM + 3
-        heads = Counter([one[3][:4] or one[4] for one in letters])
-        if max(heads.values()) < least:
-            tails = Counter([one[3][-4:] or one[4] for one in letters])
-            if max(tails.values()) < least:
-                return False
+        if not _common([one[3][:4] or one[4] for one in letters], least) and not _common(
+            [one[3][-4:] or one[4] for one in letters], least
+        ):
+            return False
         sketches = [sketch_of(one[3]) if one[3] else size_sketch(one[4]) for one in letters]
         number, _ = largest_group([letter[5] for letter in letters], sketches)
         return number > tuning.ALIKE_FROM + 2
@@ -357,8 +379,8 @@ class Sender:
         if window <= HOUR:
             newest = int(now // 60)
             oldest = newest - window // 60
-            pairs = zip(self.minute_stamps, self.minute_counts, strict=True)
-            return sum([n for stamp, n in pairs if oldest < stamp <= newest])
+            first, end = (oldest + 1) << STAMP, (newest + 1) << STAMP
+            return sum([n & MOST - 1 for n in self.minutes if first <= n < end])
         newest = int(now // HOUR)
         oldest = newest - window // HOUR
         pairs = zip(self.hour_stamps, self.hour_counts, strict=True)
@@ -366,7 +388,7 @@ class Sender:
 
     def forget_windows(self) -> None:
         """Empty the counters of the last hours."""
-        self.minute_stamps, self.minute_counts = _zeros(60), _zeros(60)
+        self.minutes = _zeros(60)
         self.hour_stamps, self.hour_counts = _zeros(24), _zeros(24)
 
     def clear(self, until: float) -> None:
@@ -377,13 +399,13 @@ class Sender:
         later = [letter for letter in self.letters if letter[0] > until]
         self.letters = deque(later, maxlen=tuning.LETTERS)
         self.news = tuple(t for t in self.news if t > until)
-        self.minute_counts = _zeros(60)
+        self.minutes = array("q", [n >> STAMP << STAMP for n in self.minutes])
         self.hour_counts = _zeros(24)
         for letter in later:
             at = letter[0]
             place = int(at // 60) % 60
-            if self.minute_stamps[place] == at // 60:
-                self.minute_counts[place] += 1
+            if self.minutes[place] >> STAMP == at // 60:
+                self.minutes[place] += 1
             place = int(at // HOUR) % 24
             if self.hour_stamps[place] == at // HOUR:
                 self.hour_counts[place] += 1
@@ -421,8 +443,13 @@ class Sender:
     def pack(self) -> bytes:
         """Return everything as bytes, from which :meth:`unpack` makes the very same."""
         state: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("letters", *_ARRAYS):
+        for name in _ARRAYS:
             state[name] = list(state[name])
+        minutes = state.pop("minutes")
+        state["minute_stamps"] = [n >> STAMP for n in minutes]
+        state["minute_counts"] = [n & MOST - 1 for n in minutes]
+        state["hours_today"] = [(n >> STAMP, n & MOST - 1) for n in self.hours_today]
+        state["letters"] = [(*one[:5], each_of(one[5]), *one[6:]) for one in self.letters]
         state["young"] = sorted(self.young)
         state["habit"] = b64encode(self.habit.tobytes()).decode()
         state["known"] = b64encode(bytes(self.known)).decode()
@@ -440,7 +467,7 @@ class Sender:
         for name in _ARRAYS:
             state[name] = array("q", state[name])
         state["letters"] = deque(
-            ((t, net, young, subject, size, tuple(to), strange, ip, number)
+            ((t, net, young, subject, size, _keys(to), strange, ip, number)
              for t, net, young, subject, size, to, strange, ip, number in state["letters"]),
             maxlen=tuning.LETTERS,
         )  # fmt: skip
@@ -448,8 +475,10 @@ class Sender:
         for name in ("news", "taught_networks", "abused"):
             if name in state:
                 state[name] = tuple(state[name])
-        for name in ("failures", "hours_today"):
-            state[name] = tuple((a, b) for a, b in state[name])
+        minutes = zip(state.pop("minute_stamps"), state.pop("minute_counts"), strict=True)
+        state["minutes"] = array("q", [(at << STAMP) + n for at, n in minutes])
+        state["hours_today"] = tuple([(at << STAMP) + n for at, n in state["hours_today"]])
+        state["failures"] = tuple((at, n) for at, n in state["failures"])
         state["records"] = tuple(tuple((n, day) for n, day in one) for one in state["records"])
         for name, value in state.items():
             if name in cls.__slots__:

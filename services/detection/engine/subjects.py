@@ -7,7 +7,7 @@ equal numbers finds the largest group of near-duplicates without comparing any t
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from zlib import crc32
 
@@ -49,7 +49,7 @@ def size_sketch(size: int) -> Sketch:
     return step, step, step, step
 
 
-def largest_group(keys: Sequence[tuple[int, ...]], sketches: Sequence[Sketch]) -> tuple[int, int]:
+def largest_group(keys: Sequence[Hashable], sketches: Sequence[Sketch]) -> tuple[int, int]:
     """Return the size of the largest group of near-duplicates, and its number in the first place.
 
     ``keys`` says whom each went to: a conversation with the same people counts once, and
