@@ -17,7 +17,7 @@ from services.detection.engine import tuning
 from services.detection.engine.event import BAD, Event
 from services.detection.engine.forgotten import Forgotten
 from services.detection.engine.score import Company, Floors, Verdict, allow, score
-from services.detection.engine.sender import DAY, HOUR, MOST, STAMP, Keys, Population, Sender
+from services.detection.engine.sender import DAY, HOUR, Keys, Population, Sender
 from services.detection.engine.subjects import Sketch, sketch_of
 from services.mail.port import Network
 from services.origin import OriginOf
@@ -114,12 +114,13 @@ class Engine:
                 continue
             # -- the windows
             minute = second // 60
-            place, minutes = minute % 60, sender.minutes
-            stamped, kept = minute << STAMP, minutes[place]
-            if kept < stamped:
-                minutes[place] = stamped + 1
-            elif kept - stamped < MOST:
-                minutes[place] = kept + 1
+            place, minutes = minute % 60 * 2, sender.minutes
+            stamp = minutes[place]
+            if stamp == minute:
+                minutes[place + 1] += 1
+            elif stamp < minute:
+                minutes[place] = minute
+                minutes[place + 1] = 1
             if hour == sender.hour:
                 sender.in_hour += 1
                 sender.hour_counts[hour % 24] += 1

@@ -22,9 +22,12 @@ HOUR, DAY = 3600, 86400
 # 1970-01-01 was a Thursday: hours of the week are counted from Monday.
 _MONDAY = 72
 _WEEK = 168
-#: A number and when it was counted, in one number: so many bits of it are what was counted.
-STAMP = 20
-MOST = 1 << STAMP
+#: An hour and its letters in one number: so many bits of it are the letters.
+_SHIFT = 32
+_LETTERS = (1 << _SHIFT) - 1
+
+#: More near-identical letters than this are a run.
+_ALIKE = tuning.ALIKE_FROM + 2
 
 #: The most it sent, and on which day; the most first.
 Record = tuple[tuple[int, int], ...]
@@ -72,11 +75,13 @@ class Population:
         return min(max(found, before / bound), before * bound)
 
 
+def _is_record(kept: Record, number: int) -> bool:
+    return number > 0 if len(kept) < tuning.RECORDS else number > kept[-1][0]
+
+
 def _record(kept: Record, number: int, day: int) -> Record:
     """Return a record with a day's number in it, if it is one, and without those too old."""
-    if len(kept) >= tuning.RECORDS and number <= kept[-1][0]:
-        return kept
-    if not number:
+    if not _is_record(kept, number):
         return kept
     young = [one for one in kept if day - one[1] < tuning.RECORD_DAYS]
     return tuple(sorted([*young, (number, day)], reverse=True)[: tuning.RECORDS])
@@ -91,12 +96,12 @@ def _keys(hashes: list[int]) -> Keys:
     return hashes[0] if len(hashes) == 1 and hashes[0] else tuple(hashes)
 
 
-def _common(things: Sequence[str | int], times: int) -> bool:
-    """Whether any of these is there so many times."""
+def _common(things: Sequence[str | int]) -> bool:
+    """Whether any of these is there often enough for a run."""
     # Where nearly all differ none can be; that is soon seen, and mostly so.
-    if len(things) - len(set(things)) < times - 1:
+    if len(things) - len(set(things)) < _ALIKE:
         return False
-    return max(Counter(things).values()) >= times
+    return max(Counter(things).values()) > _ALIKE
 
 
 def _zeros(number: int) -> "array[int]":
@@ -123,7 +128,7 @@ class Sender:
         self.last = 0.0  # the newest event
         self.cleared = 0.0  # letters until then have been dealt with
         # the last hours
-        self.minutes = _zeros(60)  # letters of each, stamped
+        self.minutes = _zeros(120)  # of each which one it is, and its letters
         self.hour_stamps = _zeros(24)
         self.hour_counts = _zeros(24)
         self.hour = -1
@@ -154,7 +159,7 @@ class Sender:
         self.bad_today = 0
         self.hot = 0.0  # today's highest score
         self.hot_hour = 0.0
-        self.hours_today: tuple[int, ...] = ()  # letters, stamped with the hour: to be learnt
+        self.hours_today: tuple[int, ...] = ()  # an hour and its letters in one: to be learnt
         # the habit
         self.habit = array("f", bytes(4 * _WEEK))
         self.curve: array[float] | None = None  # of the habit, smoothed: made when asked for
@@ -185,7 +190,7 @@ class Sender:
         if last >= 0:
             if sent:
                 if self.hot_hour < tuning.OPENS_AT:
-                    self.hours_today += ((last << STAMP) + sent,)
+                    self.hours_today += (last << _SHIFT | sent,)
                     if sent > 2 or self.cusum:
                         self._sum_up(sent, self.expected(last))
                 if sent > self.today_hour:
@@ -225,8 +230,8 @@ class Sender:
             self.week = week
             self.weeks = self.weeks * tuning.WEEK_KEEPS + 1
         habit = self.habit
-        for stamped in self.hours_today:
-            habit[((stamped >> STAMP) + _MONDAY) % _WEEK] += stamped & MOST - 1
+        for both in self.hours_today:
+            habit[((both >> _SHIFT) + _MONDAY) % _WEEK] += both & _LETTERS
         self.hours_today = ()
         self.curve = None
 
@@ -237,28 +242,27 @@ class Sender:
         self.cusum = max(0.0, self.cusum + step)
 
     def _learn_day(self, everybody: Population) -> None:
-        keeps = tuning.DAY_KEEPS
         if self.hours_today:
             self._learn_hours()
         if self.hot < tuning.OPENS_AT:
-            run = self._had_run()
+            sent, strange, bad = self.sent_today, self.strange_today, self.bad_today
+            run = sent > _ALIKE and self._had_run()
+            days, keeps = self.active_days, tuning.DAY_KEEPS
             # On its first days every network is a new one, which says nothing of later ones.
-            young = len(self.young) if self.active_days > tuning.KNOWN_AFTER_DAYS else 0
-            if self.active_days > tuning.SETTLED_DAYS:
-                everybody.learn(young, run, self.sent_today, self.strange_today, self.bad_today)
-            self.active_days = self.active_days * keeps + 1
+            young = len(self.young) if days > tuning.KNOWN_AFTER_DAYS else 0
+            if days > tuning.SETTLED_DAYS:
+                everybody.learn(young, run, sent, strange, bad)
+            self.active_days = days * keeps + 1
             self.young_total = self.young_total * keeps + young
             self.run_days = self.run_days * keeps + run
-            self.sent_total = self.sent_total * keeps + self.sent_today
-            self.strange_total = self.strange_total * keeps + self.strange_today
-            self.bad_total = self.bad_total * keeps + self.bad_today
-            day = self.day
+            self.sent_total = self.sent_total * keeps + sent
+            self.strange_total = self.strange_total * keeps + strange
+            self.bad_total = self.bad_total * keeps + bad
             a, b, c = self.records
-            self.records = (
-                _record(a, self.today_block, day),
-                _record(b, self.today_hour, day),
-                _record(c, self.sent_today, day),
-            )
+            block, most = self.today_block, self.today_hour
+            if _is_record(a, block) or _is_record(b, most) or _is_record(c, sent):
+                day = self.day
+                self.records = _record(a, block, day), _record(b, most, day), _record(c, sent, day)
         else:
             for network in self.young:
                 self.networks.pop(network, None)
@@ -274,22 +278,18 @@ class Sender:
 
     def _had_run(self) -> bool:
         """Whether today's letters hold a run of near-identical ones within an hour or so."""
-        if self.sent_today <= tuning.ALIKE_FROM + 2:
-            return False
         begin = self.day * DAY
-        newest = islice(reversed(self.letters), self.sent_today)
-        letters = [letter for letter in newest if letter[0] >= begin]
-        if len(letters) <= tuning.ALIKE_FROM + 2:
-            return False
+        newest = list(islice(reversed(self.letters), self.sent_today))
         # Most days have none, as the first words and the sizes show at once.
-        least = tuning.ALIKE_FROM + 3
-        if not _common([one[3][:4] or one[4] for one in letters], least) and not _common(
-            [one[3][-4:] or one[4] for one in letters], least
+        heads = [one[3][:4] or one[4] for one in newest if one[0] >= begin]
+        if not _common(heads) and not _common(
+            [one[3][-4:] or one[4] for one in newest if one[0] >= begin]
         ):
             return False
+        letters = [one for one in newest if one[0] >= begin]
         sketches = [sketch_of(one[3]) if one[3] else size_sketch(one[4]) for one in letters]
         number, _ = largest_group([letter[5] for letter in letters], sketches)
-        return number > tuning.ALIKE_FROM + 2
+        return number > _ALIKE
 
     def meet(self, key: int) -> None:
         """Put a recipient, as a number, into the sketch of known ones."""
@@ -379,8 +379,8 @@ class Sender:
         if window <= HOUR:
             newest = int(now // 60)
             oldest = newest - window // 60
-            first, end = (oldest + 1) << STAMP, (newest + 1) << STAMP
-            return sum([n & MOST - 1 for n in self.minutes if first <= n < end])
+            pairs = zip(self.minutes[::2], self.minutes[1::2], strict=True)
+            return sum([n for stamp, n in pairs if oldest < stamp <= newest])
         newest = int(now // HOUR)
         oldest = newest - window // HOUR
         pairs = zip(self.hour_stamps, self.hour_counts, strict=True)
@@ -388,7 +388,7 @@ class Sender:
 
     def forget_windows(self) -> None:
         """Empty the counters of the last hours."""
-        self.minutes = _zeros(60)
+        self.minutes = _zeros(120)
         self.hour_stamps, self.hour_counts = _zeros(24), _zeros(24)
 
     def clear(self, until: float) -> None:
@@ -399,13 +399,13 @@ class Sender:
         later = [letter for letter in self.letters if letter[0] > until]
         self.letters = deque(later, maxlen=tuning.LETTERS)
         self.news = tuple(t for t in self.news if t > until)
-        self.minutes = array("q", [n >> STAMP << STAMP for n in self.minutes])
+        self.minutes[1::2] = _zeros(60)
         self.hour_counts = _zeros(24)
         for letter in later:
             at = letter[0]
-            place = int(at // 60) % 60
-            if self.minutes[place] >> STAMP == at // 60:
-                self.minutes[place] += 1
+            place = int(at // 60) % 60 * 2
+            if self.minutes[place] == at // 60:
+                self.minutes[place + 1] += 1
             place = int(at // HOUR) % 24
             if self.hour_stamps[place] == at // HOUR:
                 self.hour_counts[place] += 1
@@ -445,10 +445,9 @@ class Sender:
         state: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         for name in _ARRAYS:
             state[name] = list(state[name])
-        minutes = state.pop("minutes")
-        state["minute_stamps"] = [n >> STAMP for n in minutes]
-        state["minute_counts"] = [n & MOST - 1 for n in minutes]
-        state["hours_today"] = [(n >> STAMP, n & MOST - 1) for n in self.hours_today]
+        minutes = state.pop("minutes").tolist()
+        state["minute_stamps"], state["minute_counts"] = minutes[::2], minutes[1::2]
+        state["hours_today"] = [(n >> _SHIFT, n & _LETTERS) for n in self.hours_today]
         state["letters"] = [(*one[:5], each_of(one[5]), *one[6:]) for one in self.letters]
         state["young"] = sorted(self.young)
         state["habit"] = b64encode(self.habit.tobytes()).decode()
@@ -476,8 +475,8 @@ class Sender:
             if name in state:
                 state[name] = tuple(state[name])
         minutes = zip(state.pop("minute_stamps"), state.pop("minute_counts"), strict=True)
-        state["minutes"] = array("q", [(at << STAMP) + n for at, n in minutes])
-        state["hours_today"] = tuple([(at << STAMP) + n for at, n in state["hours_today"]])
+        state["minutes"] = array("q", [n for pair in minutes for n in pair])
+        state["hours_today"] = tuple([at << _SHIFT | n for at, n in state["hours_today"]])
         state["failures"] = tuple((at, n) for at, n in state["failures"])
         state["records"] = tuple(tuple((n, day) for n, day in one) for one in state["records"])
         for name, value in state.items():
