@@ -123,7 +123,6 @@ class Engine:
                 minutes[place + 1] = 1
             if hour == sender.hour:
                 sender.in_hour += 1
-                sender.hour_counts[hour % 24] += 1
                 block = minute // 5
                 if block == sender.block:
                     sender.in_block = inside = sender.in_block + 1
@@ -145,7 +144,7 @@ class Engine:
             if network is None:
                 network = self._network(ip)
             young, day = False, sender.day
-            if network:
+            if network is not sender.steady and network:
                 entry = sender.networks.get(network)
                 if entry is None:
                     sender.networks[network] = entry = (day, 1)
@@ -157,6 +156,8 @@ class Engine:
                     sender.young_letters += 1
                     if sender.active_days >= 1:
                         self._meet(network, at, name, subject)
+                else:
+                    sender.steady = network
             # -- the recipients
             keys: Keys = ()
             strange = 0

@@ -118,7 +118,7 @@ class Sender:
         "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
         "in_block", "in_hour", "judged_at", "known", "last", "letters", "minutes", "name",
         "networks", "news", "records", "run_days", "sent_today",
-        "sent_total", "sent_yesterday", "strange_today", "strange_total", "strangers",
+        "sent_total", "sent_yesterday", "steady", "strange_today", "strange_total", "strangers",
         "taught", "taught_at", "taught_networks", "today_block", "today_hour", "wait", "week",
         "weeks", "young", "young_letters", "young_total",
     )  # fmt: skip
@@ -130,7 +130,7 @@ class Sender:
         # the last hours
         self.minutes = _zeros(120)  # of each which one it is, and its letters
         self.hour_stamps = _zeros(24)
-        self.hour_counts = _zeros(24)
+        self.hour_counts = _zeros(24)  # this hour's as of when it began
         self.hour = -1
         self.in_hour = 0
         self.before = 0  # in the 23 hours before this one
@@ -175,6 +175,7 @@ class Sender:
         self.records: tuple[Record, Record, Record] = ((), (), ())  # of five minutes, hour, day
         self.cusum = 0.0
         self.networks: dict[str, tuple[int, int]] = {}  # the last day it was used, on how many days
+        self.steady = ""  # a known network with today's use in it already
         self.bits = tuning.FIRST_BITS
         self.known = bytearray(self.bits // 8)
         self.taught = 0
@@ -187,7 +188,9 @@ class Sender:
     def turn_hour(self, hour: int, everybody: Population) -> None:
         """Go on to another hour, and learn of the hour and the day that ended with it."""
         last, sent = self.hour, self.in_hour
+        stamps, counts = self.hour_stamps, self.hour_counts
         if last >= 0:
+            counts[last % 24] = sent
             if sent:
                 if self.hot_hour < tuning.OPENS_AT:
                     self.hours_today += (last << _SHIFT | sent,)
@@ -202,9 +205,8 @@ class Sender:
         if day != self.day:
             if self.day >= 0:
                 self._learn_day(everybody)
-            self.day = day
+            self.day, self.steady = day, ""
         self.hour, self.hot_hour = hour, 0.0
-        stamps, counts = self.hour_stamps, self.hour_counts
         before = self.before + sent
         if before:
             if hour - last >= 24:
@@ -383,8 +385,13 @@ class Sender:
             return sum([n for stamp, n in pairs if oldest < stamp <= newest])
         newest = int(now // HOUR)
         oldest = newest - window // HOUR
+        self._note_hour()
         pairs = zip(self.hour_stamps, self.hour_counts, strict=True)
         return sum([n for stamp, n in pairs if oldest < stamp <= newest])
+
+    def _note_hour(self) -> None:
+        if self.hour >= 0:
+            self.hour_counts[self.hour % 24] = self.in_hour
 
     def forget_windows(self) -> None:
         """Empty the counters of the last hours."""
@@ -425,7 +432,7 @@ class Sender:
         if self.taught_at and at < self.taught_at:
             for network in self.taught_networks:
                 self.networks.pop(network, None)
-            self.taught_networks = ()
+            self.taught_networks, self.steady = (), ""
             self.run_days = max(0.0, self.run_days - 2)
             self.taught, self.taught_at = messages, at
             return
@@ -442,7 +449,9 @@ class Sender:
 
     def pack(self) -> bytes:
         """Return everything as bytes, from which :meth:`unpack` makes the very same."""
+        self._note_hour()
         state: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        del state["steady"]
         for name in _ARRAYS:
             state[name] = list(state[name])
         minutes = state.pop("minutes").tolist()
