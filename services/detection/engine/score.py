@@ -13,7 +13,7 @@ from math import log2, log10, sqrt
 from services.detection.engine import tuning
 from services.detection.engine.abroad import Places
 from services.detection.engine.reason import Reason as Reason
-from services.detection.engine.sender import DAY, HOUR, Letter, Population, Sender, each_of
+from services.detection.engine.sender import DAY, HOUR, Letter, Population, Sender
 from services.detection.engine.subjects import Sketch, largest_group, size_sketch, sketch_of
 from services.language import percent, tr, trn
 from services.origin import OriginOf
@@ -75,8 +75,14 @@ class _Seen:
         self.young_networks = set(young)
         to = [letter for letter in letters if letter[5] != ()]
         self.with_people = len(to)
-        self.people = {key for letter in to for key in each_of(letter[5])}
-        self.strange = len([1 for letter in to if letter[6] * 2 >= len(each_of(letter[5]))])
+        one = [letter for letter in to if isinstance(letter[5], int)]
+        self.people = {letter[5] for letter in one}
+        self.strange = len([1 for letter in one if letter[6]])
+        if len(one) < len(to):
+            for letter in to:
+                if isinstance(keys := letter[5], tuple):
+                    self.people.update(keys)
+                    self.strange += letter[6] * 2 >= len(keys)
         self.alike = 0
         self.subject = ""
         if len(letters) >= tuning.ALIKE_FROM:
