@@ -55,7 +55,8 @@ def largest_group(keys: Sequence[Hashable], sketches: Sequence[Sketch]) -> tuple
     ``keys`` says whom each went to: a conversation with the same people counts once, and
     who is not known counts each time. Two places must agree: one shared word is not enough.
     """
-    known = {pair for pair in zip(keys, sketches, strict=True) if pair[0]}
+    # In their order: of groups as large as each other the first one's number is returned.
+    known = dict.fromkeys([pair for pair in zip(keys, sketches, strict=True) if pair[0]])
     counted = [sketch for _, sketch in known]
     counted += [sketch for key, sketch in zip(keys, sketches, strict=True) if not key]
     places = [Counter(place) for place in zip(*counted, strict=True)]
