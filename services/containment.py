@@ -169,7 +169,7 @@ class Containment:
                 disabled=disabled,
                 sure=sure,
             )
-            return _Why(False, "dry run", dry)
+            return _Why(False, "dry_run", dry)
         if not begun and await self._this_hour() >= settings.accounts_an_hour:
             limit = trn(
                 "{n} account an hour is the limit that is set.",
