@@ -59,8 +59,9 @@ from services.rules import Rules, plain, rule_alone
 from services.scope import Scope, of_domains
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
-from services.targets import Target, Undo, show_network
+from services.targets import Target, Undo
 from services.tuning import forget_act, set_forgotten, teach
+from services.words import show_network
 
 _log = logging.getLogger(__name__)
 

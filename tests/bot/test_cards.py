@@ -296,7 +296,7 @@ def test_stop_asks_first_and_says_whom_and_how_much() -> None:
     assert stop.confirm is not None
     assert stop.confirm.text == (
         "anna@example.com can no longer send (it still receives), and its 1,234 waiting messages "
-        "(as of 12:00:05 UTC) will be held. This can be undone."
+        "(as of 12:00:05 UTC) and any later ones will be held. This can be undone."
     )
     assert stop.confirm.yes == "Stop sending"
 
