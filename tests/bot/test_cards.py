@@ -203,6 +203,11 @@ def test_an_account_that_is_stopped_is_not_said_to_be_still_sending() -> None:
     assert "still sending" not in text
 
 
+def test_an_incident_that_is_open_again_says_who_is_responding() -> None:
+    text = said(card_of(incident(), "respond"))
+    assert text.splitlines()[0] == "🔴 Open again; anna@example.com is responding."
+
+
 # -- what can be pressed on it -------------------------------------------------------
 
 
