@@ -42,6 +42,7 @@ from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.origin import country_name
 from services.remedies import REMEDIES
+from services.responding import RESPOND
 from services.targets import Target
 from services.words import act, in_percent, short, size
 
@@ -258,7 +259,14 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     )
     match incident.state:
         case IncidentState.OPEN:
-            said = rich("{state}: nobody has taken this on yet.", state=Bold(tr("Open")))
+            if (response := done.get(RESPOND)) is not None:
+                # It doubled, or the account was enabled; the checklist in the thread goes on.
+                name = Bold(named(response.claimed_name or "?"))
+                said = rich(
+                    "{state}; {name} is responding.", state=Bold(tr("Open again")), name=name
+                )
+            else:
+                said = rich("{state}: nobody has taken this on yet.", state=Bold(tr("Open")))
             return (*say("🔴 "), *said)
         case IncidentState.ACKNOWLEDGED:
             stopped = done.get("stop") or done.get("disable")
@@ -346,9 +354,9 @@ def stop_text(sender: str, waiting: int, at: datetime, *, holds: bool) -> str:
     if holds:
         return trn(
             "{who} can no longer send (it still receives), and its {n} waiting message "
-            "(as of {time} UTC) will be held. This can be undone.",
+            "(as of {time} UTC) and any later ones will be held. This can be undone.",
             "{who} can no longer send (it still receives), and its {n} waiting messages "
-            "(as of {time} UTC) will be held. This can be undone.",
+            "(as of {time} UTC) and any later ones will be held. This can be undone.",
             waiting,
             who=who,
             time=time,

@@ -218,13 +218,11 @@ def undo_of(intent: Intent) -> Undo:
 
 def overtaken(incident: Incident | None, done: Intent) -> bool:
     """Tell whether an incident was opened again since, so that the act can be done anew."""
-    return (
-        incident is not None
-        and incident.state == IncidentState.OPEN
-        and incident.state_at is not None
-        and done.finished_at is not None
-        and incident.state_at >= done.finished_at
-    )
+    if incident is None or incident.state != IncidentState.OPEN or done.finished_at is None:
+        return False
+    # A checklist goes on while its incident does: only one that was over has another begun.
+    since = incident.reopened_at if done.action == RESPOND else incident.state_at
+    return since is not None and since >= done.finished_at
 
 
 def _all_overtaken(incidents: Sequence[Incident], done: Intent) -> bool:

@@ -28,8 +28,9 @@ from services.people import Actor, Place
 from services.remedy import Remedy, Result
 from services.scope import of_domains
 from services.store import Store
-from services.targets import Target, Undo, show_network
+from services.targets import Target, Undo
 from services.tuning import forget_act, set_forgotten, teach
+from services.words import show_network
 
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)

@@ -27,8 +27,8 @@ from services.models import IncidentState
 from services.people import Role
 from services.remedy import Aim, Remedy, Result
 from services.responding import JUDGE, LOOK, REPORT, RESPOND
-from services.targets import Target, Undo, show_network
-from services.words import listed, short, span
+from services.targets import Target, Undo
+from services.words import listed, short, show_network, span
 
 #: The most messages one act takes on; a larger spool takes several.
 MAX_MESSAGES = 100_000

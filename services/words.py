@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.language import decimal, later, percent, tr, trn
+from services.mail.port import Network
 
 #: What the audit log calls acts, as people read it: an underscore is a space.
 ACTS = (
@@ -50,6 +51,12 @@ def size(octets: int) -> str:
             return f"{decimal(amount, 0 if unit == 'B' else 1)} {unit}"
         amount /= 1000
     raise AssertionError("unreachable")
+
+
+def show_network(network: Network) -> str:
+    """Return a network as people write it: a single address without its prefix length."""
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address) if single else str(network)
 
 
 def act(action: str) -> str:

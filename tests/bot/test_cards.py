@@ -203,6 +203,11 @@ def test_an_account_that_is_stopped_is_not_said_to_be_still_sending() -> None:
     assert "still sending" not in text
 
 
+def test_an_incident_that_is_open_again_says_who_is_responding() -> None:
+    text = said(card_of(incident(), "respond"))
+    assert text.splitlines()[0] == "🔴 Open again; anna@example.com is responding."
+
+
 # -- what can be pressed on it -------------------------------------------------------
 
 
@@ -296,7 +301,7 @@ def test_stop_asks_first_and_says_whom_and_how_much() -> None:
     assert stop.confirm is not None
     assert stop.confirm.text == (
         "anna@example.com can no longer send (it still receives), and its 1,234 waiting messages "
-        "(as of 12:00:05 UTC) will be held. This can be undone."
+        "(as of 12:00:05 UTC) and any later ones will be held. This can be undone."
     )
     assert stop.confirm.yes == "Stop sending"
 

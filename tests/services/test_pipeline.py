@@ -154,7 +154,7 @@ async def test_nothing_that_may_be_blocked_is_a_refusal(bench: Bench) -> None:
         "refused",
         "block",
         ADMIN.key,
-        "10.0.0.1/32 is in a private range, which is never blocked unless it is listed in "
+        "10.0.0.1 is in a private range, which is never blocked unless it is listed in "
         "safety.blockable_private_networks.",
     )
 
