@@ -115,7 +115,7 @@ def alert(
     evidence = Evidence.model_validate_json(incident.evidence)
     who = named(incident.sender)
     live = incident.state in LIVE
-    stopped = done.get("stop") or done.get("disable")
+    stopped = incident.state is IncidentState.REMEDIED or "stop" in done or "disable" in done
     sections: list[Section] = [Paragraph(_status(incident, done))]
     if live:
         sections.append(severity(incident, evidence.messages))
@@ -285,12 +285,24 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
             done_by = done.get("delete_account") or done.get("stop") or done.get("disable")
             word = Bold(tr(_REMEDIED.get(done_by.action if done_by else "stop", _STOPPED)))
             said = rich("{state} by {by}.", state=word, by=by)
-            return (*say("🟢 "), *said, *(say(f" {done_by.summary}") if done_by else ()))
+            summary = say(f" {done_by.summary}") if done_by else ()
+            return (*say("🟢 "), *said, *summary, *_enabled_since(done, done_by))
         case IncidentState.FALSE_ALARM:
             said = rich("{state}, says {by}.", state=Bold(tr("False alarm")), by=by)
             return (*say("⚪ "), *said)
         case IncidentState.CLOSED:
             return (*say("⚪ "), *rich("{state}: it is quiet.", state=Bold(tr("Closed"))))
+
+
+def _enabled_since(done: Mapping[str, Intent], stop: Intent | None) -> Text:
+    """Return that an account can send again, which leaves it dealt with only for one reason."""
+    enabled = done.get("enable")
+    if enabled is None or enabled.finished_at is None:
+        return ()
+    if stop is not None and (stop.finished_at is None or enabled.finished_at < stop.finished_at):
+        return ()
+    name = Bold(named(enabled.claimed_name or "?"))
+    return (*say(" "), *rich("{name} enabled it again, with a new password.", name=name))
 
 
 def _alert_buttons(

@@ -171,7 +171,7 @@ def test_a_sender_without_a_name_is_shown_as_the_null_sender() -> None:
         (
             IncidentState.REMEDIED,
             "🟢 Stopped by {}, 2026-03-02 12:00 UTC.",
-            "🛑 {} is sending spam",
+            "🛑 {} sent spam",
         ),
         (
             IncidentState.FALSE_ALARM,
@@ -195,6 +195,21 @@ def test_a_remedied_incident_says_what_was_done(action: str, word: str) -> None:
         f"🟢 {word} by anna@example.com, 2026-03-02 12:00 UTC. "
         "anna@example.com can no longer send and still receives. 3 messages held."
     )
+
+
+def test_an_account_enabled_with_a_new_password_is_said_to_send_again() -> None:
+    stop, enable = intent("stop"), intent("enable")
+    stop.finished_at, enable.finished_at = NOW, NOW + timedelta(minutes=1)
+    row = incident(IncidentState.REMEDIED)
+    card = alert(row, {"enable": enable}, Buttons(offers(), {}))
+    assert card.title == "🛑 anna@example.com sent spam"
+    assert said(card).splitlines()[0] == (
+        "🟢 Stopped by anna@example.com, 2026-03-02 12:00 UTC. "
+        "anna@example.com enabled it again, with a new password."
+    )
+    stop.finished_at += timedelta(minutes=2)
+    card = alert(row, {"enable": enable, "stop": stop}, Buttons(offers(), {}))
+    assert "enabled it again" not in said(card)
 
 
 def test_an_account_that_is_stopped_is_not_said_to_be_still_sending() -> None:
