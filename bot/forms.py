@@ -29,9 +29,9 @@ from bot.elements import (
 from services.errors import BadArgument
 from services.language import later_n, tr, trn
 from services.mail.port import Network, UserState
+from services.message_remedies import DELETED, REVIEW
 from services.models import Intent
 from services.pipeline import Proposal
-from services.remedies import DELETED, REVIEW
 from services.targets import Target, describe
 from services.words import listed, show_network, span
 

@@ -85,3 +85,8 @@ def listed(items: list[str]) -> str:
     if len(items) < 2:
         return "".join(items)
     return tr("{some} and {last}", some=", ".join(items[:-1]), last=items[-1])
+
+
+def sentences(*said: str) -> str:
+    """Return sentences one after the other, leaving out empty ones."""
+    return " ".join(filter(None, said))
