@@ -6,7 +6,6 @@ only where told so. It goes through the pipeline as anybody's act would, and is 
 """
 
 import logging
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,7 +34,6 @@ from services.targets import Target
 _log = logging.getLogger(__name__)
 CONTAIN = "contain"
 _NOT_HELD = later("Not held by itself ({sure}): {why}")
-_FIGURE = re.compile(r"[\d(]")
 _HOUR = timedelta(hours=1)
 #: In these states what was begun goes on: nobody has stopped the account.
 _GOES_ON = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
@@ -45,10 +43,14 @@ _ENDED = (IntentState.CLAIMED, IntentState.FAILED, IntentState.WAITING)
 
 @dataclass(frozen=True, slots=True)
 class _Why:
-    """Whether an account may be held, and what is said of it."""
+    """Whether an account may be held, and what is said of it.
+
+    ``kind`` tells what is news: the figures in the text change from poll to poll.
+    """
 
     may: bool
-    text: str = ""
+    kind: str
+    text: str
 
 
 class Containment:
@@ -104,7 +106,7 @@ class Containment:
                     sure=self._sure(incident),
                     why=error.sentence,
                 )
-                changed |= await self._say(incident, text)
+                changed |= await self._say(incident, _Why(False, "failed", text))
         return changed
 
     async def _look_at(self, server: MailServer, incident: Incident) -> bool:
@@ -123,7 +125,7 @@ class Containment:
             return False
         why = await self._may(server, incident, evidence, begun=before is not None)
         if not why.may:
-            return await self._say(incident, why.text)
+            return await self._say(incident, why)
         state = UserState.NO_SENDING if self.settings.disable else None
         target = Target(account=incident.sender, user_state=state)
         offered = await self._intents.offer_to(
@@ -133,17 +135,21 @@ class Containment:
         outcome = await self._pipeline.execute(BOT, self._place, offered[0], follows=follows)
         if before is None and outcome.ok:
             # Not sooner: a bot that stops in between would have said what is not so.
-            await self._say(incident, why.text, announce=False)
+            await self._say(incident, why, announce=False)
         return True
 
     async def _may(
         self, server: MailServer, incident: Incident, evidence: Evidence, *, begun: bool
     ) -> _Why:
         settings, sure = self.settings, self._sure(incident)
+
+        def not_held(kind: str, reason: str) -> _Why:
+            return _Why(False, kind, tr(_NOT_HELD, sure=sure, why=reason))
+
         try:
             self._rules.check_account(incident.sender)
         except Refused as refusal:
-            return _Why(False, tr(_NOT_HELD, sure=sure, why=rule_alone(refusal.sentence)))
+            return not_held("protected", rule_alone(refusal.sentence))
         most = await self._detector.most(server.name, incident.sender)
         if evidence.habit.taught or most >= settings.bulk_a_day:
             known = (
@@ -151,10 +157,10 @@ class Containment:
                 if evidence.habit.taught
                 else tr("it is known to send as many as {n} a day.", n=most)
             )
-            return _Why(False, tr(_NOT_HELD, sure=sure, why=known))
+            return not_held("taught" if evidence.habit.taught else "bulk", known)
         target = Target(user_state=UserState.NO_SENDING if settings.disable else None)
         if (cannot := lacking(CONTAIN, server.capabilities, target)) is not None:
-            return _Why(False, tr(_NOT_HELD, sure=sure, why=cannot))
+            return not_held("unable", cannot)
         disabled = tr(" and its account disabled for sending") if settings.disable else ""
         if settings.dry_run:
             dry = trn(
@@ -166,16 +172,17 @@ class Containment:
                 disabled=disabled,
                 sure=sure,
             )
-            return _Why(False, dry)
+            return _Why(False, "dry_run", dry)
         if not begun and await self._this_hour() >= settings.accounts_an_hour:
             limit = trn(
                 "{n} account an hour is the limit that is set.",
                 "{n} accounts an hour is the limit that is set.",
                 settings.accounts_an_hour,
             )
-            return _Why(False, tr(_NOT_HELD, sure=sure, why=limit))
+            return not_held("limit", limit)
         return _Why(
             True,
+            "held",
             tr(
                 "Spoolwarden itself holds what it has waiting{disabled} ({sure}): {reasons}. "
                 "Nothing is deleted, and “{button}” puts all of it back.",
@@ -219,17 +226,17 @@ class Containment:
             )
             return len(rows.all())
 
-    async def _say(self, incident: Incident, text: str, *, announce: bool = True) -> bool:
+    async def _say(self, incident: Incident, why: _Why, *, announce: bool = True) -> bool:
         """Have the card say it, and the thread once; return whether that is new."""
         async with self._store.session() as session:
             row = await session.get(Incident, incident.id)
-            if row is None or _kind(row.containment) == _kind(text):
+            if row is None or row.containment_kind == why.kind:
                 return False
-            row.containment = text
+            row.containment, row.containment_kind = why.text, why.kind
             await redraw(session, row)
             if announce:
                 now = self._clock.now()
-                session.add(Announcement(at=now, incident_id=row.id, text=f"🤖 {text}"))
+                session.add(Announcement(at=now, incident_id=row.id, text=f"🤖 {why.text}"))
                 await self._audit.append(
                     session,
                     Line(
@@ -239,15 +246,10 @@ class Containment:
                         row.server,
                         row.sender,
                         row.id,
-                        detail={"said": text},
+                        detail={"said": why.text},
                     ),
                 )
         return True
-
-
-def _kind(text: str) -> str:
-    """Return how what is said begins: the figures change from poll to poll."""
-    return _FIGURE.split(text, maxsplit=1)[0]
 
 
 def findings(settings: ContainmentSettings, server: MailServer) -> str | None:

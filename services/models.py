@@ -123,6 +123,7 @@ class Incident(SQLModel, table=True):
     reopened_at: datetime | None = _when(default=None)
     summary: str = _text(default="")  # what it came to once it is closed: sentences, as JSON
     containment: str = _text(default="")  # what the bot did about it by itself, or why not
+    containment_kind: str = _text(default="")  # of which kind that is: its figures change
 
 
 class IntentState(StrEnum):
@@ -166,6 +167,7 @@ class Intent(SQLModel, table=True):
     undo_until: datetime | None = _when(default=None)
     undo_of: str | None = Field(default=None, index=True)
     undone: bool = False
+    doubted: bool = False  # cut off, and how it stands on the mail server is not told yet
     asked_by: str | None = None  # Actor.key of who asked a second person
     asked_name: str | None = None
     asked_why: str = _text(default="")  # why a second person is needed

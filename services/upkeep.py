@@ -76,6 +76,7 @@ class Upkeep:
             cut = (await session.exec(cut_off)).all()
             for intent in cut:
                 intent.state, intent.summary = IntentState.INTERRUPTED, tr(_CUT_OFF)
+                intent.doubted = True
                 session.add(intent)
                 if intent.undo_of is not None:
                     # Its line shows the button that is used up.
@@ -106,12 +107,10 @@ class Upkeep:
 
     async def _tell_the_truth(self) -> int:
         """Say of what was cut off how it stands now; what a stop kept from being said, too."""
-        # In English too: what was cut off before the language was set.
-        cut_off = (tr(_CUT_OFF), _CUT_OFF)
         async with self._store.reading() as session:
             untold = await session.exec(
                 select(Intent).where(
-                    Intent.state == IntentState.INTERRUPTED, col(Intent.summary).in_(cut_off)
+                    Intent.state == IntentState.INTERRUPTED, col(Intent.doubted).is_(True)
                 )
             )
             acts = [
@@ -125,8 +124,8 @@ class Upkeep:
                 continue
             async with self._store.session() as session:
                 row = await session.get(Intent, intent.id)
-                if row is not None and row.summary in cut_off:
-                    row.summary = f"{row.summary} {now}"
+                if row is not None and row.doubted and row.state is IntentState.INTERRUPTED:
+                    row.summary, row.doubted = f"{row.summary} {now}", False
                     session.add(row)
                     await touch(session, row)
                     told += 1

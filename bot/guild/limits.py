@@ -71,7 +71,7 @@ class Windows:
 
     def __init__(self, clock: Clock, pace: float) -> None:
         self._clock = clock
-        self._pace = pace
+        self.pace = pace
         self._open: dict[tuple[str, ...], tuple[float, int]] = {}
 
     def take(self, route: str, major: str, limit: Limit, *, counts_globally: bool) -> Window:
@@ -98,8 +98,8 @@ class Windows:
     def _look(self, key: tuple[str, ...], limit: Limit) -> tuple[int, float]:
         now = self._clock.monotonic()
         started, used = self._open.get(key, (now, 0))
-        ends = started + limit.seconds * self._pace
-        return (used, ends - now) if ends > now else (0, limit.seconds * self._pace)
+        ends = started + limit.seconds * self.pace
+        return (used, ends - now) if ends > now else (0, limit.seconds * self.pace)
 
     def _count(self, key: tuple[str, ...], limit: Limit) -> None:
         used, _ = self._look(key, limit)

@@ -117,6 +117,7 @@ class Guild:
             lambda: self.app_connected,
         )
         access = Access(self.store, forms)
+        self.limits = Windows(wire_clock, pace)
         self._http_api = HttpApi(
             routes(
                 Guilds(access, lambda: self.gateway_url, lambda: self.gateway.identifies),
@@ -126,7 +127,7 @@ class Guild:
                 Answers(self.store, forms, self._interactions, self._acts),
             ),
             self.credentials,
-            Windows(wire_clock, pace),
+            self.limits,
             self.faults,
             self.journal,
             self.clock,

@@ -382,11 +382,12 @@ class Detector:
         incident.reopened_at = incident.updated_at = now
         incident.quiet_since = incident.snoozed_until = None
         incident.noted_total = incident.noted_peak = None
-        incident.containment = ""
+        incident.containment = incident.containment_kind = ""
         incident.score = verdict.score
         others = [row for row in await group_of(session, lead.id or 0) if row.id != incident.id]
         if not any(row.state in LIVE for row in others):
-            lead.summary, lead.severity, lead.worst, lead.containment = "", 0, 0, ""
+            lead.summary, lead.severity, lead.worst = "", 0, 0
+            lead.containment = lead.containment_kind = ""
         said = (
             tr(
                 "Reopened: {sender} alarms again, {time} after it was closed.",

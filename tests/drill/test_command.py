@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.mail.port import SpoolQuery, UserState
-from tests.end_to_end.playing import PATIENCE, SPOOLWARDEN
+from tests.end_to_end.playing import PATIENCE, SPOOLWARDEN, ended
 from tests.mail.postfix_harness import PASSWORD, PostfixHarness
 
 from .servers import ANN, BOB, ELSEWHERE, config_file, postfix_table, standing
@@ -29,7 +29,7 @@ async def drill(*arguments: str, password: str | None = None) -> Process:
     )
 
 
-async def ended(process: Process) -> tuple[int | None, str, str]:
+async def end_of(process: Process) -> tuple[int | None, str, str]:
     async with asyncio.timeout(4 * PATIENCE):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
@@ -82,12 +82,17 @@ def names_in(folder: Path) -> list[str]:
     ],
 )
 async def test_what_cannot_be_begun_is_one_sentence(
-    tmp_path: Path, arguments: list[str], password: str | None, says: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    password: str | None,
+    says: str,
 ) -> None:
     safety = {"protected_accounts": ["boss@example.test"]}
     file = config_file(tmp_path, *_EMBEDDED, safety=safety)
-    process = await drill("--config", str(file), *arguments, password=password)
-    code, out, err = await ended(process)
+    if password is not None:
+        monkeypatch.setenv("SPOOLWARDEN_TEST_PASSWORD", password)
+    code, out, err = await ended("drill", "--config", str(file), *arguments)
     assert (code, out) == (1, "")
     assert " ".join(err.split()) == says
     assert names_in(tmp_path) == [file.name]
@@ -114,7 +119,7 @@ async def test_the_configured_chat_and_database_are_left_alone(
         file = config_file(tmp_path, postfix_table(postfix), slack=slack)
         report = tmp_path / "report.json"
         process = await drill("--server", "mx", "-c", str(file), "--json", str(report))
-        code, out, err = await ended(process)
+        code, out, err = await end_of(process)
     assert (code, out) == (0, ""), err
     found: dict[str, Any] = json.loads(report.read_text("utf-8"))
     assert (found["ok"], found["server"], found["account"]) == (True, "mx", None)
@@ -145,7 +150,7 @@ async def test_a_drill_that_is_terminated_puts_the_account_back_first(
         while (await _state(postfix)) is UserState.ACTIVE:
             assert process.returncode is None
     process.send_signal(signal.SIGTERM)
-    code, out, err = await ended(process)
+    code, out, err = await end_of(process)
     assert (code, out) == (1, "")
     assert "ok   put_account_back" in err
     assert "drill's own deleted" in err

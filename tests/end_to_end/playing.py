@@ -268,6 +268,8 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
                     # A bot that is started again is refused for five seconds otherwise; where
                     # there are several of them, in instances.py, they are.
                     room.guild.gateway.identify_seconds = 0.0
+                    # Whoever reads what the headers say waits; it need not be for seconds.
+                    room.guild.limits.pace = 0.1
             people = [
                 await stack.enter_async_context(set_up.rooms[0].hands(person))
                 for person in (OTTO, VERA, ADA, NOBU)

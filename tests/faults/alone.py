@@ -165,7 +165,7 @@ class Mended(Case):
         intent = await bench.pipeline.look(OPERATOR, CHANNEL, made.press)
         remedy = REMEDIES[self.of.action]
         # As a kill just after the act was written down leaves it.
-        await bench.pipeline._claim(OPERATOR, intent, remedy, made.target)
+        await bench.pipeline._record.claim(OPERATOR, intent, remedy, made.target)
         return made
 
     async def act(self, bench: Bench, made: Set) -> int:

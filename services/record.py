@@ -1,0 +1,285 @@
+"""An act on paper: claimed once, noted before it is done, its result written down after it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.audit import AuditLog, Line, Phase, storable
+from services.clock import Clock
+from services.errors import Expired
+from services.incidents import settle
+from services.intents import (
+    UNDO,
+    Intents,
+    cut_off_before,
+    hand_on,
+    overtaken,
+    touch,
+    touch_responses,
+    undo_of,
+)
+from services.language import tr
+from services.models import Announcement, Incident, Intent, IntentState
+from services.people import Actor, Place
+from services.remedy import Remedy, Result
+from services.scope import of_domains
+from services.store import Store
+from services.targets import Target, Undo, show_network
+from services.tuning import forget_act, set_forgotten, teach
+
+#: How long most acts can be undone; a deletion only until it is purged.
+_UNDO_LASTS = timedelta(days=7)
+
+
+class Record:
+    """Writes down what an intent comes to. Each step is one transaction, with its audit line."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        intents: Intents,
+        audit: AuditLog,
+        clock: Clock,
+        kept: timedelta,
+        changed: Callable[[], None],
+    ) -> None:
+        """``kept`` is how long a deletion can be undone; ``changed``, see Pipeline."""
+        self._store = store
+        self._intents = intents
+        self._audit = audit
+        self._clock = clock
+        self._kept = kept
+        self._changed = changed
+
+    async def claim(
+        self,
+        actor: Actor,
+        intent: Intent,
+        remedy: Remedy,
+        target: Target,
+        *,
+        approved: bool = False,
+        follows: str | None = None,
+    ) -> Intent:
+        """Claim an intent for this person, once, and have it told; return it claimed.
+
+        ``approved`` is where it waited for a second person, who this is then; ``follows``, see
+        Pipeline.execute(). Raises Expired where it was claimed before, or its like was.
+        """
+        now = self._clock.now()
+        name = storable(actor.name)
+        if approved:
+            name = tr("{asker}, approved by {name}", asker=intent.asked_name, name=name)
+        line = Line(
+            Phase.INTENT,
+            intent.action if intent.action != UNDO else f"undo {remedy.name}",
+            actor,
+            intent.server,
+            target.subject,
+            intent.incident_id,
+            intent.id,
+            audited(target),
+        )
+        async with self._store.session() as session:
+            repeat = await self._twin(session, intent, remedy)
+            if repeat is None:
+                claimed = await session.exec(
+                    update(Intent)
+                    .where(
+                        col(Intent.id) == intent.id,
+                        col(Intent.state)
+                        == (IntentState.WAITING if approved else IntentState.OFFERED),
+                    )
+                    .values(
+                        state=IntentState.CLAIMED,
+                        claimed_by=actor.key,
+                        claimed_name=name,
+                        claimed_at=now,
+                        claimed_in=self._store.number,
+                        target=target.model_dump_json(),
+                    )
+                )
+                if claimed.rowcount != 1:
+                    repeat = await session.get(Intent, intent.id, populate_existing=True)
+            if repeat is None:
+                if approved:
+                    said = {"approved": True, "asked_by": intent.asked_by, **of_domains(target)}
+                    decided = replace(line, phase=Phase.DECIDED, detail=said)
+                    await self._audit.append(session, decided)
+                await self._audit.append(session, line)
+                if approved:
+                    await touch(session, intent)  # the line that asked goes on to tell of it
+                elif follows is None or not await hand_on(session, follows, intent.id):
+                    session.add(
+                        Announcement(at=now, incident_id=intent.incident_id, intent_id=intent.id)
+                    )
+                row = await session.get(Intent, intent.id, populate_existing=True)
+                if row is not None and follows is not None:
+                    await self._take_over(session, follows, row)
+            else:
+                await self._audit.append(session, replace(line, phase=Phase.REPEATED))
+        if repeat is not None or row is None:
+            raise Expired(repeated(repeat))
+        self._changed()
+        return row
+
+    async def _take_over(self, session: AsyncSession, follows: str, row: Intent) -> None:
+        """Have an act take back, too, what the one before it did, however it will end."""
+        before = await session.get(Intent, follows)
+        if before is not None and before.undo is not None and not before.undone:
+            row.undo, before.undo = before.undo, None
+            row.undo_until = self._undoable_until(row)
+            session.add_all((row, before))
+
+    async def _twin(self, session: AsyncSession, intent: Intent, remedy: Remedy) -> Intent | None:
+        """Return the same act on the same incident, under way or standing, asked elsewhere."""
+        others = select(Intent).where(
+            Intent.action == intent.action,
+            Intent.id != intent.id,
+            col(Intent.state).in_((IntentState.CLAIMED, IntentState.DONE)),
+        )
+        if intent.undo_of is not None:
+            # Each channel has its own button; by now the account may be stopped anew.
+            return (await session.exec(others.where(Intent.undo_of == intent.undo_of))).first()
+        if not remedy.once or intent.incident_id is None:
+            return None
+        incident = await session.get(Incident, intent.incident_id)
+        rows = await session.exec(
+            others.where(
+                Intent.incident_id == intent.incident_id,
+                col(Intent.undone).is_(False),
+            )
+        )
+        people = set(Target.model_validate_json(intent.target).people)
+        for twin in rows.all():
+            covered = people.issubset(Target.model_validate_json(twin.target).people)
+            if covered and not overtaken(incident, twin):
+                return twin
+        return None
+
+    async def note(self, intent: Intent, before: Undo, earlier: Undo | None) -> Undo | None:
+        """Write down how it is before the act, so that it can be taken back if it is cut off.
+
+        Earlier tries that were cut off are taken back together with this one: returns what
+        they found, after what was ``earlier`` than they.
+        """
+        async with self._store.session() as session:
+            row = await session.get(Intent, intent.id)
+            assert row is not None  # noqa: S101 - rows are never deleted
+            for cut in await cut_off_before(session, row):
+                found = undo_of(cut)
+                earlier = found if earlier is None else earlier.then(found)
+                cut.undo = None
+                session.add(cut)
+                await touch(session, cut)
+            row.undo = (before if earlier is None else earlier.then(before)).model_dump_json()
+            row.undo_until = self._undoable_until(row)
+            session.add(row)
+        return earlier
+
+    def _undoable_until(self, row: Intent) -> datetime:
+        return self._clock.now() + (self._kept if row.action == "delete" else _UNDO_LASTS)
+
+    async def finish(
+        self,
+        actor: Actor,
+        place: Place,
+        intent: Intent,
+        original: Intent | None,
+        result: Result,
+    ) -> str | None:
+        """Write the result; return the intent to press to take it back, if any."""
+        now = self._clock.now()
+        async with self._store.session() as session:
+            row = await session.get(Intent, intent.id)
+            assert row is not None  # noqa: S101 - rows are never deleted
+            row.state = IntentState.DONE if result.ok else IntentState.FAILED
+            row.finished_at, row.summary = now, result.summary
+            target = Target.model_validate_json(row.target)
+            undo = result.undo
+            incident = (
+                await session.get(Incident, intent.incident_id) if intent.incident_id else None
+            )
+            if incident is not None:
+                for one in await settle(session, incident, target, actor, result, now, original):
+                    if result.teach:
+                        await teach(session, one, actor, now, row.id)
+            if target.lesson is not None and result.ok:
+                forgotten = original is None
+                await set_forgotten(session, target.lesson, actor, now, forgotten=forgotten)
+            # A part that was done can be taken back even when another part failed.
+            row.undo = None if undo is None else undo.model_dump_json()
+            if undo is not None:
+                row.undo_until = self._undoable_until(row)
+                row.until = _ends(row, result, now)
+                if row.until is not None:
+                    row.undo_until = max(row.undo_until, row.until + _UNDO_LASTS)
+            if original is not None and result.ok:
+                undone = await session.get(Intent, original.id)
+                if undone is not None:
+                    await forget_act(session, undone.id, actor, now)
+                    undone.undone = True
+                    session.add(undone)
+                    await touch(session, undone)
+            session.add(row)
+            await touch(session, row)
+            await touch_responses(session, row.server, row.incident_id, (original or row).action)
+            await self._audit.append(
+                session,
+                Line(
+                    Phase.RESULT,
+                    row.action if original is None else f"undo {original.action}",
+                    actor,
+                    row.server,
+                    target.subject,
+                    row.incident_id,
+                    row.id,
+                    {"ok": result.ok, "summary": result.summary, "messages": result.tally()}
+                    | of_domains(target)
+                    | {"failed": [[m.queue_id, m.why] for m in result.messages if m.why][:100]},
+                ),
+            )
+        self._changed()
+        return await self._intents.offer_undo(place, row.id) if undo is not None else None
+
+
+def repeated(before: Intent | None) -> str:
+    """Return the sentence for a button that was used, or whose act was done elsewhere."""
+    if before is not None and before.state is IntentState.WAITING:
+        return tr(
+            "{name} asked for this already; it waits for a second person.", name=before.asked_name
+        )
+    by = tr(" by {name}", name=before.claimed_name) if before and before.claimed_name else ""
+    if before is not None and before.state in (IntentState.FAILED, IntentState.INTERRUPTED):
+        return tr(
+            "This was tried already{by} and did not work out; nothing was done now. "
+            "Use a newer button, or ask for it again with /spool.",
+            by=by,
+        )
+    return tr("This was already done{by}; nothing was done twice.", by=by)
+
+
+def audited(target: Target) -> dict[str, object]:
+    """Return what the audit log keeps of a target: everything that was chosen, ids by number."""
+    kept: dict[str, object] = target.model_dump(
+        mode="json", exclude={"queue_ids", "networks"}, exclude_defaults=True
+    )
+    kept |= of_domains(target)
+    if target.queue_ids:
+        kept |= {"messages": len(target.queue_ids), "queue_ids": list(target.queue_ids[:1000])}
+    if target.networks:
+        kept["networks"] = [show_network(network) for network in target.networks]
+    return kept
+
+
+def _ends(row: Intent, result: Result, now: datetime) -> datetime | None:
+    """Return when the bot takes an act back by itself; a block ends on the mail server."""
+    lasting = Target.model_validate_json(row.target).lasting
+    if row.action != "disable" or lasting is None or not result.ok:
+        return None
+    return now + lasting

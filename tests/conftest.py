@@ -1,0 +1,11 @@
+"""What holds for every test."""
+
+import pytest
+
+from services.garbage import settle
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Have memory looked after as in the bot: to collect garbage took 8% of the tests' time."""
+    settle()
