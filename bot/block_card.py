@@ -25,7 +25,7 @@ from bot.look_cards import below, foot
 from services.language import tr, trn
 from services.mail.port import Block
 from services.models import Listing
-from services.targets import show_network
+from services.words import show_network
 
 #: Blocks on a page: more of them, with their buttons, are more than every chat's messages hold.
 PER_PAGE = 6

@@ -15,7 +15,8 @@ from services.language import later, tr
 from services.mail.port import Block, MailServer, Network
 from services.models import AuditEntry, Intent
 from services.remedies import lacking
-from services.targets import Target, show_network
+from services.targets import Target
+from services.words import show_network
 
 EVERY_DOMAIN = later(
     "Blocking it, or lifting a block, would concern senders of every domain: somebody whose role "

@@ -43,6 +43,7 @@ from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import LIVE, AuditEntry, Incident, IncidentState, Intent, IntentState
 from services.origin import country_name
 from services.remedies import REMEDIES
+from services.responding import RESPOND
 from services.targets import Target
 from services.words import act, in_percent, short, size
 
@@ -128,7 +129,7 @@ def alert(
     evidence = Evidence.model_validate_json(incident.evidence)
     who = named(incident.sender)
     live = incident.state in LIVE
-    stopped = done.get("stop") or done.get("disable")
+    stopped = incident.state is IncidentState.REMEDIED or "stop" in done or "disable" in done
     sections: list[Section] = [Paragraph(_status(incident, done))]
     if live:
         sections.append(severity(incident, evidence.messages))
@@ -272,7 +273,14 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
     )
     match incident.state:
         case IncidentState.OPEN:
-            said = rich("{state}: nobody has taken this on yet.", state=Bold(tr("Open")))
+            if (response := done.get(RESPOND)) is not None:
+                # It doubled, or the account was enabled; the checklist in the thread goes on.
+                name = Bold(named(response.claimed_name or "?"))
+                said = rich(
+                    "{state}; {name} is responding.", state=Bold(tr("Open again")), name=name
+                )
+            else:
+                said = rich("{state}: nobody has taken this on yet.", state=Bold(tr("Open")))
             return (*say("🔴 "), *said)
         case IncidentState.ACKNOWLEDGED:
             stopped = done.get("stop") or done.get("disable")
@@ -291,12 +299,24 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
             done_by = done.get("delete_account") or done.get("stop") or done.get("disable")
             word = Bold(tr(_REMEDIED.get(done_by.action if done_by else "stop", _STOPPED)))
             said = rich("{state} by {by}.", state=word, by=by)
-            return (*say("🟢 "), *said, *(say(f" {done_by.summary}") if done_by else ()))
+            summary = say(f" {done_by.summary}") if done_by else ()
+            return (*say("🟢 "), *said, *summary, *_enabled_since(done, done_by))
         case IncidentState.FALSE_ALARM:
             said = rich("{state}, says {by}.", state=Bold(tr("False alarm")), by=by)
             return (*say("⚪ "), *said)
         case IncidentState.CLOSED:
             return (*say("⚪ "), *rich("{state}: it is quiet.", state=Bold(tr("Closed"))))
+
+
+def _enabled_since(done: Mapping[str, Intent], stop: Intent | None) -> Text:
+    """Return that an account can send again, which leaves it dealt with only for one reason."""
+    enabled = done.get("enable")
+    if enabled is None or enabled.finished_at is None:
+        return ()
+    if stop is not None and (stop.finished_at is None or enabled.finished_at < stop.finished_at):
+        return ()
+    name = Bold(named(enabled.claimed_name or "?"))
+    return (*say(" "), *rich("{name} enabled it again, with a new password.", name=name))
 
 
 def _alert_buttons(
@@ -360,9 +380,9 @@ def stop_text(sender: str, waiting: int, at: datetime, *, holds: bool) -> str:
     if holds:
         return trn(
             "{who} can no longer send (it still receives), and its {n} waiting message "
-            "(as of {time} UTC) will be held. This can be undone.",
+            "(as of {time} UTC) and any later ones will be held. This can be undone.",
             "{who} can no longer send (it still receives), and its {n} waiting messages "
-            "(as of {time} UTC) will be held. This can be undone.",
+            "(as of {time} UTC) and any later ones will be held. This can be undone.",
             waiting,
             who=who,
             time=time,

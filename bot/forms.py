@@ -29,11 +29,11 @@ from bot.elements import (
 from services.errors import BadArgument
 from services.language import later_n, tr, trn
 from services.mail.port import Network, UserState
+from services.message_remedies import DELETED, REVIEW
 from services.models import Intent
 from services.pipeline import Proposal
-from services.remedies import DELETED, REVIEW
-from services.targets import Target, describe, show_network
-from services.words import listed, span
+from services.targets import Target, describe
+from services.words import listed, show_network, span
 
 # A chat's checkboxes hold ten options; the last stands for all that are left.
 _TICKS = 10

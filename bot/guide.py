@@ -1,7 +1,6 @@
 """The guided response: a checklist in the incident's thread, one message, kept up to date."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from bot.cards import STOP_ASKS, STOP_YES, stop_text
 from bot.elements import (
@@ -15,7 +14,6 @@ from bot.elements import (
     Section,
     Small,
     Style,
-    Text,
     named,
     say,
     visible,
@@ -74,6 +72,7 @@ async def guide(
     asks = Confirm(tr(STOP_ASKS), _stop_text(incident, holds=holds), tr(STOP_YES))
     left = [s for s in STEPS if s.name not in done and s.name not in cannot]
     sections: list[Section] = []
+    again: list[Button] = []
     for number, step in enumerate(STEPS, 1):
         offer = offers.get(_action(step, done, live=live) or "")
         first = bool(left) and step is left[0]
@@ -83,6 +82,10 @@ async def guide(
             style = Style.PRIMARY if first else Style.PLAIN
             confirm = asks if step.action == "stop" else None
             button = Button(f"step-{number}", tr(label), offer, style, confirm)
+        if button is not None and step.name in done:
+            # A line with a button has no bold and no time of the reader's in every chat.
+            again.append(button)
+            button = None
         sections.append(
             _step(number, step, done.get(step.name), cannot.get(step.name), button, first=first)
         )
@@ -90,6 +93,7 @@ async def guide(
     return Card(
         tr("Response to {account}", account=named(incident.sender)),
         tuple(sections),
+        tuple(again),
         fallback=tr(
             "✔️ {name}: {summary} {done} of {steps} steps are done.",
             name=named(response.claimed_name or "?"),
@@ -120,26 +124,18 @@ def _step(
     if done is not None:
         by = named(done.claimed_name or "?")
         at = say(", ", Moment(done.finished_at)) if done.finished_at else ()
-        text = say(f"☑️ {number}. {what}\n", Bold(by), *at)
-    elif cannot is not None:
+        return Paragraph(say(f"☑️ {number}. {what} · ", Bold(by), *at))
+    if cannot is not None:
         return Paragraph(say(f"➖ {number}. {what}: {cannot}"))
-    else:
-        text = say(Bold(f"▶️ {number}. {what}")) if first else say(f"⬜ {number}. {what}")
+    text = say(Bold(f"▶️ {number}. {what}")) if first else say(f"⬜ {number}. {what}")
     if button is None:
-        return Paragraph(_in_one_line(text))
+        return Paragraph(text)
     return Row(text, button)
 
 
 def _stop_text(incident: Incident, *, holds: bool) -> str:
     evidence = Evidence.model_validate_json(incident.evidence)
     return stop_text(incident.sender, evidence.queued, evidence.taken_at, holds=holds)
-
-
-def _in_one_line(text: Text) -> Text:
-    return tuple(
-        span if isinstance(span, Moment) else replace(span, text=span.text.replace("\n", " · "))
-        for span in text
-    )
 
 
 def _foot(left: int, done: int, *, live: bool) -> str:

@@ -30,9 +30,9 @@ from services.mail.port import Block, SenderSpool, User, UserState
 from services.models import Incident
 from services.origin import Origin
 from services.tables import Kind, Rank, Table, Window
-from services.targets import Top, show_network
+from services.targets import Top
 from services.traffic import KEPT, Use
-from services.words import change, in_percent, span
+from services.words import change, in_percent, show_network, span
 
 #: Looked up by tr() where they are shown, as are all tables of words here.
 WINDOWS = {

@@ -26,8 +26,9 @@ from services.origin import Origin
 from services.remedies import lacking
 from services.rules import plain, rule_alone
 from services.tables import Kind, Window, table
-from services.targets import Target, Top, show_network
+from services.targets import Target, Top
 from services.traffic import KEPT, addresses_used, failed_logins, users_of
+from services.words import show_network
 
 _ADDRESSES = 5
 _INCIDENTS = 3

@@ -11,7 +11,8 @@ from services.models import Intent, IntentState
 from services.people import Actor
 from services.scope import of_domains
 from services.settings import ApprovalSettings
-from services.targets import Target, show_network
+from services.targets import Target
+from services.words import show_network
 
 
 class Approval:

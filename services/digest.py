@@ -25,7 +25,7 @@ from services.models import Announcement, Digest, Incident, Intent, IntentState,
 from services.remedy import ENDS
 from services.settings import WEEKDAYS, DigestSettings
 from services.store import Store
-from services.targets import show_network
+from services.words import show_network
 
 _log = logging.getLogger(__name__)
 

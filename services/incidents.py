@@ -1,6 +1,6 @@
 """How acts change an incident: the state that follows from what stands, and what is learnt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel import col, or_, select
@@ -11,13 +11,30 @@ from services.detection.evidence import Evidence
 from services.detection.life import note_sent
 from services.models import LIVE, Incident, IncidentState, Intent, IntentState
 from services.people import Actor
-from services.remedy import Result
+from services.remedy import ENDS, Result
 from services.targets import Target
 
 #: The acts that set an incident's state, so that taking one back does too.
 STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze", "false_alarm")
 #: States in which somebody has yet to stop it.
 _WAITING = (IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
+
+
+def still_stopped(actions: Iterable[str]) -> bool:
+    """Tell whether an account is dealt with after these acts on it, oldest first.
+
+    To enable it opens the matter again, unless it got a new password since it was stopped: who
+    had the old one is out.
+    """
+    stopped = changed = False
+    for action in actions:
+        if action in ENDS:
+            stopped, changed = True, False
+        elif action == "password":
+            changed = True
+        elif action == "enable":
+            stopped = stopped and changed
+    return stopped
 
 
 def open_key(server: str, sender: str) -> str:
@@ -80,6 +97,10 @@ async def settle(
         done = result.ok if result.reached is None else row.sender in result.reached
         if undone is not None and undone.action in STATE_ACTS:
             state = await state_without(session, row, undone.id) if done else None
+        elif done and state is IncidentState.OPEN:  # it was enabled
+            stands = await _standing(session, row)
+            if still_stopped([*(act.action for act in stands), "enable"]):
+                state = None
         if done and state is not None:
             _set(row, actor, result, state, now, undone)
         session.add(row)
@@ -118,27 +139,30 @@ def _set(
 
 async def state_without(session: AsyncSession, incident: Incident, undone_id: str) -> IncidentState:
     """Return the state that follows from the acts that still stand."""
+    acts = [act for act in await _standing(session, incident) if act.id != undone_id]
+    if still_stopped(act.action for act in acts):
+        return IncidentState.REMEDIED
+    state = IncidentState.OPEN
+    for act in acts:
+        if act.action in ("acknowledge", "respond"):
+            state = IncidentState.ACKNOWLEDGED
+        elif act.action == "snooze" and incident.snoozed_until:
+            state = IncidentState.SNOOZED
+    return state
+
+
+async def _standing(session: AsyncSession, incident: Incident) -> list[Intent]:
+    """Return the acts on an incident, or on it among a campaign's, that stand, oldest first."""
     rows = await session.exec(
         select(Intent)
         .where(
             col(Intent.incident_id).in_({incident.id, campaign_of(incident)}),
             Intent.state == IntentState.DONE,
-            Intent.id != undone_id,
             col(Intent.undone).is_(False),
         )
         .order_by(col(Intent.finished_at))
     )
-    stopped, state = False, IncidentState.OPEN
-    for intent in rows.all():
-        if not _is_about(intent, incident):
-            continue
-        if intent.action in ("stop", "disable", "enable", "delete_account"):
-            stopped = intent.action != "enable"
-        elif intent.action in ("acknowledge", "respond"):
-            state = IncidentState.ACKNOWLEDGED
-        elif intent.action == "snooze" and incident.snoozed_until:
-            state = IncidentState.SNOOZED
-    return IncidentState.REMEDIED if stopped else state
+    return [act for act in rows.all() if _is_about(act, incident)]
 
 
 def _is_about(intent: Intent, incident: Incident) -> bool:

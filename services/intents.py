@@ -12,6 +12,7 @@ from services.clock import Clock
 from services.models import LIVE, Announcement, Incident, IncidentState, Intent, IntentState
 from services.people import Actor, Place
 from services.remedies import REMEDIES
+from services.remedy import STOPS
 from services.responding import RESPOND
 from services.store import Store
 from services.targets import Target, Undo
@@ -156,11 +157,14 @@ class Intents:
                 )
                 .order_by(col(Intent.finished_at))
             )
-            return {
-                intent.action: intent
-                for intent in rows.all()
-                if not (REMEDIES[intent.action].once and _all_overtaken(incidents, intent))
-            }
+            done: dict[str, Intent] = {}
+            for intent in rows.all():
+                if REMEDIES[intent.action].once and _all_overtaken(incidents, intent):
+                    continue
+                if intent.action == "enable":
+                    done = {name: act for name, act in done.items() if not enabled_by(intent, act)}
+                done[intent.action] = intent
+            return done
 
     async def original(self, intent: Intent) -> Intent | None:
         """Return the act that this intent takes back, None if it is no undo."""
@@ -218,13 +222,11 @@ def undo_of(intent: Intent) -> Undo:
 
 def overtaken(incident: Incident | None, done: Intent) -> bool:
     """Tell whether an incident was opened again since, so that the act can be done anew."""
-    return (
-        incident is not None
-        and incident.state == IncidentState.OPEN
-        and incident.state_at is not None
-        and done.finished_at is not None
-        and incident.state_at >= done.finished_at
-    )
+    if incident is None or incident.state != IncidentState.OPEN or done.finished_at is None:
+        return False
+    # A checklist goes on while its incident does: only one that was over has another begun.
+    since = incident.reopened_at if done.action == RESPOND else incident.state_at
+    return since is not None and since >= done.finished_at
 
 
 def _all_overtaken(incidents: Sequence[Incident], done: Intent) -> bool:
@@ -234,6 +236,11 @@ def _all_overtaken(incidents: Sequence[Incident], done: Intent) -> bool:
         row for row in incidents if (row.sender in chosen if chosen else row.id == done.incident_id)
     ]
     return bool(about) and all(overtaken(row, done) for row in about)
+
+
+def enabled_by(enabled: Intent, stop: Intent) -> bool:
+    """Tell whether all that an act had stopped can send again by a later one."""
+    return stop.action in STOPS and _people(stop).issubset(_people(enabled))
 
 
 async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
@@ -262,6 +269,10 @@ async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
     )
     ends = [row.finished_at for row in done.all() if row.finished_at and _of(row).shares(target)]
     return [row for row in same if row.claimed_at and all(end <= row.claimed_at for end in ends)]
+
+
+def _people(intent: Intent) -> set[str]:
+    return {account.lower() for account in _of(intent).people}
 
 
 def _of(intent: Intent) -> Target:

@@ -41,12 +41,13 @@ from services.intents import (
 )
 from services.language import for_everybody, later, tr
 from services.mail.port import MailServer, Network
+from services.message_remedies import MAX_MESSAGES
 from services.models import Announcement, Incident, Intent, IntentState
 from services.passwords import Passwords
 from services.people import BOT, Actor, Place
 from services.progress_keeper import ProgressKeeper
 from services.record import Record, audited, repeated
-from services.remedies import MAX_MESSAGES, REMEDIES
+from services.remedies import REMEDIES
 from services.remedy import Aim, Remedy, Result
 from services.rules import Rules, plain
 from services.settings import ApprovalSettings, SafetySettings

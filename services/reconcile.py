@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from services.language import later, tr, trn
 from services.mail.port import DELIVERING, MailServer, Queue, SpoolQuery, UserState
-from services.remedies import DELETED, MAX_MESSAGES, REVIEW
+from services.message_remedies import DELETED, MAX_MESSAGES, REVIEW
 from services.targets import Target
 
 #: How an account stands; None where it is no mailbox. ``more`` goes on in the same sentence.

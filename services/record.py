@@ -16,6 +16,7 @@ from services.intents import (
     UNDO,
     Intents,
     cut_off_before,
+    enabled_by,
     hand_on,
     overtaken,
     touch,
@@ -28,8 +29,9 @@ from services.people import Actor, Place
 from services.remedy import Remedy, Result
 from services.scope import of_domains
 from services.store import Store
-from services.targets import Target, Undo, show_network
+from services.targets import Target, Undo
 from services.tuning import forget_act, set_forgotten, teach
+from services.words import show_network
 
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)
@@ -149,16 +151,24 @@ class Record:
         if not remedy.once or intent.incident_id is None:
             return None
         incident = await session.get(Incident, intent.incident_id)
-        rows = await session.exec(
-            others.where(
-                Intent.incident_id == intent.incident_id,
-                col(Intent.undone).is_(False),
-            )
-        )
+        on_it = (Intent.incident_id == intent.incident_id, col(Intent.undone).is_(False))
+        rows = await session.exec(others.where(*on_it))
         people = set(Target.model_validate_json(intent.target).people)
         for twin in rows.all():
             covered = people.issubset(Target.model_validate_json(twin.target).people)
-            if covered and not overtaken(incident, twin):
+            if not covered or overtaken(incident, twin):
+                continue
+            if twin.finished_at is None:
+                return twin
+            later = await session.exec(
+                select(Intent).where(
+                    *on_it,
+                    Intent.action == "enable",
+                    Intent.state == IntentState.DONE,
+                    col(Intent.finished_at) >= twin.finished_at,
+                )
+            )
+            if not any(enabled_by(enabled, twin) for enabled in later.all()):
                 return twin
         return None
 

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
+from services.incidents import still_stopped
 from services.language import later
 from services.mail.port import Network
 from services.models import Incident, Intent, IntentState
@@ -106,8 +107,11 @@ async def done_steps(session: AsyncSession, incident: Incident) -> Mapping[str, 
     """Return the act that does each step that is done, by the step's name."""
     acts = await _acts(session, incident)
     found: dict[str, Intent] = {}
+    stopped = still_stopped(act.action for act in reversed(acts))
     for step in STEPS:
-        last = next((act for act in acts if act.action in (*step.by, *step.against)), None)
+        # An account that was enabled with a new password is still dealt with.
+        against = () if stopped and "enable" in step.against else step.against
+        last = next((act for act in acts if act.action in (*step.by, *against)), None)
         if last is not None and last.action in step.by:
             found[step.name] = last
     return found

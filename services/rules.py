@@ -7,6 +7,7 @@ from services.errors import Refused
 from services.language import later, tr
 from services.mail.port import Network
 from services.settings import SafetySettings
+from services.words import show_network
 
 # Not Python's is_private, which also counts the documentation networks.
 # RFC 1918, RFC 6598, RFC 1122, RFC 3927, RFC 4193, RFC 4291, RFC 6890.
@@ -61,7 +62,7 @@ class Rules:
                 tr(
                     "{network} is wider than /{length}; blocking that many addresses is refused. "
                     "Nothing was blocked. Block smaller networks.",
-                    network=network,
+                    network=show_network(network),
                     length=_WIDEST[network.version],
                 )
             )
@@ -70,8 +71,8 @@ class Rules:
                 raise Refused(
                     tr(
                         "{network} holds the mail server's own address {address}.",
-                        network=network,
-                        address=other,
+                        network=show_network(network),
+                        address=show_network(other),
                     )
                 )
         for other in self._trusted:
@@ -80,8 +81,8 @@ class Rules:
                     tr(
                         "{network} overlaps the trusted network {trusted} "
                         "(setting safety.trusted_networks).",
-                        network=network,
-                        trusted=other,
+                        network=show_network(network),
+                        trusted=show_network(other),
                     )
                 )
         if any(_within(network, allowed) for allowed in self._blockable):
@@ -92,7 +93,7 @@ class Rules:
                     tr(
                         "{network} is in a {kind} range, which is never blocked unless it is "
                         "listed in safety.blockable_private_networks.",
-                        network=network,
+                        network=show_network(network),
                         kind=tr(kind),
                     )
                 )

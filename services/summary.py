@@ -12,10 +12,15 @@ from services.language import moment, number, tr, trn
 from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
 from services.remedy import ENDS
+from services.responding import RESPOND
 from services.words import short, span
 
-# All that CommonMark gives a meaning; in front of any punctuation of ASCII a backslash has none.
-_MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+# What Markdown as it is read where reports are kept (CommonMark, GitHub's, GitLab's) gives a
+# meaning within a line: marks, links, web addresses, people, issues, emoji, mathematics.
+# All else stays as it is, for who pastes it where Markdown is not read.
+_MARKS = re.compile(r"([\\`*_\[\]<>~&|#$^]|(?<!\w)@|:(?=[^\s\d])|(?<=www)\.)", re.IGNORECASE)
+# And at its beginning: a list, or a line under a heading.
+_BEGINNING = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[-+=]))")
 _LONGEST = 300
 
 
@@ -45,7 +50,7 @@ async def summary(session: AsyncSession, incident: Incident) -> str:
 def literal(text: str) -> str:
     """Return a text in one line that Markdown shows as it is."""
     seen = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    return _MARKS.sub(r"\\\1", short(seen, _LONGEST))
+    return _BEGINNING.sub(r"\1\\", _MARKS.sub(r"\\\1", short(seen.strip(), _LONGEST)))
 
 
 def first_remedy(acts: Sequence[Intent]) -> Intent | None:
@@ -70,9 +75,9 @@ def _about(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> st
     by = tr(" by {name}", name=literal(incident.state_by)) if incident.state_by else ""
     lines = [
         tr("**State**: {state}{by}", state=tr(incident.state.value), by=by),
-        tr("**First message**: {time}", time=_moment(evidence.first_at)),
+        tr("**First message**: {time} UTC", time=_moment(evidence.first_at)),
         tr(
-            "**Alerted**: {time}, {later} after the first message, score {score}",
+            "**Alerted**: {time} UTC, {later} after the first message, score {score}",
             time=_moment(incident.opened_at),
             later=span(incident.opened_at - evidence.first_at),
             score=f"{incident.score:.0f}",
@@ -82,7 +87,7 @@ def _about(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> st
     if stopped is not None and stopped.finished_at is not None:
         lines.append(
             tr(
-                "**Stopped**: {time} by {name}, {later} after the alert",
+                "**Stopped**: {time} UTC by {name}, {later} after the alert",
                 time=_moment(stopped.finished_at),
                 name=literal(stopped.claimed_name or "?"),
                 later=span(stopped.finished_at - incident.opened_at),
@@ -107,7 +112,7 @@ def _counts(evidence: Evidence) -> str:
             time=span(timedelta(seconds=evidence.window)),
         ),
         tr(
-            "{waiting} waiting and {held} held, as of {time}",
+            "{waiting} waiting and {held} held, as of {time} UTC",
             waiting=evidence.queued,
             held=evidence.held,
             time=_moment(evidence.taken_at),
@@ -147,6 +152,9 @@ def _act(act: Intent) -> str:
     doing = tr(remedy.doing) if remedy else act.action
     if act.undo_of:
         doing = tr("taking an act back")
+    if act.state is IntentState.DONE and not act.undone and not act.undo_of:
+        # What was done says what it was; that the steps are shown is nothing for a report.
+        return literal(doing if act.action == RESPOND else act.summary)
     failed = "" if act.state is IntentState.DONE else tr(" (did not work out)")
     undone = tr(" (taken back since)") if act.undone else ""
     return f"{literal(doing)}{failed}{undone}: {literal(act.summary)}"

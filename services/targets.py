@@ -10,6 +10,7 @@ from services.mail.domains import domain_of
 from services.mail.port import Block, Network, SpoolQuery, UserState
 from services.reports import Period, View
 from services.tables import Kind, Window
+from services.words import show_network
 
 
 class _Value(BaseModel):
@@ -158,12 +159,6 @@ def _joined(
         fresh = tuple(queue_id for queue_id in ids if queue_id not in known)
         joined[name] = _once(joined.get(name, ()), fresh)
     return {name: ids for name, ids in joined.items() if ids}
-
-
-def show_network(network: Network) -> str:
-    """Return a network as people write it: a single address without its prefix length."""
-    single = network.prefixlen == network.max_prefixlen
-    return str(network.network_address) if single else str(network)
 
 
 def describe(query: SpoolQuery) -> str:

@@ -17,10 +17,10 @@ from services.incidents import redraw
 from services.intents import touch, undo_of
 from services.language import later, tr
 from services.mail.port import MailServer, Queue, SpoolQuery
+from services.message_remedies import DELETED, MAX_MESSAGES
 from services.models import AuditEntry, Incident, Intent, IntentState
 from services.people import BOT
 from services.reconcile import truth
-from services.remedies import DELETED, MAX_MESSAGES
 from services.remedy import Result
 from services.store import Store
 from services.targets import Target

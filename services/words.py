@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from services.language import decimal, later, percent, tr, trn
+from services.mail.port import Network
 
 #: What the audit log calls acts, as people read it: an underscore is a space.
 ACTS = (
@@ -81,6 +82,12 @@ def size(octets: int) -> str:
     raise AssertionError("unreachable")
 
 
+def show_network(network: Network) -> str:
+    """Return a network as people write it: a single address without its prefix length."""
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address) if single else str(network)
+
+
 def act(action: str) -> str:
     """Return what an act is called, by its name in the audit log."""
     if action.startswith(_UNDO):
@@ -109,3 +116,8 @@ def listed(items: list[str]) -> str:
     if len(items) < 2:
         return "".join(items)
     return tr("{some} and {last}", some=", ".join(items[:-1]), last=items[-1])
+
+
+def sentences(*said: str) -> str:
+    """Return sentences one after the other, leaving out empty ones."""
+    return " ".join(filter(None, said))

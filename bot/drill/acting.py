@@ -21,7 +21,7 @@ from bot.hands import PATIENCE, Hands, Shown, Unexpected, expect
 from services.audit import Phase
 from services.language import trn
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
-from services.remedies import REVIEW
+from services.message_remedies import REVIEW
 
 _LOOKS = 100
 _MORE = 10  # messages after a false alarm

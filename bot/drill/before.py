@@ -7,7 +7,7 @@ from datetime import datetime
 from services.errors import SpoolwardenError
 from services.language import trn
 from services.mail.port import Block, MailServer, Network, Queue, SpoolQuery, UserState
-from services.remedies import MAX_MESSAGES
+from services.message_remedies import MAX_MESSAGES
 
 #: How many of those with most messages waiting are looked at.
 _TOP = 20

@@ -10,7 +10,7 @@ from bot.drill.wire import is_refused, is_taken
 from bot.hands import expect
 from services.language import trn
 from services.mail.port import DELIVERING, User, UserState
-from services.remedies import DELETED
+from services.message_remedies import DELETED
 from services.targets import Target
 
 #: Of a network for documentation (RFC 5737), so that nobody is shut out.

@@ -171,7 +171,7 @@ def test_a_sender_without_a_name_is_shown_as_the_null_sender() -> None:
         (
             IncidentState.REMEDIED,
             "🟢 Stopped by {}, 2026-03-02 12:00 UTC.",
-            "🛑 {} is sending spam",
+            "🛑 {} sent spam",
         ),
         (
             IncidentState.FALSE_ALARM,
@@ -197,10 +197,30 @@ def test_a_remedied_incident_says_what_was_done(action: str, word: str) -> None:
     )
 
 
+def test_an_account_enabled_with_a_new_password_is_said_to_send_again() -> None:
+    stop, enable = intent("stop"), intent("enable")
+    stop.finished_at, enable.finished_at = NOW, NOW + timedelta(minutes=1)
+    row = incident(IncidentState.REMEDIED)
+    card = alert(row, {"enable": enable}, Buttons(offers(), {}))
+    assert card.title == "🛑 anna@example.com sent spam"
+    assert said(card).splitlines()[0] == (
+        "🟢 Stopped by anna@example.com, 2026-03-02 12:00 UTC. "
+        "anna@example.com enabled it again, with a new password."
+    )
+    stop.finished_at += timedelta(minutes=2)
+    card = alert(row, {"enable": enable, "stop": stop}, Buttons(offers(), {}))
+    assert "enabled it again" not in said(card)
+
+
 def test_an_account_that_is_stopped_is_not_said_to_be_still_sending() -> None:
     text = said(card_of(incident(IncidentState.ACKNOWLEDGED), "stop"))
     assert text.splitlines()[0].endswith(", 2026-03-02 12:00 UTC.")
     assert "still sending" not in text
+
+
+def test_an_incident_that_is_open_again_says_who_is_responding() -> None:
+    text = said(card_of(incident(), "respond"))
+    assert text.splitlines()[0] == "🔴 Open again; anna@example.com is responding."
 
 
 # -- what can be pressed on it -------------------------------------------------------
@@ -296,7 +316,7 @@ def test_stop_asks_first_and_says_whom_and_how_much() -> None:
     assert stop.confirm is not None
     assert stop.confirm.text == (
         "anna@example.com can no longer send (it still receives), and its 1,234 waiting messages "
-        "(as of 12:00:05 UTC) will be held. This can be undone."
+        "(as of 12:00:05 UTC) and any later ones will be held. This can be undone."
     )
     assert stop.confirm.yes == "Stop sending"
 

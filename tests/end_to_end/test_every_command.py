@@ -474,7 +474,7 @@ async def reported(play: Play) -> None:
     card = await play.otto.alert(ACCOUNT)
     guide = await begun(play, card)
     shown = await play.otto.press_privately(guide, "Summary")
-    for said in ("Incident 1:", "Timeline (UTC)", "otto: reporting it"):
+    for said in ("Incident 1:", "Timeline (UTC)", "otto: Took the summary"):
         assert said in _unmarked(shown.text)
     await play.otto.line(card, "☑️ 8. Report")
 

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from discord.gateway import DiscordWebSocket
 
 from bot.discord.chat import PERMISSIONS, PICTURES
-from bot.discord.client import ShortPause
+from bot.discord.client import Heartbeats, ShortPause
 from bot.guild.permissions import EVERY_PERMISSION, Permission
 from bot.guild.reading import ShownMessage, buttons, find_button, plain_text
 from bot.hands import Hands, Shown
@@ -103,6 +105,18 @@ async def test_a_gateway_that_refuses_for_a_while_is_tried_until_it_takes_the_bo
 def test_the_gateway_is_tried_again_within_half_a_minute_however_long_it_was_away() -> None:
     pause = ShortPause()
     assert max(pause.delay() for _ in range(200)) == 30
+
+
+def test_a_heartbeat_that_is_answered_before_its_sending_returns_is_not_late(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    socket = Mock(spec=DiscordWebSocket, thread_id=0, _max_heartbeat_timeout=60, sequence=1)
+    beats = Heartbeats(ws=socket, interval=41.25)
+    beats._last_send -= 41.25  # the one before
+    beats.get_payload()
+    beats.ack()
+    assert beats.latency < 10
+    assert not caplog.records
 
 
 # -- the API -------------------------------------------------------------------------

@@ -181,6 +181,15 @@ def test_refusals_by_the_other_side_count_against_their_usual() -> None:
     assert any(r.text.startswith("5 of 12 refused") for r in after.reasons)
 
 
+def test_of_more_refusals_than_are_kept_it_is_said_that_there_may_be_more() -> None:
+    engine = _learnt()
+    letters = _letters(ANN, AFTER, 100, 1, ip="203.0.113.5", subject="{} a b c", to="{}@x.example")
+    refused = [Event(AFTER + 100 + n, ANN, "", 0, outcome="rejected") for n in range(90)]
+    verdict = _fed(refused, _fed(letters, engine)).why(ANN)
+    assert verdict is not None
+    assert any(r.text.startswith("at least 64 of 100 refused") for r in verdict.reasons)
+
+
 @given(
     number=st.integers(1, 60), gap=st.floats(0.1, 600), known=st.integers(2, 80),
     spread=st.integers(1, 80),

@@ -1,12 +1,20 @@
 """A card's buttons, looked for or made all at once: each stays what it is while it is good."""
 
+from datetime import timedelta
+
+import pytest
+
+from services.intents import overtaken
 from services.mail.port import SpoolQuery
+from services.models import IncidentState
 from services.people import Place
 from services.targets import Target
 
+from ..bot.samples import NOW, incident, intent
 from ..mail.harness import ANN
 from .bench import CHANNEL, OPERATOR, Bench
 
+MINUTE = timedelta(minutes=1)
 _TARGETS = {
     "stop": Target(account=ANN),
     "move": Target(account=ANN, query=SpoolQuery(sender=ANN)),
@@ -54,3 +62,23 @@ async def test_a_form_of_somebody_is_no_button_of_the_card(bench: Bench) -> None
     incident_id = await bench.alert()
     proposal = await bench.propose("stop", _TARGETS["stop"], incident_id=incident_id)
     assert proposal.intent_id not in (await _offers(bench, incident_id)).values()
+
+
+@pytest.mark.parametrize(
+    ("action", "opened_again", "closed_between", "anew"),
+    [
+        ("acknowledge", True, False, True),
+        ("acknowledge", False, False, False),
+        # Its checklist goes on while the incident does.
+        ("respond", True, False, False),
+        ("respond", True, True, True),
+    ],
+)
+def test_what_can_be_done_anew_once_an_incident_is_open_again(
+    action: str, *, opened_again: bool, closed_between: bool, anew: bool
+) -> None:
+    row, done = incident(IncidentState.OPEN), intent(action)
+    done.finished_at = NOW
+    row.state_at = NOW + MINUTE if opened_again else NOW - MINUTE
+    row.reopened_at = NOW + MINUTE if closed_between else None
+    assert overtaken(row, done) is anew

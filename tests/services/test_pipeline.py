@@ -16,6 +16,7 @@ from services.models import Announcement, IncidentState, IntentState
 from services.people import BOT, Actor, Place
 from services.pipeline import Pipeline
 from services.remedies import REMEDIES
+from services.responding import done_steps
 from services.rules import Rules
 from services.settings import AccessSettings, SafetySettings
 from services.targets import Target
@@ -154,7 +155,7 @@ async def test_nothing_that_may_be_blocked_is_a_refusal(bench: Bench) -> None:
         "refused",
         "block",
         ADMIN.key,
-        "10.0.0.1/32 is in a private range, which is never blocked unless it is listed in "
+        "10.0.0.1 is in a private range, which is never blocked unless it is listed in "
         "safety.blockable_private_networks.",
     )
 
@@ -385,6 +386,35 @@ async def test_an_account_that_was_let_go_can_be_stopped_again(bench: Bench) -> 
     assert await bench.state() is UserState.NO_SENDING
     with pytest.raises(Expired, match="already done by Olga"):
         await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+
+
+async def test_an_account_enabled_with_a_new_password_stays_dealt_with(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    for action in ("stop", "password"):
+        assert (await bench.act(action, Target(account=ANN), incident_id=incident_id)).ok
+        bench.pass_time(seconds=1)
+    enabled = await bench.act("enable", Target(account=ANN.upper()), incident_id=incident_id)
+    assert await bench.state() is UserState.ACTIVE
+    incident = await bench.incident()
+    assert (incident.state, incident.state_by) == (IncidentState.REMEDIED, OPERATOR.name)
+    async with bench.store.reading() as session:
+        assert {"disable", "password"} <= set(await done_steps(session, incident))
+    # Taking the enabling back is no news, and neither is doing so twice.
+    await bench.undo(enabled)
+    assert await bench.state() is UserState.NO_SENDING
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    await bench.act("enable", Target(account=ANN), incident_id=incident_id)
+    # Whoever came in again is stopped again, which the card offers.
+    assert "stop" not in await bench.intents.done_on(incident_id)
+    bench.pass_time(seconds=1)
+    assert (await bench.act("stop", Target(account=ANN), incident_id=incident_id)).ok
+    bench.pass_time(seconds=1)
+    # And then the new password is known, too.
+    await bench.act("enable", Target(account=ANN), incident_id=incident_id)
+    incident = await bench.incident()
+    assert incident.state is IncidentState.OPEN
+    async with bench.store.reading() as session:
+        assert "disable" not in await done_steps(session, incident)
 
 
 async def test_an_act_is_undone_once_whichever_channels_button_is_used(bench: Bench) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
 from hypothesis import example, given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -43,6 +45,9 @@ def _lines(markdown: str) -> list[str]:
     ]
 
 
+_MARKED = st.text("abw./:@#*_`~[]()<>!&|\\-+=0123 .,;$^{}\"'", max_size=40)
+
+
 @given(TEXTS)
 @example("\\")
 @example("&copy; &#35;")
@@ -53,7 +58,39 @@ def test_any_text_is_shown_as_it_is_and_in_one_line(text: str) -> None:
     assert _kinds(markdown) <= _OURS
     (seen,) = _lines(markdown)
     wanted = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-    assert seen == f"about {short(wanted, 300)}."
+    assert seen == f"about {short(wanted.strip(), 300)}."
+
+
+@given(_MARKED)
+def test_markdown_reads_a_text_of_somebody_elses_as_what_it_is(text: str) -> None:
+    tokens = _READER.parse(f"- {literal(text)}\n")
+    assert [token.type for token in tokens if token.nesting >= 0] in (
+        ["bullet_list_open", "list_item_open", "paragraph_open", "inline"],
+        ["bullet_list_open", "list_item_open"],
+    )
+    words = [token for line in tokens if line.type == "inline" for token in line.children or ()]
+    assert {token.type for token in words} <= {"text", "text_special"}
+    assert "".join(token.content for token in words) == text.strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,878 messages in 5 min; usual at this hour: 0, at most 7",
+        "192.0.2.33",
+        "anna.keller@example.com",
+        "“Your parcel 4839 is waiting: confirm your address”",
+    ],
+)
+def test_what_markdown_gives_no_meaning_is_not_marked(text: str) -> None:
+    assert literal(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["http://list.invalid/", "www.list.invalid", "@bob", "#12", ":boom:", "$x$"]
+)
+def test_links_people_issues_and_emoji_stay_words(text: str) -> None:
+    assert "\\" in literal(text)
 
 
 async def test_nothing_that_a_sender_or_a_person_is_called_adds_to_the_summary(

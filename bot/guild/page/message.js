@@ -31,8 +31,11 @@ function summary(message) {
     }
   };
   collect(message.components);
-  const node = el("span", {}, markdown(message.content || texts.join("\n"), nobody));
-  const line = node.textContent.replace(/\s+/g, " ").trim();
+  // Each by itself: a heading and what stands below it have no space between them in the page.
+  const lines = (message.content ? [message.content] : texts).map(
+    (text) => el("span", {}, markdown(text, nobody)).textContent,
+  );
+  const line = lines.join(" ").replace(/\s+/g, " ").trim();
   return line.length > PREVIEW ? `${line.slice(0, PREVIEW)}…` : line;
 }
 const nobody = { me: null, userName: () => "…", roleName: () => "…", channelName: () => "…" };

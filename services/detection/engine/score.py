@@ -444,10 +444,19 @@ def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, s
     points = min(max(ratio * tuning.DECADE, tuning.OUTCOME_FLOOR), cap)
     if not bad and points > tuning.OUTCOME_FLOOR:
         return Reason("", round(points, 1))
-    return Reason((_say_outcomes, bad, sent, round(100 * own)), round(points, 1))
+    # Of older bad news nothing is kept (LETTERS): then there may be more of it in the window.
+    full = tuning.LETTERS <= bad < sent
+    return Reason((_say_outcomes, bad, sent, round(100 * own), full), round(points, 1))
 
 
-def _say_outcomes(bad: int, sent: int, usual: int) -> str:
+def _say_outcomes(bad: int, sent: int, usual: int, full: bool) -> str:
+    if full:
+        return tr(
+            "at least {bad} of {sent} refused or put off by the other side; usual: {usual}",
+            bad=bad,
+            sent=sent,
+            usual=percent(usual),
+        )
     return tr(
         "{bad} of {sent} refused or put off by the other side; usual: {usual}",
         bad=bad,
