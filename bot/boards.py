@@ -16,7 +16,7 @@ from bot.elements import Card, Moment, Paragraph, Small, named, rich, say
 from services.audit import Line, Phase
 from services.clock import Clock
 from services.errors import ServerDown
-from services.language import tr
+from services.language import later, tr
 from services.mail.port import MailServer
 from services.models import Announcement, Board, Posted
 from services.people import Role
@@ -115,7 +115,7 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
         # What could not be pinned is tried again.
         board.wanted, board.trouble = not asked.remove, ""
         session.add(board)
-        what = "dashboard removed" if asked.remove else "dashboard pinned"  # not shown
+        what = later("dashboard removed") if asked.remove else later("dashboard pinned")
         await desk.audit.append(session, Line(Phase.NOTE, what, request.actor, server))
     desk.changed()
     if asked.remove:

@@ -35,6 +35,7 @@ from bot.elements import (
     say,
     visible,
 )
+from services.audit import Phase
 from services.detection.evidence import Evidence, Share
 from services.detection.life import Severity
 from services.language import clock, decimal, later, moment, tr, trn
@@ -88,6 +89,19 @@ _QUEUES = {
     Queue.DEFERRED: later("deferred"),
     Queue.HELD: later("held"),
     Queue.QUARANTINE: later("quarantine"),
+}
+_PHASES = {
+    Phase.INTENT.value: later("intent"),
+    Phase.RESULT.value: later("result"),
+    Phase.ASKED.value: later("asked"),
+    Phase.DECIDED.value: later("decided"),
+    Phase.REFUSED.value: later("refused"),
+    Phase.REPEATED.value: later("repeated"),
+    Phase.READ.value: later("read"),
+    Phase.NOTE.value: later("note"),
+    Phase.KEY.value: later("key"),
+    Phase.ANCHOR.value: later("anchor"),
+    Phase.CHECKPOINT.value: later("checkpoint"),
 }
 
 
@@ -747,7 +761,8 @@ def audit(entries: Sequence[AuditEntry], verdict: str, sentence: str = "") -> Ca
             Moment(entry.at, seconds=True),
             " · ",
             Bold(named(entry.actor_name)),
-            f" · {entry.action} · {entry.phase}"
+            f" · {named(act(entry.action))}"
+            f" · {named(tr(_PHASES.get(entry.phase, entry.phase)))}"
             + (f" · {short(entry.subject, 80)}" if entry.subject else ""),
         )
         for entry in entries

@@ -72,7 +72,7 @@ def demo(
     reset: Annotated[bool, typer.Option(help="Forget what --state holds first.")] = False,
     browser: Annotated[bool, typer.Option(help="Open the page in your browser.")] = True,
     chat: _Chat = DEFAULT_CHATS[0],
-    language: Annotated[str, typer.Option(help="What the bot speaks: en or de.")] = "en",
+    language: Annotated[str, typer.Option(help="What the bot speaks, such as de.")] = "en",
 ) -> None:
     """See an attack and stop it: mail server, chat and bot, all on this machine."""
     from bot.demo.play import play

@@ -99,6 +99,10 @@ class Hands(Protocol):
         """Return a file that the person was sent privately, once it is there, by its name."""
         ...
 
+    async def home(self) -> Shown | None:
+        """Open the page that the bot has for this person; None where a chat has none such."""
+        ...
+
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
         ...
@@ -206,6 +210,10 @@ class Room(Protocol):
 
     async def until_connected(self) -> None:
         """Return once a bot listens. Raises TimeoutError."""
+        ...
+
+    def pinned(self) -> list[str]:
+        """Return the ids of the messages that are pinned."""
         ...
 
     def hands(self, person: Person) -> AbstractAsyncContextManager[Hands]:

@@ -122,27 +122,10 @@ async def _report(desk: Desk, request: Request, shown: Report) -> Reply:
 
 
 def _lacking(server: MailServer) -> tuple[str, ...]:
-    """Return the sentences on what a server's log does not tell, and so is not counted."""
+    """Return the sentences on what a server does not tell, and so is not counted as elsewhere."""
     able = server.capabilities
-    told = (
-        (
-            able.tell_recipients,
-            tr(
-                "The log of {server} does not tell for whom incoming mail is, so that is not "
-                "counted.",
-                server=server.name,
-            ),
-        ),
-        (
-            able.tell_outcomes,
-            tr(
-                "The log of {server} does not tell what the other side deferred or rejected, so "
-                "that is not counted.",
-                server=server.name,
-            ),
-        ),
-    )
-    return tuple(sentence for capability, sentence in told if not capability.able)
+    counted = (able.tell_recipients, able.tell_outcomes, able.tell_statistics)
+    return tuple(capability.why for capability in counted if not capability.able)
 
 
 async def _page(

@@ -14,6 +14,7 @@ from bot.elements import (
     Paragraph,
     Pre,
     Section,
+    Sheet,
     Small,
     Style,
     named,
@@ -167,9 +168,11 @@ async def summary_typed(desk: Desk, request: Request, asked: Arguments) -> Reply
 
 
 async def summary_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
-    """Answer with the summary of a button's incident, or another page of it."""
-    offset = Target.model_validate_json(intent.target).offset
-    return await _summary(desk, request, intent.incident_id or 0, offset)
+    """Answer with the summary of a button's incident, another page of it, or all as a file."""
+    target = Target.model_validate_json(intent.target)
+    if target.file:
+        return await _sheet(desk, request, intent.incident_id or 0)
+    return await _summary(desk, request, intent.incident_id or 0, target.offset)
 
 
 async def _summary(desk: Desk, request: Request, incident_id: int, page: int) -> Reply:
@@ -189,6 +192,8 @@ async def _summary(desk: Desk, request: Request, incident_id: int, page: int) ->
     )
     again = about.model_copy(update={"offset": page})
     made.add("again", tr("Refresh"), "summary", again, incident_id=incident_id)
+    file = about.model_copy(update={"file": True})
+    made.add("file", tr("Markdown file"), "summary", file, incident_id=incident_id)
     buttons = await made.offered(
         desk, Request(request.actor, request.place, incident.server, request.scope)
     )
@@ -203,6 +208,26 @@ async def _summary(desk: Desk, request: Request, incident_id: int, page: int) ->
         tuple(buttons.values()),
         fallback=tr("The summary of incident {number}", number=str(incident_id)),
     )
+
+
+async def _sheet(desk: Desk, request: Request, incident_id: int) -> Sheet:
+    """Return all of a summary as a file. Who took it is written down."""
+    async with desk.store.reading() as session:
+        incident = await _incident(session, request, incident_id)
+        text = await summary(session, incident)
+    await desk.audit.write(
+        Line(
+            Phase.READ,
+            "summary",
+            request.actor,
+            incident.server,
+            incident.sender,
+            incident_id,
+            detail={"file": "markdown"},
+        )
+    )
+    about = tr("The summary of incident {number}, in Markdown.", number=str(incident_id))
+    return Sheet(f"incident-{incident_id}.md", text.encode("utf-8"), about)
 
 
 async def _incident(session: AsyncSession, request: Request, incident_id: int) -> Incident:

@@ -54,7 +54,10 @@ class _Why:
 
 
 class Containment:
-    """Looks at the open incidents of a mail server after each poll. Holds no state of its own."""
+    """Looks at the open incidents of a mail server after each poll. Holds no state of its own.
+
+    ``settings`` are looked at each time.
+    """
 
     def __init__(
         self,
@@ -77,12 +80,12 @@ class Containment:
         self._audit = audit
         self._rules = rules
         self._clock = clock
-        self._settings = settings
+        self.settings = settings
         self._place = place
 
     async def run(self, server: MailServer) -> bool:
         """Hold what is due; return whether there is anything new to show."""
-        if not self._settings.enabled:
+        if not self.settings.enabled:
             return False
         async with self._store.reading() as session:
             rows = await session.exec(
@@ -107,7 +110,7 @@ class Containment:
         return changed
 
     async def _look_at(self, server: MailServer, incident: Incident) -> bool:
-        if confidence(incident.score) < self._settings.confidence:
+        if confidence(incident.score) < self.settings.confidence:
             return False
         if host_of(incident.sender) is not None:
             return False  # many people's mail may come from there
@@ -123,7 +126,7 @@ class Containment:
         why = await self._may(server, incident, evidence, begun=before is not None)
         if not why.may:
             return await self._say(incident, why)
-        state = UserState.NO_SENDING if self._settings.disable else None
+        state = UserState.NO_SENDING if self.settings.disable else None
         target = Target(account=incident.sender, user_state=state)
         offered = await self._intents.offer_to(
             BOT, self._place, server.name, [(CONTAIN, target, incident.id)]
@@ -138,7 +141,7 @@ class Containment:
     async def _may(
         self, server: MailServer, incident: Incident, evidence: Evidence, *, begun: bool
     ) -> _Why:
-        settings, sure = self._settings, self._sure(incident)
+        settings, sure = self.settings, self._sure(incident)
 
         def not_held(kind: str, reason: str) -> _Why:
             return _Why(False, kind, tr(_NOT_HELD, sure=sure, why=reason))
@@ -194,7 +197,7 @@ class Containment:
         return tr(
             "confidence {confidence}, {least} is set",
             confidence=shown(confidence(incident.score)),
-            least=as_set(self._settings.confidence),
+            least=as_set(self.settings.confidence),
         )
 
     async def _acts(self, incident: Incident) -> list[Intent]:

@@ -218,7 +218,7 @@ class Pipeline:
             await self._audit.write(
                 Line(
                     Phase.REFUSED,
-                    intent.action if intent else "unknown button",  # not shown
+                    intent.action if intent else later("unknown button"),
                     actor,
                     intent.server if intent else "",
                     intent_id=intent_id,

@@ -35,6 +35,7 @@ from pydantic_settings import (
 
 from services.dnsbl import split_server
 from services.errors import ConfigError
+from services.language import LANGUAGES
 from services.mail.domains import as_domain
 from services.mail.port import Network
 from services.secrets import FromFiles, MayBeInFile, in_file, with_credentials
@@ -339,6 +340,12 @@ def _day_and_time(value: object) -> object:
     return day, _time(time)
 
 
+def _language(value: str) -> str:
+    if value not in LANGUAGES:
+        raise ValueError(f"none of the languages that there are: {', '.join(LANGUAGES)}")
+    return value
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -406,7 +413,7 @@ class Settings(FromFiles, BaseSettings):
 
     database: Annotated[str, MayBeInFile] = "sqlite:///spoolwarden.db"
     #: What the bot says, in chat and in its log, is in this language.
-    language: Literal["en", "de"] = "en"
+    language: Annotated[str, AfterValidator(_language)] = "en"
     slack: SlackSettings | None = None
     discord: DiscordSettings | None = None
     mail_server: tuple[MailServerSettings, ...] = Field(min_length=1)

@@ -54,6 +54,7 @@ class Target(_Value):
     lasting: timedelta | None = None
     permanent: bool = False
     offset: int = 0  # of a search page
+    file: bool = False  # all of a summary, as a file
     top: Top | None = None  # the table to show, or to go back to
     report: Report | None = None  # the report to show
     lesson: int | None = None  # what was taught, by its number

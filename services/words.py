@@ -27,7 +27,36 @@ ACTS = (
     later("snooze"),
     later("stop"),
     later("unblock"),
+    # What only asks or decides, which is in the log where it was refused or read much.
+    later("approve"),
+    later("audit"),
+    later("blocks"),
+    later("campaign"),
+    later("dashboard"),
+    later("decline"),
+    later("help"),
+    later("incidents"),
+    later("ip"),
+    later("pin"),
+    later("preview"),
+    later("report"),
+    later("samples"),
+    later("search"),
+    later("summary"),
+    later("top"),
+    later("tuning"),
+    later("undo"),
+    later("user"),
+    later("why"),
+    # What the bot does by itself; where a name has several words, it stands where it is written.
+    later("anchor"),
+    later("archive"),
+    later("key"),
+    later("listing"),
+    later("purge"),
+    later("watch"),
 )
+_UNDO = "undo "
 
 
 def span(length: timedelta) -> str:
@@ -61,6 +90,8 @@ def show_network(network: Network) -> str:
 
 def act(action: str) -> str:
     """Return what an act is called, by its name in the audit log."""
+    if action.startswith(_UNDO):
+        return tr("undo {act}", act=act(action.removeprefix(_UNDO)))
     return tr(action.replace("_", " ")) if action else ""
 
 

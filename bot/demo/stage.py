@@ -33,7 +33,7 @@ _ROLES = {"viewers": VERA, "operators": OTTO, "admins": ADA}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a stage is set up. ``detection`` and ``safety`` are settings that differ."""
+    """How a stage is set up. Tables are of settings that differ."""
 
     folder: Path
     seed: int = 1
@@ -41,6 +41,7 @@ class Plan:
     mail_port: int = 0
     detection: dict[str, Any] | None = None
     safety: dict[str, Any] | None = None
+    digest: dict[str, Any] | None = None
     policy: Policy = remote_policy
     week: bool = False  # play a normal week first, so that everybody has habits
     chats: tuple[str, ...] = DEFAULT_CHATS
@@ -111,6 +112,7 @@ class Stage:
             ],
             detection=plan.detection or {},
             safety=plan.safety or {},
+            digest=plan.digest or {},
         )
 
 

@@ -282,7 +282,7 @@ async def _state_of(scene: Attack, account: str) -> UserState | None:
 async def one_each(scene: Attack, feature: Feature) -> None:
     """In the end the channel has one message for each incident, and nothing was done twice."""
     feature.asked = feature.done = True
-    cards = scene.otto.cards()
+    alerts = [card for card in scene.otto.cards() if " · score " in card.text]
     entries = [entry async for entry in scene.app.audit.entries()]
     open_intents: set[str] = set()
     for entry in entries:
@@ -293,12 +293,12 @@ async def one_each(scene: Attack, feature: Feature) -> None:
             open_intents.add(intent)
         elif entry.phase == Phase.RESULT:
             open_intents.remove(intent)
-    feature.verified = len(cards) == 2 and not open_intents
-    feature.evidence = f"{len(cards)} cards; each of {len(entries)} audit entries in its place"
+    feature.verified = len(alerts) == 3 and not open_intents
+    feature.evidence = f"{len(alerts)} alerts; each of {len(entries)} audit entries in its place"
 
 
 async def mirrored(scene: Attack, feature: Feature) -> None:
-    """Every chat has the same incidents, and in each one's thread the same acts."""
+    """Every chat has the same cards, and in each one's thread the same acts."""
     feature.asked = feature.done = True
     here, *others = scene.everywhere
     for other in others:
@@ -312,7 +312,7 @@ async def mirrored(scene: Attack, feature: Feature) -> None:
             await _told_too(other, theirs, here, mine)
     feature.verified = bool(others)
     feature.evidence = (
-        f"{len(here.cards())} incidents in each of {len(scene.everywhere)} chats, with the same "
+        f"{len(here.cards())} cards in each of {len(scene.everywhere)} chats, with the same "
         f"{sum(len(here.lines(card)) for card in here.cards())} lines"
     )
 

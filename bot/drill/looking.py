@@ -12,6 +12,7 @@ from bot.drill.typed import ADDRESS
 from bot.hands import Unexpected, expect
 from bot.look_cards import STATES
 from services.errors import Refused
+from services.language import tr
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.remedies import lacking
 from services.rules import Rules
@@ -87,7 +88,7 @@ async def looks(scene: Real, feature: Feature) -> None:
     expect((await scene.vera.type("report")).text, "Outgoing: ", "Incoming: ")
     feature.done = True
     user = await scene.server.user(name)
-    expect(evidence, name, STATES[user.state] if user else "mailbox")
+    expect(evidence, name, tr(STATES[user.state]) if user else "mailbox")
     blocks = await scene.server.blocks()
     blocked = any(ADDRESS.network_address in block.network for block in blocks)
     expect(address, "is blocked since" if blocked else "is not blocked.")

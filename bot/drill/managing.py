@@ -10,6 +10,7 @@ from bot.drill.scene import ACCOUNT, Attack
 from bot.drill.wire import Wire
 from bot.hands import Unexpected, expect
 from services.responding import STEPS
+from services.summary import literal
 
 _PASSWORD = re.compile(r"(?:[A-Za-z2-9]{5}-){3}[A-Za-z2-9]{5}")
 
@@ -46,7 +47,7 @@ async def managed(scene: Attack, feature: Feature) -> None:
 
 
 async def respond(scene: Attack, feature: Feature) -> None:
-    """Respond puts the steps into the thread; two are done by their buttons, and are ticked."""
+    """Respond puts the steps into the thread; two are done, and ticked; the summary has them."""
     card = await scene.otto.alert(ACCOUNT)
     feature.asked = True
     await scene.otto.press(card, "Respond")
@@ -60,11 +61,17 @@ async def respond(scene: Attack, feature: Feature) -> None:
     feature.done = True
     expect(guide.text, f"☑️ 1. {STEPS[0].what}", f"☑️ 2. {STEPS[1].what}")
     number = (await scene.otto.alert(ACCOUNT)).text.partition("Incident ")[2].split()[0]
-    told = (await scene.vera.type(f"summary {number}")).text
-    expect(told, "Counts", "acknowledged by otto")
+    told = await scene.vera.type(f"summary {number}")
+    expect(told.text, "Counts", "acknowledged by otto")
+    await scene.vera.press_privately(told, "Markdown file")
+    file = (await scene.vera.file(f"incident-{number}.md")).decode("utf-8")
+    expect(file, "## Counts", literal(ACCOUNT), "**otto**: ")
     log = [entry for entry in await scene.app.audit.newest(40) if entry.phase == "result"]
     feature.verified = {"look", "judge", "respond"} <= {entry.action for entry in log}
-    feature.evidence = f"the log has each of them; the summary of incident {number} names them"
+    feature.evidence = (
+        f"the log has each of them; the summary of incident {number}, {len(file):,} characters of "
+        "Markdown as a file, names them"
+    )
 
 
 async def _logs_in(scene: Attack, password: str) -> bool:

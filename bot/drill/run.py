@@ -4,11 +4,12 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 
 from bot.demo.stage import Plan, Stage, stage
-from bot.drill import acting, managing, reading, typed
+from bot.drill import acting, managing, reading, typed, unasked
 from bot.drill.playing import WRONG, four_people, play, problem
 from bot.drill.report import Feature, Report
 from bot.drill.scene import ACCOUNT, Attack, remote_waits
@@ -44,6 +45,11 @@ STEPS: tuple[Step, ...] = (
     acting.for_good,
     acting.false_alarm,
     acting.campaign,
+    unasked.contained,
+    unasked.pinned,
+    unasked.home,
+    unasked.closed,
+    unasked.digest,
     reading.words,
     acting.one_each,
 )
@@ -65,7 +71,9 @@ async def drill(
         plan = Plan(
             Path(folder),
             seed=seed,
-            detection={"poll_seconds": 1},
+            # Time is skipped, in which no look at the mail server can have come to an end.
+            detection={"poll_seconds": 1, "silent_minutes": 120},
+            digest={"daily": f"{datetime.now(UTC) + unasked.DIGEST_AFTER:%H:%M}"},
             policy=remote_waits,
             chats=chats,
         )
@@ -78,11 +86,13 @@ async def drill(
                     app=set_up.app,
                     server=set_up.server,
                     wire=Wire("127.0.0.1", set_up.server.port),
+                    room=set_up.rooms[0],
                     everywhere=tuple(crew["otto"] for crew in crews),
                     **crews[0],
                 )
                 steps = STEPS if len(crews) == 1 else (*STEPS, acting.mirrored)
-                for step, crew in zip(steps, cycle(crews), strict=False):
+                places = cycle(zip(set_up.rooms, crews, strict=True))
+                for step, (scene.room, crew) in zip(steps, places, strict=False):
                     scene.otto, scene.vera = crew["otto"], crew["vera"]
                     scene.ada, scene.nobu = crew["ada"], crew["nobu"]
                     report.features.append(feature := await play(step, scene))

@@ -6,7 +6,7 @@ from bot.app import App
 from bot.demo.campaigns import LOUD, QUIET
 from bot.demo.stage import Stage
 from bot.drill.wire import ELSEWHERE, Wire
-from bot.hands import Hands
+from bot.hands import Hands, Room
 from services.mail.port import DELIVERING, MailServer, Queue, SpoolQuery
 
 #: The two campaigns, faster than life: a drill has a minute.
@@ -17,6 +17,16 @@ QUIET_MESSAGES = 60
 ACCOUNT = LOUD.account
 SECOND = QUIET.account
 COLLEAGUE = "ben.osei@example.com"
+#: A third campaign, of an account of its own.
+THIRD = "zoe.martin@example.org"
+THIRD_NOW = replace(
+    LOUD,
+    account=THIRD,
+    addresses=tuple(f"198.18.{100 + n}.9" for n in range(8)),
+    subjects=("Invoice {n} is due",),
+    pace=1000,
+)
+THIRD_MESSAGES = 60
 
 
 def remote_waits(sender: str, recipient: str) -> str | None:
@@ -92,6 +102,7 @@ class Attack(Acting):
     """The stage, with two accounts that are about to be abused on it."""
 
     stage: Stage
+    room: Room  # where the people are at present
     everywhere: tuple[Hands, ...] = ()  # the operator in each chat
     account: str = ACCOUNT
     mine: SpoolQuery = field(default_factory=lambda: SpoolQuery(sender=ACCOUNT))

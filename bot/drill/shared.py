@@ -1,5 +1,6 @@
 """What both drills do to look: the one on the stage, and the one on a configured server."""
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,7 +10,7 @@ from sqlmodel import col, select
 
 from bot.drill.report import Feature
 from bot.drill.scene import Scene
-from bot.hands import Shown, Unexpected, expect
+from bot.hands import PATIENCE, Shown, Unexpected, expect
 from services.mail.port import SpoolCounts
 from services.models import Incident
 
@@ -21,6 +22,7 @@ _COUNTS = re.compile(
 _MATCHES = re.compile(r"([\d,]+) messages? match")
 #: How often a count is asked for anew when the server's own moves too fast to compare.
 _LOOKS = 8
+_TRIES = 100
 
 
 async def agreed(
@@ -41,6 +43,15 @@ async def agreed(
         ):
             return answer
     raise Unexpected(f"the chat says {list(numbers)}, the server {list(before)}")
+
+
+async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Return once it holds; what comes about by itself is not told to who waits for it."""
+    for _ in range(_TRIES):
+        if await holds():
+            return
+        await asyncio.sleep(PATIENCE / _TRIES)
+    raise Unexpected(f"{what}: still not so after {PATIENCE:.0f} s")
 
 
 def numbers_in(shown: str, pattern: re.Pattern[str]) -> list[int]:
@@ -64,6 +75,12 @@ async def dashboard(scene: Scene) -> tuple[str, SpoolCounts]:
 
     shown = await agreed(ask, lambda text: numbers_in(text, _COUNTS), true)
     return shown, counts
+
+
+def counted(shown: Shown) -> tuple[int, int, int]:
+    """Return how many messages a dashboard says are waiting, held and in quarantine."""
+    active, deferred, held, quarantine = numbers_in(shown.text, _COUNTS) or [-1] * 4
+    return active + deferred, held, quarantine
 
 
 def matches(listed: Shown) -> list[int]:

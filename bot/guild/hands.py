@@ -97,6 +97,10 @@ class GuildHands:
 
         return await self._client.file(await self.wait(shows))
 
+    async def home(self) -> Shown | None:
+        """Return None: an app has no page of its own here."""
+        return None
+
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
         return await self._client.wait_for(

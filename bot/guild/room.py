@@ -57,6 +57,11 @@ class GuildRoom:
         """Return once a bot listens. Raises TimeoutError."""
         await self.guild.until_app_connected()
 
+    def pinned(self) -> list[str]:
+        """Return the ids of the messages that are pinned."""
+        kept = [m for c in self.guild.store.channels.values() for m in c.messages.values()]
+        return [message.id for message in kept if message.pinned is not None]
+
     @contextlib.asynccontextmanager
     async def hands(self, person: Person) -> AsyncIterator[GuildHands]:
         """Give a person's hands within the block."""

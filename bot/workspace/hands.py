@@ -75,6 +75,11 @@ class WorkspaceHands:
 
         return await self._client.file(await self.wait(shows))
 
+    async def home(self) -> Shown | None:
+        """Open the app's Home; return what it shows."""
+        _taken(await self._client.open_home())
+        return _window_shown(await self.wait(lambda state: state.home))
+
     async def new_card(self, seen: Collection[str], *, patience: float = PATIENCE) -> Shown:
         """Return the first card whose id is not among those seen."""
         return _shown(
@@ -170,7 +175,10 @@ class WorkspaceHands:
         view: ShownView = form.raw
         values: dict[str, dict[str, dict[str, object]]] = {}
         for block_id, label in labels.items():
-            element = next(b["element"] for b in view.blocks if b["block_id"] == block_id)
+            asked = {b["block_id"]: b["element"] for b in view.blocks if b["type"] == "input"}
+            if block_id not in asked:
+                raise Unexpected(f"{block_id} is not asked for in {plain_text(view)[:300]!r}")
+            element = asked[block_id]
             values[block_id] = {element["action_id"]: _value(element, label)}
         outcome = await self._client.submit(view, values)
         if not outcome.ok:

@@ -52,6 +52,11 @@ class WorkspaceRoom:
         """Return once a bot listens. Raises TimeoutError."""
         await self.workspace.until_app_connected()
 
+    def pinned(self) -> list[str]:
+        """Return the ids of the messages that are pinned."""
+        there = self.workspace.store.channels.values()
+        return [m.ts for channel in there for m in channel.messages.values() if m.pinned]
+
     @contextlib.asynccontextmanager
     async def hands(self, person: Person) -> AsyncIterator[WorkspaceHands]:
         """Give a person's hands within the block."""

@@ -22,7 +22,7 @@ from services.detection.memory import Memory, dealt_with
 from services.detection.merging import Merging, since_of
 from services.hosts import host_of, spool_of
 from services.incidents import campaign_of, group_of, open_key, redraw
-from services.language import tr
+from services.language import later, tr
 from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
 from services.origin import OriginOf
@@ -339,7 +339,7 @@ class Detector:
             session,
             Line(
                 Phase.NOTE,
-                "incident reopened" if again else "incident opened",  # not shown
+                later("incident reopened") if again else later("incident opened"),
                 BOT,
                 server,
                 sender,

@@ -10,7 +10,7 @@ from services.detection.campaigns import WINDOW, Tie, Traits, is_theirs, ties, t
 from services.detection.evidence import Evidence
 from services.detection.life import Member, inherit
 from services.incidents import campaign_of, group_of
-from services.language import tr, trn
+from services.language import later, tr, trn
 from services.mail.port import Network
 from services.models import Announcement, Incident
 from services.people import BOT
@@ -157,7 +157,7 @@ class Merging:
             session,
             Line(
                 Phase.NOTE,
-                "campaign merged",  # not shown
+                later("campaign merged"),
                 BOT,
                 self._server,
                 younger.sender,

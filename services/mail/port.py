@@ -292,6 +292,8 @@ class Capabilities:
     tell_recipients: Capability = ABLE  # their addresses
     tell_outcomes: Capability = ABLE
     tell_failed_logins: Capability = ABLE
+    # What it counts of its traffic by itself, if it does, is no more than submissions() tells.
+    tell_statistics: Capability = ABLE
 
 
 class MailServer(Protocol):

@@ -2,6 +2,7 @@
 
 import unicodedata
 from functools import lru_cache
+from importlib.metadata import distribution
 from io import BytesIO
 from typing import Literal
 
@@ -25,34 +26,51 @@ GRID = "#39445a"
 
 Anchor = Literal["la", "ra", "ma", "lm", "rm", "mm", "ld", "rd", "md"]
 _LONGEST = 64  # characters of anything written in a picture
-# What is written otherwise in German, where the type has no shape for a letter.
-_SPELT = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "−": "-"}
-)
+# That Pillow brings along has shapes for ASCII alone; this one, too, for the other letters of
+# Latin, for Greek and for Cyrillic.
+_TYPE = "ziafont/fonts/DejaVuSans.ttf"
+#: The directions of what stands from left to right (Unicode, annex 9).
+_DIRECTIONS = {"L", "EN", "ES", "ET", "CS", "ON"}
+_NOWHERE = "\uffff"  # no character (Unicode, chapter 23), so no type has a shape for it
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Letter by letter: what a sender wrote is not to be arranged by rules of its own.
+    basic = ImageFont.Layout.BASIC
+    return ImageFont.truetype(str(distribution("ziafont").locate_file(_TYPE)), size, 0, "", basic)
 
 
 def printable(text: str) -> str:
-    """Return a text as the type can show it, in printable ASCII.
+    """Return a text as the type can show it, in one line from left to right.
 
-    An umlaut is spelt out, another letter loses its accents, and a space of any width is one;
-    what is left is a question mark.
+    A letter that the type has no shape for loses its accents, and a space of any width is one;
+    what is left (other scripts, control and format characters) is a question mark.
     """
-    spelt = unicodedata.normalize("NFC", text[:_LONGEST]).translate(_SPELT)
-    return "".join(_ascii(char) for char in spelt)[:_LONGEST]
+    return "".join(map(_shown, unicodedata.normalize("NFC", text[:_LONGEST])))[:_LONGEST]
 
 
-def _ascii(char: str) -> str:
-    if " " <= char <= "~":
-        return char
+@lru_cache(maxsize=4096)
+def _shown(char: str) -> str:
     if unicodedata.category(char) == "Zs":
         return " "
+    if _has_shape(char):
+        return char
     letter = unicodedata.normalize("NFD", char)[0]
     return letter if letter.isascii() and letter.isalpha() else "?"
+
+
+def _has_shape(char: str) -> bool:
+    if unicodedata.category(char)[0] not in "LNPS":
+        return False
+    if unicodedata.bidirectional(char) not in _DIRECTIONS:
+        return False
+    return _shape(char) not in (_shape(" "), _shape(_NOWHERE))
+
+
+def _shape(char: str) -> tuple[tuple[int, int], bytes]:
+    mask = _font(SMALL).getmask(char)
+    return mask.size, bytes(mask)
 
 
 class Canvas:

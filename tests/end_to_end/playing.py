@@ -319,12 +319,7 @@ def in_workspace(hands: Hands) -> WorkspaceHands:
 def pins(play: Play) -> list[str]:
     """Return the ids of what is pinned in the chat."""
     (room,) = play.stage.rooms
-    if isinstance(room, GuildRoom):
-        kept = [m for c in room.guild.store.channels.values() for m in c.messages.values()]
-        return [message.id for message in kept if message.pinned is not None]
-    assert isinstance(room, WorkspaceRoom)
-    there = room.workspace.store.channels.values()
-    return [m.ts for channel in there for m in channel.messages.values() if m.pinned]
+    return room.pinned()
 
 
 def check_room(room: Room) -> None:

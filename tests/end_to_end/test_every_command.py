@@ -20,6 +20,7 @@ from services.audit import Phase
 from services.language import day, reading
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import IncidentState
+from services.summary import literal
 from services.traffic import sent_since
 from tests.databases import postgres
 
@@ -474,7 +475,7 @@ async def reported(play: Play) -> None:
     guide = await begun(play, card)
     shown = await play.otto.press_privately(guide, "Summary")
     for said in ("Incident 1:", "Timeline (UTC)", "otto: Took the summary"):
-        assert said in _unmarked(shown)
+        assert said in _unmarked(shown.text)
     await play.otto.line(card, "☑️ 8. Report")
 
 
@@ -485,20 +486,26 @@ async def summary(play: Play) -> None:
     await play.otto.card_with(ACCOUNT, "60 messages in 5 min")
     await play.use(play.otto.press, "Stop sending")
     await play.otto.card_with(ACCOUNT, "Stopped by otto")
-    shown = _unmarked(await play.vera.type("summary 1"))
-    for said in (
-        f"Incident 1: {ACCOUNT} on mail",
-        "State: remedied by otto",
-        "60 messages sent in this burst",
-        "by otto",
-        "60 messages held",
-    ):
-        assert said in shown
+    shown = await play.vera.type("summary 1")
+    said = await play.vera.press_privately(shown, "Markdown file")
+    assert "The summary of incident 1, in Markdown." in said.text
+    file = (await play.vera.file("incident-1.md")).decode()
+    for read in (_unmarked(shown.text), _unmarked(file)):
+        for part in (
+            f"Incident 1: {ACCOUNT} on mail",
+            "State: remedied by otto",
+            "60 messages sent in this burst",
+            "by otto",
+            "60 messages held",
+        ):
+            assert part in read
+    assert file.startswith(f"# Incident 1: {literal(ACCOUNT)} on mail\n\n- **State**: remedied")
+    assert [entry.phase for entry in await play.audited("summary")] == [Phase.READ]
 
 
-def _unmarked(shown: Shown) -> str:
+def _unmarked(text: str) -> str:
     """Return a text without Markdown's marks: one of the pages' readers leaves them out."""
-    return shown.text.translate(dict.fromkeys(map(ord, "\\*#")))
+    return text.translate(dict.fromkeys(map(ord, "\\*#")))
 
 
 async def begun(play: Play, card: Shown) -> Shown:

@@ -43,6 +43,7 @@ async def test_an_attack_is_told_stopped_and_reported_in_german(play: Play) -> N
     alert = await play.otto.card_with(ACCOUNT, "1.234")
     _is_german(alert.text)
 
+    _is_german((await play.use(play.vera.press_privately, stop)).text)
     await play.use(play.otto.press, stop)
     line = await play.otto.line(alert, "1.234")
     _is_german(line.text)
@@ -51,6 +52,11 @@ async def test_an_attack_is_told_stopped_and_reported_in_german(play: Play) -> N
     kept = " ".join(_texts(json.loads(done.detail)))
     _is_german(kept)
     assert "1.234" in kept
+
+    log = await play.vera.type("audit")
+    _is_german(log.text)
+    assert f"otto · stoppen · Ergebnis · {ACCOUNT}" in log.text
+    assert "vera · stoppen · abgewiesen" in log.text
 
     report = await play.vera.type("report")
     _is_german(report.text)

@@ -1,12 +1,17 @@
 """The catalogues have every sentence of the code, and no sentence passes them by."""
 
+import ast
 from collections.abc import Iterator
 from string import Formatter
 
 import pytest
 from babel.messages.catalog import Catalog
 
+from bot.commands import COMMANDS
+from services.audit import Phase
 from services.language import LANGUAGES
+from services.remedies import REMEDIES
+from services.words import act
 
 from .sentences import (
     LOCALES,
@@ -34,6 +39,29 @@ def test_the_template_is_what_the_code_says() -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_a_catalogue_has_every_sentence_and_no_other(language: str) -> None:
     assert set(_ids(catalogue(language))) == set(_ids(extracted())), "run make catalogue"
+
+
+def test_what_the_audit_log_calls_acts_and_phases_is_in_the_catalogue() -> None:
+    known = set(_ids(extracted()))
+    written = {name for _, source in sources() for name in _actions(source)}
+    assert {"preview", "incident opened", "unknown button", "purge"} <= written
+    for action in written | set(COMMANDS) | set(REMEDIES):
+        assert act(action) == act(f"undo {action}").removeprefix("undo ")
+        assert act(action) in known, action
+    assert {phase.value for phase in Phase} <= known
+
+
+def _actions(source: str) -> Iterator[str]:
+    """Yield what a file's lines for the audit log are about, where that is written there."""
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Line":
+            parts = [*ast.walk(call.args[1])]
+            joined = [part.values for part in parts if isinstance(part, ast.JoinedStr)]
+            pieces = [piece for values in joined for piece in values]
+            for part in parts:
+                text = part.value if isinstance(part, ast.Constant) else None
+                if isinstance(text, str) and part not in pieces:
+                    yield text
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

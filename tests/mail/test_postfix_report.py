@@ -1,58 +1,18 @@
 """The report on a private Postfix: its numbers are those of its log, to the message."""
 
 import asyncio
-import re
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
 from bot.demo.sink import Sink
 from services.clock import SystemClock
 from services.detection.ingest import Ingest
-from services.reports import Period, Tally, View, listing, total
+from services.reports import Period, View, listing, total
 
 from ..databases import open_store_at
+from .counted_by_hand import by_postfix
 from .harness import ANN, BOB, DOMAIN
 from .postfix_harness import PostfixHarness
-
-# Written anew, with no part of the bot's own reader.
-_CLIENT = re.compile(r"smtpd\[\d+\]: (\w+): client=[^,\s]+(?:, .*sasl_username=(\S+))?")
-_BAD = re.compile(r": (\w+): to=<[^>]*>.*?, relay=([^,]*),.* status=(deferred|bounced) ")
-_TO = re.compile(r": (\w+): to=<([^>]*)>")
-
-
-def _by_hand(log: str) -> tuple[Tally, Counter[str], Counter[str]]:
-    """Count a log: in all, what each sent, and what each was sent."""
-    users: dict[str, str] = {}
-    taken: set[str] = set()
-    bad: dict[str, str] = {}
-    to: dict[str, set[str]] = {}
-    for line in log.splitlines():
-        if found := _CLIENT.search(line):
-            taken.add(found[1])
-            if found[2]:
-                users[found[1]] = found[2]
-        # The other side had something against it only where it was reached.
-        if (found := _BAD.search(line)) and (found[3] == "bounced" or found[2] != "none"):
-            bad.setdefault(found[1], found[3])
-        if found := _TO.search(line):
-            to.setdefault(found[1], set()).add(found[2])
-    # What comes from elsewhere, and what is sent within a domain.
-    got = {
-        queue_id: to.get(queue_id, set())
-        if queue_id not in users
-        else {one for one in to.get(queue_id, ()) if _domain(one) == _domain(users[queue_id])}
-        for queue_id in taken
-    }
-    came = [queue_id for queue_id in taken if got[queue_id] or queue_id not in users]
-    received = Counter(address for addresses in got.values() for address in addresses)
-    fates = Counter(fate for queue_id, fate in bad.items() if queue_id in users)
-    whole = Tally(len(users), len(came), fates["deferred"], fates["bounced"])
-    return whole, Counter(users.values()), received
-
-
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2]
 
 
 async def test_the_report_agrees_with_the_servers_own_log_to_the_message(
@@ -106,7 +66,7 @@ async def _compared(postfix: PostfixHarness, tmp_path: Path, first: date) -> Non
         async with store.reading() as session:
             whole = await total(session, "mx", period)
             rows, _ = await listing(session, "mx", period, View.USERS, domain=DOMAIN, limit=100)
-    counted, sent, received = _by_hand(postfix.instance.log.read_text("utf-8"))
+    counted, sent, received = by_postfix(postfix.instance.log.read_text("utf-8"))
     assert (counted.outgoing, counted.incoming) == (20, 13)
     assert counted.deferred >= 4
     assert counted.rejected >= 3

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.errors import ConfigError
+from services.language import LANGUAGES
 from services.settings import Settings, load
 
 _CANARY = "xoxb-CANARY-0123456789"
@@ -102,6 +103,17 @@ def test_the_environment_wins_over_the_file(
 def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPOOLWARDEN_MAIL_SERVER", '[{"kind": "embedded", "name": "mail"}]')
     assert load(None).mail_server[0].name == "mail"
+
+
+def test_the_bot_speaks_any_language_that_there_is_a_catalogue_of_and_no_other(
+    tmp_path: Path,
+) -> None:
+    for language in LANGUAGES:
+        assert _loaded(tmp_path, f'language = "{language}"\n{_MINIMAL}').language == language
+    for wrong in ("xx", "DE", "", f"../{_CANARY}"):
+        said = _sentence(tmp_path, f'language = "{wrong}"\n{_MINIMAL}')
+        assert "language" in said
+        assert ", ".join(LANGUAGES) in said
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -91,6 +91,15 @@ CAPABILITIES = Capabilities(
         able=False,
         why=later("Of failed logins only those in the session of an accepted message are read."),
     ),
+    # POST settings/sysadmin/message-traffic-statistics {startDate, endDate}: a public client
+    # calls it, and hands on whatever comes.
+    tell_statistics=Capability(
+        able=False,
+        why=later(
+            "SmarterMail's own traffic statistics are not read, as nothing public shows what "
+            "that call answers; reports count its SMTP log."
+        ),
+    ),
 )
 
 
