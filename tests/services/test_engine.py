@@ -1,5 +1,6 @@
 """The engine by itself: what alarms, what does not, what is learnt, and bad input."""
 
+import re
 from array import array
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.detection.engine import OPENS_AT, Engine, Event, Floors, Verdict
+from services.detection.engine import OPENS_AT, Engine, Event, Floors, Verdict, tuning
 from services.detection.engine.engine import network_of
 from services.detection.engine.sender import Sender
 from services.detection.engine.subjects import largest_group, sketch_of, words_of
@@ -181,13 +182,21 @@ def test_refusals_by_the_other_side_count_against_their_usual() -> None:
     assert any(r.text.startswith("5 of 12 refused") for r in after.reasons)
 
 
-def test_of_more_refusals_than_are_kept_it_is_said_that_there_may_be_more() -> None:
-    engine = _learnt()
-    letters = _letters(ANN, AFTER, 100, 1, ip="203.0.113.5", subject="{} a b c", to="{}@x.example")
-    refused = [Event(AFTER + 100 + n, ANN, "", 0, outcome="rejected") for n in range(90)]
-    verdict = _fed(refused, _fed(letters, engine)).why(ANN)
+def test_of_very_many_refusals_all_count_that_surely_were_within_the_window() -> None:
+    gap = 0.1
+    letters = _letters(
+        ANN, AFTER, 4000, gap, ip="203.0.113.5", subject="{} a b c", to="{}@x.example"
+    )
+    refused = [Event(AFTER + n / 5, ANN, "", 0, outcome="rejected") for n in range(2000)]
+    verdict = _fed(refused, _fed(letters, _learnt())).why(ANN)
     assert verdict is not None
-    assert any(r.text.startswith("at least 64 of 100 refused") for r in verdict.reasons)
+    (reason,) = [r for r in verdict.reasons if " refused " in r.text]
+    # Half of those of five minutes, but for the ones of a minute that began before them.
+    found = re.match(r"at least ([\d,]+) of ([\d,]+) refused", reason.text)
+    assert found is not None
+    number, of = (int(one.replace(",", "")) for one in found.groups())
+    assert 0.3 * of <= number <= 0.5 * of
+    assert reason.points == tuning.OUTCOME_CAP
 
 
 @given(

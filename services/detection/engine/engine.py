@@ -214,8 +214,7 @@ class Engine:
 
     def _news(self, sender: Sender, at: float, outcome: str, failures: int) -> None:
         if outcome in BAD:
-            sender.news = (*sender.news[1 - tuning.LETTERS :], at)
-            sender.bad_today += 1
+            sender.refused(at)
             self._everybody.reports += 1
             if sender.judged_at and at > sender.judged_at - DAY:
                 sender.fresh += 1
@@ -234,6 +233,7 @@ class Engine:
         sender.forget_windows()
         sender.letters.clear()
         sender.news = ()
+        sender.bad_minutes = sender.bad_hours = ()
         sender.cleared = min(sender.cleared, now)
         sender.judged_at = 0.0
 

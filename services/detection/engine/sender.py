@@ -104,6 +104,15 @@ def _common(things: Sequence[str | int]) -> bool:
     return max(Counter(things).values()) > _ALIKE
 
 
+def _one_more(
+    counts: tuple[tuple[int, int], ...], which: int, most: int
+) -> tuple[tuple[int, int], ...]:
+    """Return counts by minute or hour with one more in the newest, or in one of its own."""
+    if counts and counts[-1][0] == which:
+        return (*counts[:-1], (which, counts[-1][1] + 1))
+    return (*counts[1 - most :], (which, 1))
+
+
 def _zeros(number: int) -> "array[int]":
     # Arrays and not lists: the garbage collector need not look into them.
     return array("q", bytes(8 * number))
@@ -113,7 +122,8 @@ class Sender:
     """One sender's state. Times are seconds since 1970; ``hour`` and ``day`` count from there."""
 
     __slots__ = (
-        "abused", "active_days", "allowed", "allowed_at", "allowed_block", "bad_today", "bad_total",
+        "abused", "active_days", "allowed", "allowed_at", "allowed_block", "bad_hours",
+        "bad_minutes", "bad_today", "bad_total",
         "before", "bits", "block", "cleared", "curve", "cusum", "day", "failures", "fresh",
         "habit", "hot", "hot_hour", "hour", "hour_counts", "hour_stamps", "hours_today",
         "in_block", "in_hour", "judged_at", "known", "last", "letters", "minutes", "name",
@@ -138,7 +148,10 @@ class Sender:
         self.in_block = 0
         self.letters: deque[Letter] = deque(maxlen=tuning.LETTERS)
         # Most senders have none of these, and then they take no room.
-        self.news: tuple[float, ...] = ()  # when an outcome was bad
+        self.news: tuple[float, ...] = ()  # when an outcome was bad: the newest
+        # How many in each of the newest minutes and hours with any: which, and their number.
+        self.bad_minutes: tuple[tuple[int, int], ...] = ()
+        self.bad_hours: tuple[tuple[int, int], ...] = ()
         self.failures: tuple[tuple[float, int], ...] = ()
         self.fresh = 0  # letters since it was last judged
         self.wait = 1  # so many are worth another look
@@ -408,6 +421,24 @@ class Sender:
         self.minutes = _zeros(120)
         self.hour_stamps, self.hour_counts = _zeros(24), _zeros(24)
 
+    def refused(self, at: float) -> None:
+        """Take in that the other side refused a letter, or put it off."""
+        self.news = (*self.news[1 - tuning.LETTERS :], at)
+        self.bad_today += 1
+        self.bad_minutes = _one_more(self.bad_minutes, int(at // 60), 60)
+        self.bad_hours = _one_more(self.bad_hours, int(at // HOUR), 24)
+
+    def refused_since(self, begin: float) -> int:
+        """Return how many were refused since then; of very many, all that surely were."""
+        newest = sum([1 for at in self.news if at > begin])
+        if newest < tuning.LETTERS:
+            return newest
+        return max(
+            newest,
+            sum([n for minute, n in self.bad_minutes if minute * 60 >= begin]),
+            sum([n for hour, n in self.bad_hours if hour * HOUR >= begin]),
+        )
+
     def clear(self, until: float) -> None:
         """Count nothing until then any more: an incident about it is over."""
         if until <= self.cleared:
@@ -416,6 +447,8 @@ class Sender:
         later = [letter for letter in self.letters if letter[0] > until]
         self.letters = deque(later, maxlen=tuning.LETTERS)
         self.news = tuple(t for t in self.news if t > until)
+        self.bad_minutes = tuple(one for one in self.bad_minutes if one[0] * 60 > until)
+        self.bad_hours = tuple(one for one in self.bad_hours if one[0] * HOUR > until)
         self.minutes[1::2] = _zeros(60)
         self.hour_counts = _zeros(24)
         for letter in later:
@@ -497,6 +530,8 @@ class Sender:
         state["minutes"] = array("q", [n for pair in minutes for n in pair])
         state["hours_today"] = tuple([at << _SHIFT | n for at, n in state["hours_today"]])
         state["failures"] = tuple((at, n) for at, n in state["failures"])
+        for name in ("bad_minutes", "bad_hours"):
+            state[name] = tuple((which, n) for which, n in state.get(name, ()))
         state["records"] = tuple(tuple((n, day) for n, day in one) for one in state["records"])
         for name, value in state.items():
             if name in cls.__slots__:
