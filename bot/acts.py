@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from bot import campaign_cards, cards, forms
+from bot import alert_card, campaign_cards, forms, line_cards
 from bot.desk import Desk, Reply, Request
 from bot.elements import Card, Form, Paragraph, Values, say
 from services.detection.evidence import Evidence
@@ -81,7 +81,7 @@ async def act_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     """Do what a button says at once. The channel tells how it went; only a failure is private."""
     outcome = await desk.pipeline.execute(request.actor, request.place, intent.id)
     await _refresh(desk, intent.server, outcome)
-    return None if outcome.ok else cards.failure(outcome.sentence)
+    return None if outcome.ok else line_cards.failure(outcome.sentence)
 
 
 async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
@@ -97,8 +97,10 @@ async def stop_question(desk: Desk, request: Request, intent: Intent) -> Form:
         said = [campaign_cards.stop_text(target.accounts, waiting, holds=holds), *target.left_out]
         text = " ".join(said)
     else:
-        text = cards.stop_text(target.account or "", waiting, desk.clock.now(), holds=holds)
-    return Form(tr(cards.STOP_ASKS), (Paragraph(say(text)),), (), tr(cards.STOP_YES), intent.id)
+        text = alert_card.stop_text(target.account or "", waiting, desk.clock.now(), holds=holds)
+    return Form(
+        tr(alert_card.STOP_ASKS), (Paragraph(say(text)),), (), tr(alert_card.STOP_YES), intent.id
+    )
 
 
 async def approve_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
@@ -115,8 +117,8 @@ async def decline_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
 async def approve_question(desk: Desk, request: Request, intent: Intent) -> Form:
     """Ask whether it is to be approved, saying what would be done."""
     asked = await desk.pipeline.asked_by(request.actor, intent)
-    text = cards.asked_text(asked)
-    title, yes = tr(cards.APPROVE_ASKS), tr(cards.APPROVE_YES)
+    text = line_cards.asked_text(asked)
+    title, yes = tr(line_cards.APPROVE_ASKS), tr(line_cards.APPROVE_YES)
     return Form(title, (Paragraph(say(text)),), (), yes, intent.id)
 
 
@@ -137,7 +139,7 @@ async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -
     """Do what a confirmed form says."""
     if intent.action == APPROVE:
         shown = await _approved(desk, request, intent)
-        return shown or cards.success(tr("Approved; the channel tells how it went."))
+        return shown or line_cards.success(tr("Approved; the channel tells how it went."))
     outcome = await desk.pipeline.execute(
         request.actor,
         request.place,
@@ -145,20 +147,22 @@ async def submit(desk: Desk, request: Request, intent: Intent, values: Values) -
         lambda target: forms.amend(intent.action, target, values),
     )
     await _refresh(desk, intent.server, outcome)
-    return _secret(outcome) or (cards.success if outcome.ok else cards.failure)(outcome.sentence)
+    return _secret(outcome) or (line_cards.success if outcome.ok else line_cards.failure)(
+        outcome.sentence
+    )
 
 
 async def _approved(desk: Desk, request: Request, intent: Intent) -> Card | None:
     """Approve it; return what only the approver may see, or what failed."""
     outcome = await desk.pipeline.decide(request.actor, request.place, intent.id, approve=True)
     await _refresh(desk, intent.server, outcome)
-    return _secret(outcome) or (None if outcome.ok else cards.failure(outcome.sentence))
+    return _secret(outcome) or (None if outcome.ok else line_cards.failure(outcome.sentence))
 
 
 def _secret(outcome: Outcome) -> Card | None:
     if outcome.secret is None:
         return None
-    return cards.new_password(outcome.sentence, outcome.secret, outcome.intent_id)
+    return line_cards.new_password(outcome.sentence, outcome.secret, outcome.intent_id)
 
 
 async def _refresh(desk: Desk, server: str, outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from bot import campaign_cards, cards
+from bot import alert_card, campaign_cards
 from bot.commands import CARD_ACTIONS
 from bot.elements import Card, Picture
 from services.aims import ON_ALL_MESSAGES, aim, aim_at_all, fits
@@ -69,8 +69,8 @@ class AlertCards:
             and not (action == RESPOND and action in done)
         }
         offers, lacks, holds = await self._offers(incident, targets)
-        buttons = cards.Buttons(offers, undos, lacks, holds)
-        return cards.alert(incident, done, buttons, picture)
+        buttons = alert_card.Buttons(offers, undos, lacks, holds)
+        return alert_card.alert(incident, done, buttons, picture)
 
     async def _undos(self, done: Mapping[str, Intent], group: Sequence[Incident]) -> dict[str, str]:
         undos: dict[str, str] = {}
@@ -134,7 +134,7 @@ class AlertCards:
             # Its own incident, so that the act is told and taken back as that account's.
             made = await self._intents.offers(self._place, row.server, target, row.id or 0)
             (stops if action == "stop" else looks)[row.sender] = made[action]
-        queued = [cards.evidence_of(row).queued for row in waiting]
+        queued = [alert_card.evidence_of(row).queued for row in waiting]
         buttons = campaign_cards.Buttons(
             offers, undos, stops, looks, accounts, sum(queued), lacks, holds
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import col, delete, select
 
-from bot import cards
+from bot import line_cards, spool_cards
 from bot.arguments import Arguments
 from bot.dashboards import EVERY, dashboard
 from bot.desk import Desk, Reply, Request
@@ -60,7 +60,9 @@ class Boards:
             sentence = tr("It is no longer among the configured mail servers.")
             return _blank(board.server, sentence, now)
         try:
-            return cards.dashboard(await dashboard(server, self._store, now, everyone(Role.VIEWER)))
+            return spool_cards.dashboard(
+                await dashboard(server, self._store, now, everyone(Role.VIEWER))
+            )
         except ServerDown as error:
             return _blank(board.server, error.sentence, now)
 
@@ -107,7 +109,7 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
         )
         board = found.first()
         if asked.remove and board is None:
-            return cards.note(
+            return line_cards.note(
                 tr("No dashboard of {server} stands in the alerts' channel.", server=server)
             )
         if board is None:
@@ -119,10 +121,10 @@ async def pin(desk: Desk, request: Request, asked: Arguments) -> Reply:
         await desk.audit.append(session, Line(Phase.NOTE, what, request.actor, server))
     desk.changed()
     if asked.remove:
-        return cards.success(
+        return line_cards.success(
             tr("The dashboard of {server} is taken out of the alerts' channel.", server=server)
         )
-    return cards.success(
+    return line_cards.success(
         tr(
             "The dashboard of {server} comes into the alerts' channel, pinned, and is brought up "
             "to date every {seconds} s. /spool pin remove takes it away.",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot import cards
+from bot import alert_card, spool_cards
 from bot.elements import (
     Bar,
     Bars,
@@ -98,7 +98,7 @@ def campaign(
     live = state in LIVE
     sections: list[Section] = [Paragraph(_status(state, rows))]
     if live:
-        sections.append(cards.severity(lead, sum(e.messages for e in evidences.values())))
+        sections.append(alert_card.severity(lead, sum(e.messages for e in evidences.values())))
     why = next((row.joined_by for row in group if row.joined_by), "")
     accounts = trn("{n} account, one campaign", "{n} accounts, one campaign", len(rows))
     sections.append(
@@ -109,7 +109,7 @@ def campaign(
         )
     )
     first = min(evidences.values(), key=lambda one: one.first_at)
-    sections.append(cards.so_far(first.first_at, list(evidences.values())))
+    sections.append(alert_card.so_far(first.first_at, list(evidences.values())))
     if picture is not None:
         sections.append(picture)
     for row in rows[:ON_CARD]:
@@ -125,11 +125,11 @@ def campaign(
         more = richn("and {n} more account", "and {n} more accounts", len(rows) - ON_CARD)
         sections.append(Small(more))
     sections += _addresses(list(evidences.values()))
-    sections += cards.told(lead)
+    sections += alert_card.told(lead)
     sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
     newest = max(evidences.values(), key=lambda one: one.taken_at)
     score = max(row.score for row in rows)
-    sections.append(cards.foot(lead, score, newest.taken_at))
+    sections.append(alert_card.foot(lead, score, newest.taken_at))
     who, others = named(lead.sender), len(rows) - 1
     if state is IncidentState.FALSE_ALARM:
         headline = trn(
@@ -146,13 +146,13 @@ def campaign(
         headline = trn(
             "{who} and {n} other sent spam", "{who} and {n} others sent spam", others, who=who
         )
-    mark = cards.mark_of(state)
+    mark = alert_card.mark_of(state)
     return Card(
         title=f"{mark} {headline}",
         sections=tuple(sections),
         buttons=_buttons(state, buttons, live=live),
         turn=lead.turn,
-        tone=cards.tone_of(lead) if live else "",
+        tone=alert_card.tone_of(lead) if live else "",
         fallback=f"{mark} {headline}: {accounts}. {plain(_status(state, rows))}",
     )
 
@@ -198,7 +198,7 @@ def page(
         text = _line(row, _evidence(row))
         button = buttons.get(f"account-{number}")
         sections.append(Row(text, button) if button else Paragraph(text))
-    sections += cards.only(sentence)
+    sections += spool_cards.only(sentence)
     below = tuple(b for slot, b in buttons.items() if not slot.startswith("account-"))
     title = tr("Campaign of incident {id}", id=str(lead.id))
     return Card(title, tuple(sections), below, fallback=title)
@@ -248,7 +248,7 @@ def _status(state: IncidentState, rows: Sequence[Incident]) -> Text:
 
 
 def _word(state: IncidentState) -> str:
-    return tr(_STOPPED if state is IncidentState.REMEDIED else cards.STATES[state])
+    return tr(_STOPPED if state is IncidentState.REMEDIED else spool_cards.STATES[state])
 
 
 def _line(row: Incident, evidence: Evidence) -> Text:
@@ -268,8 +268,8 @@ def _line(row: Incident, evidence: Evidence) -> Text:
 
 
 def _stop_one(row: Incident, evidence: Evidence, intent_id: str, buttons: Buttons) -> Button:
-    text = cards.stop_text(row.sender, evidence.queued, evidence.taken_at, holds=buttons.holds)
-    confirm = Confirm(tr(cards.STOP_ASKS), text, tr(cards.STOP_YES))
+    text = alert_card.stop_text(row.sender, evidence.queued, evidence.taken_at, holds=buttons.holds)
+    confirm = Confirm(tr(alert_card.STOP_ASKS), text, tr(alert_card.STOP_YES))
     return Button(f"stop-{row.id}", tr("Stop"), intent_id, confirm=confirm)
 
 
@@ -277,7 +277,7 @@ def _addresses(evidences: Sequence[Evidence]) -> list[Section]:
     shares: dict[str, int] = {}
     for evidence in evidences:
         for share in evidence.addresses:
-            name = cards.placed(share)
+            name = alert_card.placed(share)
             shares[name] = shares.get(name, 0) + share.messages
     whole = sum(shares.values()) or 1
     top = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
@@ -295,7 +295,7 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
     if live and "stop" in offers and number:
         label = trn("Stop the account left", "Stop all {n} accounts", number)
         text = stop_text(buttons.stoppable, buttons.waiting, holds=buttons.holds)
-        confirm = Confirm(tr(cards.STOP_ASKS), text, tr(cards.STOP_YES))
+        confirm = Confirm(tr(alert_card.STOP_ASKS), text, tr(alert_card.STOP_YES))
         shown.append(Button("first", label, offers["stop"], Style.PRIMARY, confirm))
         if "stop" in undos:
             options.append(Option(tr("Undo stop"), undos["stop"]))
@@ -308,7 +308,7 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
         shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
     elif waits and "acknowledge" in offers:
         shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
-    for action, label, undo_label in cards.MORE:
+    for action, label, undo_label in alert_card.MORE:
         over = action == "snooze" and state is not IncidentState.SNOOZED
         if action in _ALL and live and action in offers:
             options.append(Option(tr(_ALL[action]), offers[action]))

@@ -19,6 +19,7 @@ from bot import (
     tuning,
     user_look,
 )
+from bot.alert_card import MORE
 from bot.arguments import (
     PIN_WORDS,
     Argument,
@@ -39,7 +40,6 @@ from bot.arguments import (
     read_window,
     read_yes,
 )
-from bot.cards import MORE
 from bot.desk import Desk, Reply, Request
 from bot.elements import Form
 from services.errors import BadArgument

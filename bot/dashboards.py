@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot import cards
+from bot import spool_cards
 from services.detection.evidence import Share
 from services.mail.port import MailServer, Queue, SpoolCounts, SpoolQuery
 from services.models import LIVE, Incident
@@ -22,7 +22,7 @@ _TOP = 5
 
 async def dashboard(
     server: MailServer, store: Store, now: datetime, scope: Scope
-) -> cards.Dashboard:
+) -> spool_cards.Dashboard:
     """Return what is to be shown of a mail server to somebody with that scope.
 
     Raises ServerDown, StoreError.
@@ -36,7 +36,7 @@ async def dashboard(
             .order_by(col(Incident.id).desc())
         )
         senders, addresses, sent = await _sent(session, server.name, now, scope)
-        return cards.Dashboard(
+        return spool_cards.Dashboard(
             server=server.name,
             counts=counts,
             senders=senders,

@@ -1,6 +1,5 @@
 """The card of a daily or weekly summary."""
 
-from bot.cards import STATES
 from bot.elements import (
     Bold,
     Card,
@@ -14,6 +13,7 @@ from bot.elements import (
     rich,
     say,
 )
+from bot.spool_cards import STATES
 from services.digest import Failed, Mover, Report, middle
 from services.language import later, tr, trn
 from services.models import IncidentState

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot import acts, cards, reads
+from bot import acts, line_cards, reads, spool_cards
 from bot.arguments import Argument, Arguments, parse, read
 from bot.commands import COMMANDS, Command
 from bot.desk import Desk, Reply, Request
@@ -89,7 +89,7 @@ class Dispatch:
         try:
             request = await self._request(actor, place, command, self._desk.servers[0])
         except SpoolwardenError as error:
-            return [cards.failure(error.sentence)], False
+            return [line_cards.failure(error.sentence)], False
 
         async def shown(server: str) -> Answer:
             of = replace(request, server=server)
@@ -97,7 +97,7 @@ class Dispatch:
 
         answers = [await _answered(actor, shown(server)) for server in self._desk.servers]
         found = [answer.reply for answer in answers if isinstance(answer.reply, Card)]
-        return [*found, cards.kept_new(until)], True
+        return [*found, spool_cards.kept_new(until)], True
 
     async def question(self, actor: Actor, place: Place, intent_id: str) -> Answer:
         """Ask before a button acts, where the chat's buttons cannot ask by themselves."""
@@ -117,7 +117,7 @@ class Dispatch:
             await self._desk.pipeline.not_shown(intent_id)
         except SpoolwardenError as error:
             _log.warning("that a new password was not shown is not told: %s", error.sentence)
-        return cards.failure(
+        return line_cards.failure(
             tr("The new password was set, but it could not be shown to you. Set it again.")
         )
 
@@ -244,11 +244,11 @@ async def _answered(actor: Actor, work: Awaitable[Answer]) -> Answer:
             return replace(await work, locale=actor.locale)
     except SpoolwardenError as error:
         again = isinstance(error, BadArgument)
-        return Answer(cards.failure(error.sentence), layer=True, failed=True, again=again)
+        return Answer(line_cards.failure(error.sentence), layer=True, failed=True, again=again)
     except Exception:  # noqa: BLE001 - the person is told, and the log has it
         _log.exception("a command failed in a way nobody foresaw")
         return Answer(
-            cards.failure(
+            line_cards.failure(
                 tr(
                     "Spoolwarden failed inside itself. Look at the spool before trying again; "
                     "its log has the details."

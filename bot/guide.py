@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.cards import STOP_ASKS, STOP_YES, stop_text
+from bot.alert_card import STOP_ASKS, STOP_YES, stop_text
 from bot.elements import (
     Bold,
     Button,

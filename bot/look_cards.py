@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.cards import incident_line, only, reasons
+from bot.alert_card import reasons
 from bot.elements import (
     Bold,
     Button,
@@ -22,6 +22,7 @@ from bot.elements import (
     richn,
     say,
 )
+from bot.spool_cards import incident_line, only
 from services.detection.engine import OPENS_AT, Verdict
 from services.detection.evidence import Evidence
 from services.hosts import host_of

@@ -8,13 +8,14 @@ from datetime import timedelta
 from sqlmodel import col, select
 
 from bot import look_cards
+from bot.alert_card import STOP_ASKS, STOP_YES, stop_text
 from bot.arguments import Arguments
 from bot.block_look import EVERY_DOMAIN, by
 from bot.buttons import Buttons
-from bot.cards import STOP_ASKS, STOP_YES, note, stop_text
 from bot.desk import Desk, Reply, Request
 from bot.elements import Confirm, Style
 from bot.forms import networks_of
+from bot.line_cards import note
 from bot.look_cards import PER_PAGE
 from services.aims import aim
 from services.errors import Refused

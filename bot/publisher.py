@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sqlmodel import col, select
 
-from bot import cards
+from bot import line_cards
 from bot.alerts import AlertCards
 from bot.boards import BOARD, Boards
 from bot.chat import Chat, ChatDown, ChatGone, ChatRefused, PictureRefused
@@ -382,7 +382,7 @@ class Publisher:
                 told = await session.exec(select(Digest).where(Digest.announcement_id == line_id))
                 summary = told.first() if not line.text else None
                 if summary is None:
-                    return cards.note(line.text)
+                    return line_cards.note(line.text)
                 return digest(summary.kind, Report.model_validate_json(summary.report))
             intent = await session.get(Intent, line.intent_id)
             if intent is None:
@@ -392,7 +392,7 @@ class Publisher:
                 acted = await session.get(Intent, intent.undo_of) or intent
         place = self._chat.place
         if intent.state is IntentState.WAITING:
-            return cards.asked_line(
+            return line_cards.asked_line(
                 intent,
                 await self._intents.offer_decision(place, APPROVE, intent),
                 await self._intents.offer_decision(place, DECLINE, intent),
@@ -400,9 +400,9 @@ class Publisher:
         if acted.action == RESPOND and intent.state is IntentState.DONE:
             return await guide(self._store, self._intents, self._servers, place, intent)
         if acted.action == UNDO:
-            return cards.note(intent.summary)
+            return line_cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
-        return cards.act_line(intent, acted.action, undo_id)
+        return line_cards.act_line(intent, acted.action, undo_id)
 
 
 def _forget_picture(posted: Posted) -> None:

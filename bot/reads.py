@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlmodel import col, select
 
-from bot import cards
+from bot import spool_cards
 from bot.arguments import Arguments
 from bot.dashboards import dashboard as state_of
 from bot.desk import Desk, Reply, Request
@@ -27,7 +27,7 @@ async def dashboard(desk: Desk, request: Request, _: Arguments) -> Reply:
     """Answer with the spool's state and the last hour's top senders and addresses."""
     server = desk.pipeline.server(request.server)
     state = await state_of(server, desk.store, desk.clock.now(), request.scope)
-    return cards.dashboard(state)
+    return spool_cards.dashboard(state)
 
 
 async def search(desk: Desk, request: Request, asked: Arguments, query: SpoolQuery) -> Reply:
@@ -86,8 +86,10 @@ async def _page(desk: Desk, request: Request, query: SpoolQuery, offset: int) ->
         else:
             buttons.append(Button(name, label, await button(name, target), style))
     number = offset // PER_PAGE + 1
-    return cards.results(
-        cards.Found(describe(query), page, number, last, previews, tuple(buttons), tuple(lacks))
+    return spool_cards.results(
+        spool_cards.Found(
+            describe(query), page, number, last, previews, tuple(buttons), tuple(lacks)
+        )
     )
 
 
@@ -131,7 +133,7 @@ async def preview(desk: Desk, request: Request, intent: Intent) -> Reply:
             detail={"queue_id": queue_id},
         )
     )
-    return cards.preview(shown)
+    return spool_cards.preview(shown)
 
 
 async def incidents(desk: Desk, request: Request, _: Arguments) -> Reply:
@@ -142,14 +144,14 @@ async def incidents(desk: Desk, request: Request, _: Arguments) -> Reply:
     async with desk.store.reading() as session:
         rows = (await session.exec(newest)).all()
     theirs = [row for row in rows if request.scope.holds(row.sender)]
-    return cards.incidents(theirs[:_LISTED], request.scope.note)
+    return spool_cards.incidents(theirs[:_LISTED], request.scope.note)
 
 
 async def audit(desk: Desk, request: Request, asked: Arguments) -> Reply:
     """Answer with the newest audit entries, and whether the newest part of the chain is whole."""
     entries = await desk.audit.newest_of(request.scope, _LISTED, offset=(asked.page - 1) * _LISTED)
     verdict = await desk.audit.verify_newest()
-    return cards.audit(entries, verdict.sentence, request.scope.note)
+    return spool_cards.audit(entries, verdict.sentence, request.scope.note)
 
 
 def help_card(rows: Sequence[tuple[str, str]], detail: Sequence[tuple[str, str]]) -> Card:

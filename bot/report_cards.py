@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 import idna
 
-from bot.cards import only
 from bot.elements import (
     Bold,
     Button,
@@ -25,6 +24,7 @@ from bot.elements import (
     rich,
     say,
 )
+from bot.spool_cards import only
 from services import reports
 from services.language import day, later, number, tr, trn
 from services.reports import Tally, View

@@ -5,7 +5,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot import acts, looks
 from bot.arguments import Arguments
 from bot.buttons import Buttons
-from bot.cards import note
 from bot.desk import Desk, Reply, Request
 from bot.elements import (
     Bold,
@@ -21,6 +20,7 @@ from bot.elements import (
     rich,
     say,
 )
+from bot.line_cards import note
 from services.audit import Line, Phase
 from services.errors import BadArgument, Expired
 from services.language import tr, trn

@@ -6,7 +6,6 @@ from sqlmodel import col, select
 
 from bot.arguments import Arguments
 from bot.buttons import Buttons
-from bot.cards import only
 from bot.desk import Desk, Reply, Request
 from bot.elements import (
     Bold,
@@ -23,6 +22,7 @@ from bot.elements import (
     rich,
     say,
 )
+from bot.spool_cards import only
 from services.language import later, tr, trn
 from services.models import Intent, Lesson, LessonKind
 from services.targets import Target

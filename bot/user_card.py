@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from bot.cards import incident_line
 from bot.elements import (
     Bar,
     Bars,
@@ -24,6 +23,7 @@ from bot.elements import (
     say,
 )
 from bot.look_cards import STATES, below, foot, use_row
+from bot.spool_cards import incident_line
 from services.language import short_day, tr, trn
 from services.mail.port import User
 from services.models import AuditEntry, Incident

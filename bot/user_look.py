@@ -8,10 +8,10 @@ from sqlmodel import col, select
 from bot import user_card
 from bot.arguments import Arguments
 from bot.buttons import Buttons
-from bot.cards import note
 from bot.desk import Desk, Reply, Request
 from bot.elements import Style, named
 from bot.forms import networks_of
+from bot.line_cards import note
 from services.aims import aim
 from services.errors import Refused
 from services.history import acts_on, failed_logins_of, per_day

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot import cards
+from bot import line_cards
 from bot.discord.components import MAX_WORDS, message, notice, question, sheet
 from bot.discord.modals import modal, values
 from bot.dispatch import Answer, Dispatch
@@ -83,7 +83,7 @@ class Listeners:
             # Another one may be able to; only where none has answered by then this is shown.
             await asyncio.sleep(begun + _LAST_MOMENT - loop.time())
             if interaction.type is not discord.InteractionType.autocomplete:
-                said = message(cards.failure(error.sentence))
+                said = message(line_cards.failure(error.sentence))
                 await _sent(interaction.response.send_message(view=said, ephemeral=True))
             return False
 
@@ -143,7 +143,9 @@ class Listeners:
             return
         form = self._forms.get((interaction.user.id, intent_id))
         late = Answer(
-            cards.failure(tr("This form is too old. Nothing was done; please ask for it again.")),
+            line_cards.failure(
+                tr("This form is too old. Nothing was done; please ask for it again.")
+            ),
             failed=True,
         )
         await self._show(interaction, Answer(form, layer=True) if form else late)
@@ -151,7 +153,9 @@ class Listeners:
     async def cancelled(self, interaction: Interaction) -> None:
         """Take a private question away."""
         await _sent(
-            interaction.response.edit_message(view=message(cards.note(tr("Nothing was done."))))
+            interaction.response.edit_message(
+                view=message(line_cards.note(tr("Nothing was done.")))
+            )
         )
 
     # -- answering ---------------------------------------------------------------------
@@ -159,7 +163,9 @@ class Listeners:
     async def _is_ours(self, interaction: Interaction) -> bool:
         if interaction.guild_id is not None and interaction.guild_id == self.guild_id:
             return True
-        said = cards.failure(tr("Spoolwarden serves another Discord server. Nothing was done."))
+        said = line_cards.failure(
+            tr("Spoolwarden serves another Discord server. Nothing was done.")
+        )
         await _sent(interaction.response.send_message(view=message(said), ephemeral=True))
         return False
 
@@ -176,7 +182,9 @@ class Listeners:
             await asyncio.wait({task}, timeout=_PATIENCE)
             if not task.done():
                 if instead:
-                    working = message(cards.note(tr("Working on it … this fills in by itself.")))
+                    working = message(
+                        line_cards.note(tr("Working on it … this fills in by itself."))
+                    )
                     held = interaction.response.edit_message(view=working)
                 else:
                     held = interaction.response.defer(ephemeral=True, thinking=True)
@@ -206,7 +214,7 @@ class Listeners:
                 await _sent(response.send_modal(modal(reply)))
         elif reply is None:
             if late:
-                done = cards.success(tr("Done; the channel tells how it went."))
+                done = line_cards.success(tr("Done; the channel tells how it went."))
                 await _sent(interaction.edit_original_response(view=message(done)))
             else:
                 await _sent(response.defer())

@@ -21,7 +21,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import cards
+from bot import line_cards
 from bot.commands import COMMAND
 from bot.dispatch import Answer, Dispatch
 from bot.elements import Card, Form, Picture, Sheet, figure_of, illustrated
@@ -108,10 +108,10 @@ class _Origin:
     async def _sent(self, given: Sheet) -> Card:
         """Send somebody a file in their direct messages; return what tells of it."""
         if await self.files.send(self.client, self.user, given):
-            return cards.success(
+            return line_cards.success(
                 tr("{about} The file is in your messages with Spoolwarden.", about=given.about)
             )
-        return cards.failure(
+        return line_cards.failure(
             tr(
                 "Slack did not take the file. spoolwarden check says whether a permission is "
                 "missing."
@@ -124,7 +124,7 @@ class _Origin:
 
     async def fill(self, view_id: str, answer: Answer) -> None:
         """Put a late answer into the modal that hold() opened."""
-        shown = answer.reply or cards.success(tr("Done; the channel tells how it went."))
+        shown = answer.reply or line_cards.success(tr("Done; the channel tells how it went."))
         if isinstance(shown, Sheet):
             shown = await self._sent(shown)
         if isinstance(shown, Form):
@@ -252,9 +252,11 @@ class Listeners:
             if isinstance(reply, Card) and reply.once:
                 reply = await self._dispatch.not_shown(reply.once)
             if isinstance(reply, Sheet):
-                reply = cards.failure(tr("The file could not be sent; please ask for it again."))
+                reply = line_cards.failure(
+                    tr("The file could not be sent; please ask for it again.")
+                )
             if isinstance(reply, Form):
-                reply = cards.failure(
+                reply = line_cards.failure(
                     tr("The form could not be opened in time. Nothing was done; please ask again.")
                 )
             if reply is not None:
@@ -356,8 +358,8 @@ def _actor(body: Body) -> Actor:
 
 
 def _shown(answer: Answer) -> Card:
-    return answer.reply if isinstance(answer.reply, Card) else cards.success(tr("Done."))
+    return answer.reply if isinstance(answer.reply, Card) else line_cards.success(tr("Done."))
 
 
 def _working() -> Card:
-    return cards.note(tr("Working on it … this fills in by itself."))
+    return line_cards.note(tr("Working on it … this fills in by itself."))

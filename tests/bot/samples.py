@@ -11,12 +11,14 @@ from pydantic import SecretStr
 
 from bot import (
     acts,
+    alert_card,
     block_card,
     campaign_cards,
-    cards,
     forms,
+    line_cards,
     look_cards,
     report_cards,
+    spool_cards,
     tuning,
     user_card,
 )
@@ -204,7 +206,13 @@ def undos(*actions: str) -> dict[str, str]:
 #: The actions that a form confirms.
 ASKED = tuple(row.name for row in COMMANDS.values() if row.pressed is acts.ask_pressed)
 TYPED = tuple(row for row in COMMANDS.values() if row.slash)
-ALL_ACTIONS = ("stop", "search", "acknowledge", "respond", *(action for action, _, _ in cards.MORE))
+ALL_ACTIONS = (
+    "stop",
+    "search",
+    "acknowledge",
+    "respond",
+    *(action for action, _, _ in alert_card.MORE),
+)
 
 
 def message(words: Words = anna, queue: Queue = Queue.DEFERRED) -> Message:
@@ -266,10 +274,10 @@ def form(action: str, words: Words = anna, **target: object) -> Form:
 def _alert(state: IncidentState, words: Words, *, done: bool) -> Card:
     acts = ("stop", "acknowledge", "move", "delete", "disable", "block", "snooze") if done else ()
     left = [a for a in (ALL_ACTIONS if state in LIVE else ("search",)) if a not in acts]
-    return cards.alert(
+    return alert_card.alert(
         incident(state, words),
         {action: intent(action, words=words) for action in acts},
-        cards.Buttons(offers(*left), undos(*acts)),
+        alert_card.Buttons(offers(*left), undos(*acts)),
     )
 
 
@@ -282,8 +290,8 @@ def _results(words: Words) -> Card:
         Button("move", tr("Move these…"), INTENT.format("move")),
         Button("delete", tr("Delete these…"), INTENT.format("delete"), Style.DANGER),
     )
-    return cards.results(
-        cards.Found(
+    return spool_cards.results(
+        spool_cards.Found(
             describe(query(words)),
             Page(1234, found),
             2,
@@ -296,8 +304,8 @@ def _results(words: Words) -> Card:
 
 def _dashboard(words: Words) -> Card:
     shares = evidence(words)
-    return cards.dashboard(
-        cards.Dashboard(
+    return spool_cards.dashboard(
+        spool_cards.Dashboard(
             server=words(),
             counts=SpoolCounts(3, 1231, 5, 12, 123_456_789),
             senders=shares.top_senders,
@@ -311,7 +319,7 @@ def _dashboard(words: Words) -> Card:
 
 
 def _preview(words: Words) -> Card:
-    return cards.preview(
+    return spool_cards.preview(
         Preview(
             message(words),
             tuple((words(), words()) for _ in range(60)),
@@ -338,13 +346,13 @@ def _audit(words: Words) -> Card:
         )
         for number in range(15)
     ]
-    return cards.audit(entries, words())
+    return spool_cards.audit(entries, words())
 
 
 def _act_line(state: IntentState, words: Words, *, undoing: bool = False) -> Card:
     used = intent("move", state, words, undo_of="x" if undoing else None)
     undo_id = INTENT.format("undo") if state is IntentState.DONE and not undoing else None
-    return cards.act_line(used, "move", undo_id)
+    return line_cards.act_line(used, "move", undo_id)
 
 
 def _buttons(*slots: str) -> dict[str, Button]:
@@ -581,8 +589,8 @@ def report_card(words: Words = anna, view: View = View.DOMAINS) -> Card:
 
 
 def _alert_drawn(words: Words) -> Card:
-    return cards.alert(
-        incident(words=words), {}, cards.Buttons(offers(), {}), Picture("F0PICTURE01", words())
+    return alert_card.alert(
+        incident(words=words), {}, alert_card.Buttons(offers(), {}), Picture("F0PICTURE01", words())
     )
 
 
@@ -653,23 +661,23 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "line, undo", partial(_act_line, IntentState.DONE, undoing=True)
     yield (
         "line, undone",
-        lambda words: cards.act_line(intent("stop", words=words, undone=True), "stop", None),
+        lambda words: line_cards.act_line(intent("stop", words=words, undone=True), "stop", None),
     )
     yield "dashboard", _dashboard
     yield "results", _results
     yield (
         "no results",
-        lambda words: cards.results(
-            cards.Found(describe(query(words)), Page(0, ()), 1, 1, (), ()),
+        lambda words: spool_cards.results(
+            spool_cards.Found(describe(query(words)), Page(0, ()), 1, 1, (), ()),
         ),
     )
     yield "preview", _preview
     yield "audit", _audit
     yield (
         "incidents",
-        lambda words: cards.incidents([incident(state, words) for state in IncidentState]),
+        lambda words: spool_cards.incidents([incident(state, words) for state in IncidentState]),
     )
-    yield "no incidents", lambda words: cards.incidents([])
+    yield "no incidents", lambda words: spool_cards.incidents([])
     yield "help", lambda _: help_card([(row.usage, tr(row.summary)) for row in TYPED], ())
     yield (
         "help of one",
@@ -685,7 +693,7 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     yield "user, no mailbox", partial(user_card_, state=None)
     yield (
         "new password",
-        lambda words: cards.new_password(words(), SecretStr("aB3de-fgh9K"), INTENT.format(1)),
+        lambda words: line_cards.new_password(words(), SecretStr("aB3de-fgh9K"), INTENT.format(1)),
     )
     for kind in Kind:
         yield f"top {kind}", partial(top_card, kind=kind)
@@ -714,11 +722,11 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for view in View:
         yield f"report {view}", partial(report_card, view=view)
     yield "alert with a picture", _alert_drawn
-    yield "note", lambda words: cards.note(words())
-    yield "failure", lambda words: cards.failure(words())
+    yield "note", lambda words: line_cards.note(words())
+    yield "failure", lambda words: line_cards.failure(words())
     yield (
         "success",
-        lambda words: cards.success(words(), Button("undo", tr("Undo"), INTENT.format(1))),
+        lambda words: line_cards.success(words(), Button("undo", tr("Undo"), INTENT.format(1))),
     )
 
 

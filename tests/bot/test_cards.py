@@ -5,8 +5,8 @@ from itertools import combinations
 
 import pytest
 
-from bot import cards
-from bot.cards import Buttons, alert
+from bot import alert_card, line_cards, spool_cards
+from bot.alert_card import Buttons, alert
 from bot.elements import (
     Bars,
     Button,
@@ -235,7 +235,7 @@ def test_a_new_alert_has_every_act_in_its_place() -> None:
         "respond": "Respond",
         "more": "More…",
     }
-    assert more(card) == [label for _, label, _ in cards.MORE]
+    assert more(card) == [label for _, label, _ in alert_card.MORE]
     assert pressed_ids(card) == set(offers(*ALL_ACTIONS).values())
 
 
@@ -251,9 +251,9 @@ def test_what_is_done_gives_its_place_to_its_undo(action: str, slot: str, label:
     assert undos(action)[action] in pressed_ids(after)
 
 
-@pytest.mark.parametrize("number", range(len(cards.MORE)))
+@pytest.mark.parametrize("number", range(len(alert_card.MORE)))
 def test_what_is_done_in_the_menu_gives_its_line_to_its_undo(number: int) -> None:
-    action, label, undo_label = cards.MORE[number]
+    action, label, undo_label = alert_card.MORE[number]
     state = IncidentState.SNOOZED if action == "snooze" else IncidentState.OPEN
     before, after = card_of(incident(state)), card_of(incident(state), action)
     assert more(before)[number] == label
@@ -263,7 +263,7 @@ def test_what_is_done_in_the_menu_gives_its_line_to_its_undo(number: int) -> Non
         assert more(after) == [*more(before)[:number], *more(before)[number + 1 :]]
 
 
-UNDOABLE = ("stop", "acknowledge", *(action for action, _, undo in cards.MORE if undo))
+UNDOABLE = ("stop", "acknowledge", *(action for action, _, undo in alert_card.MORE if undo))
 PLACES = ["first", "second", "third", "respond", "fourth", "more"]
 
 
@@ -272,7 +272,7 @@ PLACES = ["first", "second", "third", "respond", "fourth", "more"]
 def test_whatever_was_done_nothing_moves_and_one_button_at_most_stands_out(
     state: IncidentState, undoable: bool
 ) -> None:
-    order = [words for _, label, undo in cards.MORE for words in (label, undo)]
+    order = [words for _, label, undo in alert_card.MORE for words in (label, undo)]
     for size in range(len(UNDOABLE) + 1):
         for done in combinations(UNDOABLE, size):
             card = card_of(incident(state), *done, undoable=undoable)
@@ -345,23 +345,23 @@ def test_the_question_before_a_stop_fits_for_the_longest_sender(sender: str) -> 
 )
 def test_a_line_says_how_far_an_act_has_come(state: IntentState, line: str) -> None:
     used = intent("move", state)
-    card = cards.act_line(used, "move", None)
+    card = line_cards.act_line(used, "move", None)
     assert said(card) == card.fallback == line.format(used.summary)
     assert card.buttons == ()
 
 
 def test_a_line_of_an_undo_says_what_is_taken_back() -> None:
     under_way = intent("undo", IntentState.CLAIMED, undo_of="x")
-    assert cards.act_line(under_way, "false_alarm", None).fallback == (
+    assert line_cards.act_line(under_way, "false_alarm", None).fallback == (
         "⏳ anna@example.com is taking back “false alarm” …"
     )
     done = intent("undo", undo_of="x")
-    assert cards.act_line(done, "move", None).fallback == f"↩️ anna@example.com: {done.summary}"
+    assert line_cards.act_line(done, "move", None).fallback == f"↩️ anna@example.com: {done.summary}"
 
 
 def test_a_line_of_what_was_taken_back_says_so_and_offers_nothing() -> None:
     used = intent("move", undone=True)
-    card = cards.act_line(used, "move", None)
+    card = line_cards.act_line(used, "move", None)
     assert card.fallback == f"↩️ anna@example.com, taken back since: {used.summary}"
     assert card.buttons == ()
 
@@ -370,7 +370,7 @@ def test_a_line_of_what_was_taken_back_says_so_and_offers_nothing() -> None:
     ("remedy", "label"), [("move", "Undo move"), ("stop", "Undo"), ("enable", "Undo")]
 )
 def test_a_line_offers_its_undo_and_says_until_which_day(remedy: str, label: str) -> None:
-    card = cards.act_line(intent(remedy), remedy, INTENT.format("undo"))
+    card = line_cards.act_line(intent(remedy), remedy, INTENT.format("undo"))
     assert card.buttons == (Button("undo", label, INTENT.format("undo")),)
     assert "Can be undone until 2026-03-09 12:00 UTC." in said(card)
 
@@ -378,7 +378,7 @@ def test_a_line_offers_its_undo_and_says_until_which_day(remedy: str, label: str
 @pytest.mark.parametrize("remedy", REMEDIES)
 @pytest.mark.parametrize("state", IntentState)
 def test_every_remedy_has_its_line_in_every_state(remedy: str, state: IntentState) -> None:
-    assert cards.act_line(intent(remedy, state), remedy, None).fallback
+    assert line_cards.act_line(intent(remedy, state), remedy, None).fallback
 
 
 # -- the other cards -----------------------------------------------------------------
@@ -405,8 +405,8 @@ def test_a_page_of_results_says_what_was_asked_and_where_one_is() -> None:
 
 
 def test_a_result_says_all_that_tells_messages_apart() -> None:
-    found = cards.Found("everything", Page(1, (message(),)), 1, 1, ["id"], ())
-    assert said(cards.results(found)).splitlines()[1:] == [
+    found = spool_cards.Found("everything", Page(1, (message(),)), 1, 1, ["id"], ())
+    assert said(spool_cards.results(found)).splitlines()[1:] == [
         "2026-03-02 12:00:05 UTC · deferred · 1.2 kB · anna@example.com",
         "anna@example.com → anna@example.com and 2 more · from anna@example.com",
         "anna@example.com",
@@ -415,13 +415,15 @@ def test_a_result_says_all_that_tells_messages_apart() -> None:
 
 
 def test_a_result_in_quarantine_says_its_folder() -> None:
-    found = cards.Found("everything", Page(1, (message(queue=Queue.QUARANTINE),)), 1, 1, ["id"], ())
-    assert "· quarantine, anna@example.com ·" in said(cards.results(found))
+    found = spool_cards.Found(
+        "everything", Page(1, (message(queue=Queue.QUARANTINE),)), 1, 1, ["id"], ()
+    )
+    assert "· quarantine, anna@example.com ·" in said(spool_cards.results(found))
 
 
 def test_a_search_without_a_result_says_what_was_asked() -> None:
-    found = cards.Found("sender:x", Page(0, ()), 1, 1, (), ())
-    assert cards.results(found).fallback == "Nothing in the spool matches sender:x."
+    found = spool_cards.Found("sender:x", Page(0, ()), 1, 1, (), ())
+    assert spool_cards.results(found).fallback == "Nothing in the spool matches sender:x."
 
 
 def test_a_preview_sets_the_envelope_beside_the_headers() -> None:
@@ -446,7 +448,10 @@ def test_the_audit_log_says_who_did_what_on_which_day() -> None:
     text = said(CARDS["audit"](anna))
     line = "0 · 2026-03-02 12:00:05 UTC · anna@example.com · undo stop · intent · anna@example.com"
     assert line in text
-    assert said(cards.audit([], "The chain is whole.")) == "The log is empty.\nThe chain is whole."
+    assert (
+        said(spool_cards.audit([], "The chain is whole."))
+        == "The log is empty.\nThe chain is whole."
+    )
 
 
 def test_a_name_as_long_as_a_novel_leaves_room_for_the_rest() -> None:
@@ -462,7 +467,9 @@ def test_the_moments_of_these_samples_are_what_the_tests_take_them_for() -> None
 
 
 def test_results_of_a_server_that_shows_no_message_have_no_preview_and_say_why() -> None:
-    found = cards.Found("sender:x", Page(1, (message(),)), 1, 1, (), (), ("It shows no message.",))
-    card = cards.results(found)
+    found = spool_cards.Found(
+        "sender:x", Page(1, (message(),)), 1, 1, (), (), ("It shows no message.",)
+    )
+    card = spool_cards.results(found)
     assert not any(isinstance(section, Row) for section in card.sections)
     assert said(card).splitlines()[-1] == "It shows no message."

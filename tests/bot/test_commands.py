@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import acts, respond
+from bot.alert_card import MORE
 from bot.app import App
 from bot.arguments import Arguments, parse
-from bot.cards import MORE
 from bot.commands import CARD_ACTIONS, COMMAND, COMMANDS, Command
 from bot.dispatch import Dispatch, understand
 from bot.elements import Card, Points, plain

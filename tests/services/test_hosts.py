@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.alert_card import MORE
 from bot.alerts import AlertCards
-from bot.cards import MORE
 from bot.elements import Button, Menu
 from services.aims import aim, fits
 from services.hosts import host_of, sender_of, spool_of
