@@ -164,6 +164,25 @@ def test_many_accounts_with_one_campaign_alarm_together_before_each_would_alone(
     assert any("accounts began to send the same" in r.text for r in alarms[0].reasons)
 
 
+def test_of_equally_many_accounts_on_new_networks_those_that_send_most_alike_count() -> None:
+    people = [ANN, BOB, "carl@example.com"]
+    engine = Engine()
+    engine.take(sorted(e for one in people for e in _weeks(one)), MONDAY + 23 * DAY)
+    letters = [
+        Event(AFTER + n, one, f"203.0.{place}.9", 1, f"Parcel {n} waits", 3000, (f"{n}@x.example",))
+        for n in range(3)
+        for one in people
+        for place in range(9)
+        # On the middle one of the networks three each, else one each: they are in no order.
+        if n == 0 or place == 4
+    ]
+    engine.take(letters, AFTER + 10)
+    for one in people:
+        verdict = engine.why(one)
+        assert verdict is not None
+        assert any("accounts began to send the same" in r.text for r in verdict.reasons)
+
+
 def test_a_loop_between_two_mailboxes_is_not_taken_for_spam() -> None:
     engine = _learnt()
     loop = _letters(ANN, AFTER, 400, 1, subject="Fwd: away {}", to=BOB)

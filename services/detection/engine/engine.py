@@ -333,8 +333,8 @@ class Engine:
                     of_each.setdefault(key, set()).add(name)
                     tops[key] = tops.get(key, 0) + 1
             for key, names in of_each.items():
-                if sender.name in names and len(names) > found.senders:
-                    found = Company(len(names), tops[key])
+                if sender.name in names:
+                    found = max(found, Company(len(names), tops[key]))
         return found
 
     # -- judging -----------------------------------------------------------------------

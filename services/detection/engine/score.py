@@ -45,7 +45,7 @@ class Floors:
     spread: int = 6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Company:
     """Other accounts that lately began to use the same networks, and send the same things."""
 
