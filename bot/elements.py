@@ -13,7 +13,11 @@ from string import Formatter
 
 from services.language import moment as written
 from services.language import number, template, template_n, tr
-from services.words import short
+from services.words import in_percent, short
+
+# Short, so that a bar, its number and a name fit a phone's line.
+_BAR = 8
+_FULL, _EMPTY = "█", "░"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,15 @@ class Bar:
     label: str
     value: int
     share: float
+
+    @property
+    def drawn(self) -> str:
+        """The bar and its share, all of one width where letters are: "███░░░░░  40%"."""
+        share = min(1.0, max(0.0, self.share))
+        said = in_percent(share)
+        filled = 0 if 0 < share < 0.01 else max(round(share * _BAR), 1 if self.value else 0)
+        bar = _FULL * filled + _EMPTY * (_BAR - filled)
+        return f"{bar} {said:>{len(in_percent(1.0))}}"
 
 
 @dataclass(frozen=True, slots=True)

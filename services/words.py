@@ -96,8 +96,8 @@ def act(action: str) -> str:
 
 
 def in_percent(share: float) -> str:
-    """Return a share of 1 in whole percents: "12%"."""
-    return percent(share * 100)
+    """Return a share of 1 in whole percents: "12%"; of a small one that it is less than one."""
+    return tr("<1%") if 0 < share < 0.01 else percent(share * 100)
 
 
 def change(now: int, before: int) -> str:

@@ -73,9 +73,6 @@ _MAX_BUTTONS = 5
 _TITLE = 300
 # As much as buttons may take of the 40, so that there is always room for what they are about.
 _MAX_CONTROLS = 24
-# Short, so that a bar, its number and a name fit a phone's line.
-_BAR = 8
-_FULL, _EMPTY = "█", "░"
 _NOTHING = "–"
 
 Controls = list["ui.ActionRow[Any]"]
@@ -266,12 +263,7 @@ def _says(text: Text) -> bool:
 
 
 def _bar(bar: Bar) -> Text:
-    share = min(1.0, max(0.0, bar.share))
-    small = 0 < share < 0.01
-    filled = 0 if small else max(round(share * _BAR), 1 if bar.value else 0)
-    percent = "<1%" if small else f"{share:.0%}"
-    drawn = _FULL * filled + _EMPTY * (_BAR - filled)
-    return say(Code(f"{drawn} {percent:>4}"), f"  {number(bar.value)}  {bar.label}")
+    return say(Code(bar.drawn), f"  {number(bar.value)}  {bar.label}")
 
 
 def _controls(given: Sequence[Button | Menu], turn: int, taken: set[str]) -> Controls:

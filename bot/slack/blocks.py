@@ -55,11 +55,8 @@ MAX_VIEW_BLOCKS = 100
 #: Action ids of everything that holds an intent id start with this.
 PRESS = "press"
 PICK = "pick"
-# Short, so that a bar, its number and a name fit a phone's line.
-_BAR = 8
 # Rich text has no limit of its own in the reference; this is a section's.
 _LONGEST = 3000
-_FULL, _EMPTY = "█", "░"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +240,9 @@ def _bars(bars: Bars) -> Block:
         {"type": "text", "text": f"{cut(bars.title, _LONGEST)}\n", "style": {"bold": True}}
     ]
     for place, bar in enumerate(bars.bars):
-        share = min(1.0, max(0.0, bar.share))
-        small = 0 < share < 0.01
-        filled = 0 if small else max(round(share * _BAR), 1 if bar.value else 0)
-        percent = "<1%" if small else f"{share:.0%}"
-        drawn = _FULL * filled + _EMPTY * (_BAR - filled)
         end = "\n" if place < len(bars.bars) - 1 else ""
         elements += [
-            {"type": "text", "text": f"{drawn} {percent:>4}", "style": {"code": True}},
+            {"type": "text", "text": bar.drawn, "style": {"code": True}},
             {"type": "text", "text": f"  {number(bar.value)}  "},
             {"type": "text", "text": f"{cut(bar.label, _LONGEST)}{end}"},
         ]

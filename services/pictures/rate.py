@@ -141,14 +141,9 @@ def described(rate: Rate) -> str:
     ]
     shares = rate.shares()
     if shares:
-        named = ", ".join(f"{name[:64]} {percent(share)}" for name, share in shares)
+        named = ", ".join(f"{name[:64]} {in_percent(share)}" for name, share in shares)
         parts.append(tr("Sent from: {addresses}.", addresses=named))
     return " ".join(parts)
-
-
-def percent(share: float) -> str:
-    """Return a share as people write it."""
-    return tr("<1%") if 0 < share < 0.01 else in_percent(share)
 
 
 def _moment(at: datetime) -> str:

@@ -21,8 +21,8 @@ from services.pictures.canvas import (
     nice,
     short_number,
 )
-from services.pictures.rate import Rate, percent, usual
-from services.words import span
+from services.pictures.rate import Rate, usual
+from services.words import in_percent, span
 
 _HEIGHT = 900
 _LEFT, _RIGHT, _TOP, _BOTTOM = 140, WIDTH - MARGIN, 190, 520
@@ -123,4 +123,4 @@ def _shares(canvas: Canvas, rate: Rate) -> None:
         canvas.box(MARGIN, top, MARGIN + (WIDTH - 2 * MARGIN) * share, top + _ROW - 8, SHARE)
         middle = top + (_ROW - 8) / 2
         canvas.write(MARGIN + 16, middle, name, widest=WIDTH - 2 * MARGIN - 180)
-        canvas.write(_RIGHT - 12, middle, percent(share), anchor="rm")
+        canvas.write(_RIGHT - 12, middle, in_percent(share), anchor="rm")

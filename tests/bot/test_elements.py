@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.elements import Bold, Code, Moment, plain, say, visible
+from bot.elements import Bar, Bold, Code, Moment, plain, say, visible
+from services.language import speaking, voice_of
 
 # Everything that a mail sender can put into a subject, half surrogate pairs included; the
 # characters that show nothing come up far oftener than they would by chance.
@@ -75,3 +76,19 @@ def test_a_moment_in_plain_text_says_its_day_and_its_zone() -> None:
 
 def test_plain_text_keeps_the_words_and_drops_the_looks() -> None:
     assert plain(say("a ", Bold("b\u202e"), Code(" c"))) == "a b〈202E〉 c"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ["<1%", "98%", "100%"]),
+        ("de", ["<1\N{NO-BREAK SPACE}%", "98\N{NO-BREAK SPACE}%", "100\N{NO-BREAK SPACE}%"]),
+    ],
+)
+def test_bars_are_as_wide_as_each_other_and_say_their_share_in_the_language(
+    language: str, said: list[str]
+) -> None:
+    with speaking(voice_of(language)):
+        drawn = [Bar("", 1, share).drawn for share in (0.004, 0.98, 1.0)]
+    assert len({len(one) for one in drawn}) == 1
+    assert [one.lstrip("█░ ") for one in drawn] == said

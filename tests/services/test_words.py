@@ -93,7 +93,9 @@ def test_a_change_has_its_sign(now: int, before: int, said: str) -> None:
     assert change(now, before) == said
 
 
-@pytest.mark.parametrize(("share", "said"), [(0, "0%"), (0.125, "12%"), (0.999, "100%")])
+@pytest.mark.parametrize(
+    ("share", "said"), [(0, "0%"), (0.004, "<1%"), (0.125, "12%"), (0.999, "100%")]
+)
 def test_a_share_is_in_whole_percents(share: float, said: str) -> None:
     assert in_percent(share) == said
 
