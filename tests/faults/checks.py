@@ -154,7 +154,7 @@ class Checks:
             self.faults.append("the same button did it twice")
         self._must(found == await snapshot(bench), "the same button changed the server")
         said = [entry.phase for entry in (await bench.log())[entries:]]
-        self._must(said == ["repeated"], f"the same button again is in the log as {said}")
+        self._must(said == [self.case.used_again], f"the same button again is in the log as {said}")
 
     async def _take_back(self, intent_id: str, what: str) -> bool:
         """Take it back; return whether there was a button for it."""

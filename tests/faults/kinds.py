@@ -64,6 +64,8 @@ class Case:
     of: "Act"  # the remedy that it comes down to
     #: Whether it is an act that people can take back at its end.
     is_act: bool = False
+    #: How the log has it when its button is used again.
+    used_again: str = "repeated"
 
     @property
     def exact(self) -> bool:
@@ -283,6 +285,7 @@ class Lapsed(Declined):
     """Nobody says anything in time: the bot gives it up."""
 
     name = "nobody approves"
+    used_again = "refused"  # it is too old
 
     async def prepare(self, bench: Bench, incident_id: int) -> Set:
         made = await super().prepare(bench, incident_id)
@@ -291,3 +294,6 @@ class Lapsed(Declined):
 
     async def act(self, bench: Bench, made: Set) -> Any:
         return await bench.upkeep.expire()
+
+    async def press(self, bench: Bench, made: Set) -> Any:
+        return await super().act(bench, made)
