@@ -232,6 +232,8 @@ class Containment:
             row = await session.get(Incident, incident.id)
             if row is None or row.containment_kind == why.kind:
                 return False
+            # From before kinds were kept: it was announced then.
+            announce = announce and not (row.containment and not row.containment_kind)
             row.containment, row.containment_kind = why.text, why.kind
             await redraw(session, row)
             if announce:

@@ -18,6 +18,8 @@ from services.targets import Target
 STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze", "false_alarm")
 #: States in which somebody has yet to stop it.
 _WAITING = (IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
+#: The same, with nobody on it, or again.
+UNSTOPPED = (IncidentState.OPEN, *_WAITING)
 
 
 def still_stopped(actions: Iterable[str]) -> bool:
@@ -99,8 +101,10 @@ async def settle(
             state = await state_without(session, row, undone.id) if done else None
         elif done and state is IncidentState.OPEN:  # it was enabled
             stands = await _standing(session, row)
-            if still_stopped([*(act.action for act in stands), "enable"]):
-                state = None
+            if row.state not in UNSTOPPED and still_stopped(
+                [*(act.action for act in stands), "enable"]
+            ):
+                state, row.cleared_at = None, now
         if done and state is not None:
             _set(row, actor, result, state, now, undone)
         session.add(row)
@@ -140,7 +144,10 @@ def _set(
 async def state_without(session: AsyncSession, incident: Incident, undone_id: str) -> IncidentState:
     """Return the state that follows from the acts that still stand."""
     acts = [act for act in await _standing(session, incident) if act.id != undone_id]
-    if still_stopped(act.action for act in acts):
+    # Of one that is open again a new password is no remedy: whoever sends has it, too.
+    renewed = incident.state is IncidentState.REMEDIED
+    actions = [act.action for act in acts if renewed or act.action != "password"]
+    if still_stopped(actions):
         return IncidentState.REMEDIED
     state = IncidentState.OPEN
     for act in acts:

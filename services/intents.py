@@ -143,7 +143,11 @@ class Intents:
             return button.id
 
     async def done_on(self, *incident_ids: int) -> dict[str, Intent]:
-        """Return the acts on these incidents that stand, each remedy's newest, by its name."""
+        """Return the acts on these incidents that stand, each remedy's newest, by its name.
+
+        One that a later act took the effect of (the account was enabled, the incident opened
+        again) stands no more.
+        """
         async with self._store.reading() as session:
             found = await session.exec(select(Incident).where(col(Incident.id).in_(incident_ids)))
             incidents = list(found.all())
@@ -240,7 +244,7 @@ def _all_overtaken(incidents: Sequence[Incident], done: Intent) -> bool:
 
 def enabled_by(enabled: Intent, stop: Intent) -> bool:
     """Tell whether all that an act had stopped can send again by a later one."""
-    return stop.action in STOPS and _people(stop).issubset(_people(enabled))
+    return stop.action in STOPS and people_of(stop).issubset(people_of(enabled))
 
 
 async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
@@ -271,7 +275,8 @@ async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
     return [row for row in same if row.claimed_at and all(end <= row.claimed_at for end in ends)]
 
 
-def _people(intent: Intent) -> set[str]:
+def people_of(intent: Intent) -> set[str]:
+    """Return the accounts that an act is about, in small letters."""
     return {account.lower() for account in _of(intent).people}
 
 

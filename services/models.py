@@ -113,6 +113,8 @@ class Incident(SQLModel, table=True):
     state_by: str | None = None  # the name of who set the state, for the card
     state_at: datetime | None = _when(default=None)
     snoozed_until: datetime | None = _when(default=None)
+    #: Until when what was sent no more counts, though it is live: its sender is who it should be.
+    cleared_at: datetime | None = _when(default=None)
     quiet_since: datetime | None = _when(default=None)
     campaign: int | None = Field(default=None, index=True)
     joined_by: str = _text(default="")  # what it shares with that campaign, in words

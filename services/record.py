@@ -16,9 +16,9 @@ from services.intents import (
     UNDO,
     Intents,
     cut_off_before,
-    enabled_by,
     hand_on,
     overtaken,
+    people_of,
     touch,
     touch_responses,
     undo_of,
@@ -153,9 +153,9 @@ class Record:
         incident = await session.get(Incident, intent.incident_id)
         on_it = (Intent.incident_id == intent.incident_id, col(Intent.undone).is_(False))
         rows = await session.exec(others.where(*on_it))
-        people = set(Target.model_validate_json(intent.target).people)
+        people = people_of(intent)
         for twin in rows.all():
-            covered = people.issubset(Target.model_validate_json(twin.target).people)
+            covered = people.issubset(people_of(twin))
             if not covered or overtaken(incident, twin):
                 continue
             if twin.finished_at is None:
@@ -168,7 +168,8 @@ class Record:
                     col(Intent.finished_at) >= twin.finished_at,
                 )
             )
-            if not any(enabled_by(enabled, twin) for enabled in later.all()):
+            # Of whom somebody let send again since, it can be done anew.
+            if not any(people & people_of(enabled) for enabled in later.all()):
                 return twin
         return None
 

@@ -1,7 +1,8 @@
 """The steps of a response to an incident, and which of them stand as done, by whom and when.
 
-Nothing is kept about a step: it is done when an act that does it was done and not taken back,
-by whom and from wherever that may have been.
+Nothing is kept about a step: it is done when an act that does it was done and not taken back
+(an account that was stopped: nor enabled since, but with a new password), by whom and from
+wherever that may have been.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
-from services.incidents import still_stopped
+from services.incidents import UNSTOPPED, still_stopped
 from services.language import later
 from services.mail.port import Network
 from services.models import Incident, Intent, IntentState
@@ -107,7 +108,7 @@ async def done_steps(session: AsyncSession, incident: Incident) -> Mapping[str, 
     """Return the act that does each step that is done, by the step's name."""
     acts = await _acts(session, incident)
     found: dict[str, Intent] = {}
-    stopped = still_stopped(act.action for act in reversed(acts))
+    stopped = incident.state not in UNSTOPPED and still_stopped(a.action for a in reversed(acts))
     for step in STEPS:
         # An account that was enabled with a new password is still dealt with.
         against = () if stopped and "enable" in step.against else step.against

@@ -18,7 +18,9 @@ from services.words import short, span
 # What Markdown as it is read where reports are kept (CommonMark, GitHub's, GitLab's) gives a
 # meaning within a line: marks, links, web addresses, people, issues, emoji, mathematics.
 # All else stays as it is, for who pastes it where Markdown is not read.
-_MARKS = re.compile(r"([\\`*_\[\]<>~&|#$^]|(?<!\w)@|:(?=[^\s\d])|(?<=www)\.)", re.IGNORECASE)
+_MARKS = re.compile(
+    r"([\\`*_\[\]<>~&|#$^]|(?<!\w)@|(?<!\d):(?=\S)|:(?=[^\s\d])|(?<=www)\.)", re.IGNORECASE
+)
 # And at its beginning: a list, or a line under a heading.
 _BEGINNING = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[-+=]))")
 _LONGEST = 300

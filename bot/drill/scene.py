@@ -99,7 +99,7 @@ class Acting(Scene):
 
 @dataclass(kw_only=True, slots=True)
 class Attack(Acting):
-    """The stage, with two accounts that are about to be abused on it."""
+    """The stage, with three accounts that are about to be abused on it."""
 
     stage: Stage
     room: Room  # where the people are at present

@@ -10,7 +10,7 @@ from bot.drill.report import Feature
 from bot.drill.scene import ACCOUNT, THIRD, THIRD_MESSAGES, THIRD_NOW, Attack
 from bot.hands import Shown, expect
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
-from services.models import LIVE, Incident
+from services.models import LIVE, Announcement, Incident
 
 #: When a day's summary comes, after the beginning of the drill: not before it is asked for.
 DIGEST_AFTER = timedelta(minutes=20)
@@ -94,15 +94,17 @@ async def closed(scene: Attack, feature: Feature) -> None:
 async def digest(scene: Attack, feature: Feature) -> None:
     """The day's summary comes at its time, once, into every channel."""
     feature.asked = True
+    told = []
     for _ in range(2):
         await scene.app.jobs.digests()
-    async with scene.app.store.reading() as session:
-        incidents = (await session.exec(select(func.count()).select_from(Incident))).one()
+        async with scene.app.store.reading() as session:
+            told.append((await session.exec(select(func.count()).select_from(Announcement))).one())
+            incidents = (await session.exec(select(func.count()).select_from(Incident))).one()
     for hands in scene.everywhere:
         shown = await hands.message("Sent most more than the time before")
         expect(shown.text, "The day", f"{incidents} incidents", f"{THIRD} on", "Found ")
     feature.done = True
-    feature.verified = incidents > 0
+    feature.verified = incidents > 0 and told[0] == told[1]
     feature.evidence = f"{incidents} incidents in the database, and in the day's summary"
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import func
+from sqlalchemy import and_, case, func, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -276,14 +276,15 @@ def _events(rows: Sequence[RecentSubmission], ahead: dict[str, int]) -> Iterator
 async def dealt_with(
     session: AsyncSession, server: str, now: datetime, senders: Collection[str] = ()
 ) -> dict[str, float]:
-    """Return whose incident ended lately, and when: nothing before that counts again.
+    """Return whose incident ended lately, or who was cleared, and when: nothing before counts.
 
     ``senders`` narrows it to these; empty means everybody.
     """
-    query = select(Incident.sender, Incident.state_at).where(
-        Incident.server == server,
-        col(Incident.open_key).is_(None),
-        col(Incident.state_at) > now - timedelta(hours=25),
+    lately = now - timedelta(hours=25)
+    over = and_(col(Incident.open_key).is_(None), col(Incident.state_at) > lately)
+    at = case((over, col(Incident.state_at)), else_=col(Incident.cleared_at))
+    query = select(Incident.sender, at).where(
+        Incident.server == server, or_(over, col(Incident.cleared_at) > lately)
     )
     if senders:
         query = query.where(col(Incident.sender).in_(senders))

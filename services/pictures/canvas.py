@@ -65,7 +65,7 @@ def _has_shape(char: str) -> bool:
         return False
     if unicodedata.bidirectional(char) not in _DIRECTIONS:
         return False
-    return _shape(char) not in (_shape(" "), _shape(_NOWHERE))
+    return any(_shape(char)[1]) and _shape(char) != _shape(_NOWHERE)
 
 
 def _shape(char: str) -> tuple[tuple[int, int], bytes]:

@@ -310,3 +310,17 @@ async def test_severity_rises_and_falls_and_a_rise_is_told_once(bench: Bench) ->
     await bench.poll()
     (line,) = [line for line in await bench.told() if "Severity" in line]
     assert line.startswith("Severity rises to high: 164 messages in the last 5 min, score ")
+
+
+async def test_who_was_enabled_after_all_were_stopped_can_be_stopped_alone(bench: Bench) -> None:
+    lead, _ = await _both(bench)
+    everybody = Target(accounts=(ANN, BOB))
+    assert (await bench.act("stop", everybody, incident_id=lead.id)).ok
+    for action in ("password", "enable"):
+        bench.pass_time(seconds=1)
+        assert (await bench.act(action, Target(account=ANN), incident_id=lead.id)).ok
+    bench.pass_time(seconds=1)
+    assert (await bench.act("stop", Target(account=ANN), incident_id=lead.id)).ok
+    user = await bench.server.user(ANN)
+    assert user is not None
+    assert user.state is UserState.NO_SENDING

@@ -20,7 +20,7 @@ from services.settings import DetectionSettings
 from services.targets import Target
 
 from ..databases import locked_at, open_store_at
-from ..mail.harness import ANN, BOB, DOMAIN, START
+from ..mail.harness import ANN, BOB, DOMAIN, PASSWORD, START
 from .bench import ELSEWHERE, OPERATOR, Bench
 
 #: Enough alike at once for an alert about somebody never seen before.
@@ -428,6 +428,28 @@ async def test_a_stopped_account_that_sends_again_is_open_again(bench: Bench) ->
     await bench.poll()
     told = [text for text in await bench.told() if text]
     assert told == ["It is sending again although it was stopped. Look at it once more."]
+
+
+async def test_who_has_a_new_password_writes_letters_without_an_alarm_but_no_spam(
+    bench: Bench,
+) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    for action in ("stop", "password", "enable"):
+        incident_id = (await bench.incident()).id
+        assert (await bench.act(action, Target(account=ANN), incident_id=incident_id)).ok
+        bench.pass_time(seconds=1)
+        await bench.poll()
+    await bench.server.set_password(ANN, PASSWORD)  # the one that the next letters log in with
+    bench.pass_time(minutes=10)
+    await bench.burst(1, subject="I am back")
+    await bench.poll()
+    assert (await bench.incident()).state is IncidentState.REMEDIED
+    assert [text for text in await bench.told() if text] == []
+    bench.pass_time(minutes=1)
+    await bench.burst(_BURST)
+    await bench.poll()
+    assert (await bench.incident()).state is IncidentState.OPEN
 
 
 async def test_a_stopped_account_that_stays_quiet_is_closed(bench: Bench) -> None:

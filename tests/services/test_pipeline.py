@@ -12,7 +12,7 @@ from services.clock import Clock
 from services.errors import BadArgument, Expired, NotCapable, Refused, ServerDown
 from services.mail.embedded import EmbeddedConfig, EmbeddedServer
 from services.mail.port import Capabilities, Capability, Queue, SpoolQuery, UserState
-from services.models import Announcement, IncidentState, IntentState
+from services.models import Announcement, Incident, IncidentState, IntentState
 from services.people import BOT, Actor, Place
 from services.pipeline import Pipeline
 from services.remedies import REMEDIES
@@ -415,6 +415,29 @@ async def test_an_account_enabled_with_a_new_password_stays_dealt_with(bench: Be
     assert incident.state is IncidentState.OPEN
     async with bench.store.reading() as session:
         assert "disable" not in await done_steps(session, incident)
+
+
+async def test_an_alert_that_is_open_again_is_not_dealt_with_by_an_older_password(
+    bench: Bench,
+) -> None:
+    incident_id = await bench.alert()
+    for action in ("stop", "password", "enable"):
+        await bench.act(action, Target(account=ANN), incident_id=incident_id)
+        bench.pass_time(seconds=1)
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        assert row.state is IncidentState.REMEDIED
+        row.state, row.state_at = IncidentState.OPEN, bench.clock.now()  # it sends again
+        session.add(row)
+    async with bench.store.reading() as session:
+        assert "disable" not in await done_steps(session, await bench.incident())
+    taken_on = await bench.act("acknowledge", Target(account=ANN), incident_id=incident_id)
+    await bench.undo(taken_on)
+    assert (await bench.incident()).state is IncidentState.OPEN
+    # Nor does enabling it, once more, end that.
+    await bench.act("enable", Target(account=ANN), incident_id=incident_id)
+    assert (await bench.incident()).state is IncidentState.OPEN
 
 
 async def test_an_act_is_undone_once_whichever_channels_button_is_used(bench: Bench) -> None:

@@ -78,6 +78,7 @@ def test_markdown_reads_a_text_of_somebody_elses_as_what_it_is(text: str) -> Non
     [
         "1,878 messages in 5 min; usual at this hour: 0, at most 7",
         "192.0.2.33",
+        "12:30",
         "anna.keller@example.com",
         "“Your parcel 4839 is waiting: confirm your address”",
     ],
@@ -87,7 +88,7 @@ def test_what_markdown_gives_no_meaning_is_not_marked(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["http://list.invalid/", "www.list.invalid", "@bob", "#12", ":boom:", "$x$"]
+    "text", ["http://list.invalid/", "www.list.invalid", "@bob", "#12", ":boom:", ":100:", "$x$"]
 )
 def test_links_people_issues_and_emoji_stay_words(text: str) -> None:
     assert "\\" in literal(text)

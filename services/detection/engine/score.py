@@ -435,7 +435,7 @@ def _say_fan_out(recipients: int, sure: bool) -> str:
 
 def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, sent: int) -> Reason:
     begin = sender.last - window
-    bad = min(sent, sender.refused_since(begin))
+    bad = sender.refused_since(begin)
     usual = everybody.rate(everybody.bad, everybody.sent, tuning.REFUSED, 500)
     prior = tuning.PRIOR_OUTCOMES
     own = (sender.bad_total + usual * prior) / (sender.sent_total + prior)
@@ -450,9 +450,10 @@ def _outcomes(sender: Sender, everybody: Population, seen: _Seen, window: int, s
     points = min(max(ratio * tuning.DECADE, tuning.OUTCOME_FLOOR), cap)
     if not bad and points > tuning.OUTCOME_FLOOR:
         return Reason("", round(points, 1))
-    # Of older bad news only the minute is kept: then there may be more of it in the window.
+    # Of older bad news only the minute or hour is kept: there may be more of it in the window.
     full = tuning.LETTERS <= bad < sent
-    return Reason((_say_outcomes, bad, sent, round(100 * own), full), round(points, 1))
+    said = (_say_outcomes, min(bad, sent), sent, round(100 * own), full)
+    return Reason(said, round(points, 1))
 
 
 def _say_outcomes(bad: int, sent: int, usual: int, full: bool) -> str:

@@ -1,4 +1,4 @@
-"""What is yet to be told of an act that was cut off; of which kind what containment said is."""
+"""What is yet to be told of a cut-off act, what kind containment's word is, who is cleared."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,3 +16,4 @@ def upgrade() -> None:
         "incident",
         sa.Column("containment_kind", sa.Text(), nullable=False, server_default=""),
     )
+    op.add_column("incident", sa.Column("cleared_at", sa.DateTime()))
