@@ -22,18 +22,19 @@ _WAITING = (IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED)
 UNSTOPPED = (IncidentState.OPEN, *_WAITING)
 
 
-def still_stopped(actions: Iterable[str]) -> bool:
+def still_stopped(actions: Iterable[str], *, renewed: bool) -> bool:
     """Tell whether an account is dealt with after these acts on it, oldest first.
 
     To enable it opens the matter again, unless it got a new password since it was stopped: who
-    had the old one is out.
+    had the old one is out. Not ``renewed`` is an account that sends again: then whoever does
+    has the new one, too.
     """
     stopped = changed = False
     for action in actions:
         if action in ENDS:
             stopped, changed = True, False
         elif action == "password":
-            changed = True
+            changed = renewed
         elif action == "enable":
             stopped = stopped and changed
     return stopped
@@ -101,9 +102,8 @@ async def settle(
             state = await state_without(session, row, undone.id) if done else None
         elif done and state is IncidentState.OPEN:  # it was enabled
             stands = await _standing(session, row)
-            if row.state not in UNSTOPPED and still_stopped(
-                [*(act.action for act in stands), "enable"]
-            ):
+            actions = [*(act.action for act in stands), "enable"]
+            if still_stopped(actions, renewed=row.state not in UNSTOPPED):
                 state, row.cleared_at = None, now
         if done and state is not None:
             _set(row, actor, result, state, now, undone)
@@ -144,10 +144,8 @@ def _set(
 async def state_without(session: AsyncSession, incident: Incident, undone_id: str) -> IncidentState:
     """Return the state that follows from the acts that still stand."""
     acts = [act for act in await _standing(session, incident) if act.id != undone_id]
-    # Of one that is open again a new password is no remedy: whoever sends has it, too.
     renewed = incident.state is IncidentState.REMEDIED
-    actions = [act.action for act in acts if renewed or act.action != "password"]
-    if still_stopped(actions):
+    if still_stopped((act.action for act in acts), renewed=renewed):
         return IncidentState.REMEDIED
     state = IncidentState.OPEN
     for act in acts:

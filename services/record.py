@@ -26,7 +26,7 @@ from services.intents import (
 from services.language import tr
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place
-from services.remedy import Remedy, Result
+from services.remedy import STOPS, Remedy, Result
 from services.scope import of_domains
 from services.store import Store
 from services.targets import Target, Undo
@@ -154,24 +154,25 @@ class Record:
         on_it = (Intent.incident_id == intent.incident_id, col(Intent.undone).is_(False))
         rows = await session.exec(others.where(*on_it))
         people = people_of(intent)
-        for twin in rows.all():
-            covered = people.issubset(people_of(twin))
-            if not covered or overtaken(incident, twin):
-                continue
-            if twin.finished_at is None:
-                return twin
-            later = await session.exec(
-                select(Intent).where(
-                    *on_it,
-                    Intent.action == "enable",
-                    Intent.state == IntentState.DONE,
-                    col(Intent.finished_at) >= twin.finished_at,
-                )
+        twins = [
+            twin
+            for twin in rows.all()
+            if people.issubset(people_of(twin)) and not overtaken(incident, twin)
+        ]
+        if not twins or intent.action not in STOPS:
+            return next(iter(twins), None)
+        enables = await session.exec(
+            select(Intent).where(
+                *on_it, Intent.action == "enable", Intent.state == IntentState.DONE
             )
-            # Of whom somebody let send again since, it can be done anew.
-            if not any(people & people_of(enabled) for enabled in later.all()):
-                return twin
-        return None
+        )
+        # Whom somebody let send again since can be stopped anew.
+        again = [act.finished_at for act in enables.all() if people & people_of(act)]
+        last = max((at for at in again if at is not None), default=None)
+        return next(
+            (t for t in twins if t.finished_at is None or last is None or last < t.finished_at),
+            None,
+        )
 
     async def note(self, intent: Intent, before: Undo, earlier: Undo | None) -> Undo | None:
         """Write down how it is before the act, so that it can be taken back if it is cut off.

@@ -108,7 +108,8 @@ async def done_steps(session: AsyncSession, incident: Incident) -> Mapping[str, 
     """Return the act that does each step that is done, by the step's name."""
     acts = await _acts(session, incident)
     found: dict[str, Intent] = {}
-    stopped = incident.state not in UNSTOPPED and still_stopped(a.action for a in reversed(acts))
+    renewed = incident.state not in UNSTOPPED
+    stopped = still_stopped((act.action for act in reversed(acts)), renewed=renewed)
     for step in STEPS:
         # An account that was enabled with a new password is still dealt with.
         against = () if stopped and "enable" in step.against else step.against

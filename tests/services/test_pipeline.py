@@ -435,6 +435,17 @@ async def test_an_alert_that_is_open_again_is_not_dealt_with_by_an_older_passwor
     taken_on = await bench.act("acknowledge", Target(account=ANN), incident_id=incident_id)
     await bench.undo(taken_on)
     assert (await bench.incident()).state is IncidentState.OPEN
+    # Who took it on before did so once, whatever was enabled since.
+    await bench.act("acknowledge", Target(account=ANN), incident_id=incident_id)
+    bench.pass_time(seconds=1)
+    await bench.act("enable", Target(account=ANN), incident_id=incident_id)
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        row.state = IncidentState.ACKNOWLEDGED
+        session.add(row)
+    with pytest.raises(Expired, match="already done by Olga"):
+        await bench.act("acknowledge", Target(account=ANN), incident_id=incident_id)
     # Nor does enabling it, once more, end that.
     await bench.act("enable", Target(account=ANN), incident_id=incident_id)
     assert (await bench.incident()).state is IncidentState.OPEN
