@@ -109,7 +109,7 @@ def alert(
         title = tr("Its addresses, and {n} more", n=more) if more > 0 else tr("Its addresses")
         sections.append(Bars(title, rows))
     sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
-    sections.append(foot(incident, incident.score, evidence.taken_at))
+    sections.append(foot(incident, incident.score, evidence.waited_at))
     if incident.state is IncidentState.FALSE_ALARM:
         headline = tr("{who}: false alarm", who=who)
     elif live and not stopped:
@@ -179,13 +179,26 @@ def so_far(since: datetime, evidences: Sequence[Evidence]) -> Paragraph:
     """Return what was sent since then, and what the spool holds of it."""
     queued = sum(one.queued for one in evidences)
     spool = max((one.spool_waiting for one in evidences), default=0)
-    sent = richn(
-        "Since {moment}: {n} message sent.",
-        "Since {moment}: {n} messages sent.",
-        sum(one.total for one in evidences),
-        moment=Moment(since),
+    total, held = sum(one.total for one in evidences), sum(one.held for one in evidences)
+    waiting = Bold(tr("{n} waiting", n=queued))
+    # The spool is asked later than what was sent is read, and may hold older messages, too.
+    apart = queued + held > total
+    sent = (
+        richn(
+            "Since {moment}: {n} message sent, counted until {until}.",
+            "Since {moment}: {n} messages sent, counted until {until}.",
+            total,
+            moment=Moment(since),
+            until=Moment(max(one.taken_at for one in evidences), seconds=True),
+        )
+        if apart
+        else richn(
+            "Since {moment}: {n} message sent.",
+            "Since {moment}: {n} messages sent.",
+            total,
+            moment=Moment(since),
+        )
     )
-    waiting, held = Bold(tr("{n} waiting", n=queued)), sum(one.held for one in evidences)
     now = (
         rich(
             "Now {waiting} ({share} of the spool), {held} held.",
@@ -196,6 +209,8 @@ def so_far(since: datetime, evidences: Sequence[Evidence]) -> Paragraph:
         if queued and spool
         else rich("Now {waiting}, {held} held.", waiting=waiting, held=held)
     )
+    if apart:
+        now = (*now, *say(" "), *rich("Some of these came after that, or before it began."))
     return Paragraph((*sent, *say(" "), *now))
 
 
@@ -302,7 +317,7 @@ def _alert_buttons(
                 Confirm(
                     tr(STOP_ASKS),
                     stop_text(
-                        incident.sender, evidence.queued, evidence.taken_at, holds=buttons.holds
+                        incident.sender, evidence.queued, evidence.waited_at, holds=buttons.holds
                     ),
                     tr(STOP_YES),
                 ),

@@ -127,9 +127,9 @@ def campaign(
     sections += _addresses(list(evidences.values()))
     sections += alert_card.told(lead)
     sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
-    newest = max(evidences.values(), key=lambda one: one.taken_at)
+    newest = max(evidence.waited_at for evidence in evidences.values())
     score = max(row.score for row in rows)
-    sections.append(alert_card.foot(lead, score, newest.taken_at))
+    sections.append(alert_card.foot(lead, score, newest))
     who, others = named(lead.sender), len(rows) - 1
     if state is IncidentState.FALSE_ALARM:
         headline = trn(
@@ -268,7 +268,7 @@ def _line(row: Incident, evidence: Evidence) -> Text:
 
 
 def _stop_one(row: Incident, evidence: Evidence, intent_id: str, buttons: Buttons) -> Button:
-    text = alert_card.stop_text(row.sender, evidence.queued, evidence.taken_at, holds=buttons.holds)
+    text = alert_card.stop_text(row.sender, evidence.queued, evidence.waited_at, holds=buttons.holds)
     confirm = Confirm(tr(alert_card.STOP_ASKS), text, tr(alert_card.STOP_YES))
     return Button(f"stop-{row.id}", tr("Stop"), intent_id, confirm=confirm)
 

@@ -135,7 +135,7 @@ def _step(
 
 def _stop_text(incident: Incident, *, holds: bool) -> str:
     evidence = Evidence.model_validate_json(incident.evidence)
-    return stop_text(incident.sender, evidence.queued, evidence.taken_at, holds=holds)
+    return stop_text(incident.sender, evidence.queued, evidence.waited_at, holds=holds)
 
 
 def _foot(left: int, done: int, *, live: bool) -> str:

@@ -117,7 +117,7 @@ def _counts(evidence: Evidence) -> str:
             "{waiting} waiting and {held} held, as of {time} UTC",
             waiting=evidence.queued,
             held=evidence.held,
-            time=_moment(evidence.taken_at),
+            time=_moment(evidence.waited_at),
         ),
     ]
     if addresses:

@@ -169,9 +169,9 @@ class Detector:
             for name in names:
                 verdict, incident = verdicts[name], standing_now.get(name)
                 found = evidences.get(name)
-                evidence = found and _explained(_with(found, spool[name], counts), verdict)
+                evidence = found and _explained(_with(found, spool[name], counts, now), verdict)
                 if incident is not None:
-                    evidence = evidence or _quiet(incident, spool[name], counts)
+                    evidence = evidence or _quiet(incident, spool[name], counts, now)
                     members[name] = self._update(incident, evidence, verdict)
                 elif (
                     evidence is not None
@@ -267,13 +267,14 @@ class Detector:
             group = await group_of(session, campaign_of(incident))
         if not any(row.state in LIVE for row in group):
             return
+        now = self._clock.now()
         counts = await server.counts()
         spool = await spool_of(server, [row.sender for row in group])
         async with self._store.session() as session:
             for row in await group_of(session, campaign_of(incident)):
                 if row.sender in spool:
                     before = Evidence.model_validate_json(row.evidence)
-                    evidence = _with(before, spool[row.sender], counts)
+                    evidence = _with(before, spool[row.sender], counts, now)
                     row.evidence = evidence.model_dump_json()
                     session.add(row)
             drawn = await session.get(Incident, incident_id)
@@ -424,6 +425,7 @@ class Detector:
                     "queued": evidence.queued,
                     "held": evidence.held,
                     "spool_waiting": evidence.spool_waiting,
+                    "spool_at": evidence.spool_at,
                     "messages": 0,
                 }
             )
@@ -458,7 +460,7 @@ class Detector:
 def _shown(evidence: Evidence) -> object:
     """Return what the card shows of it, to tell whether it must be drawn anew."""
     tables = {"top_senders", "top_addresses", "spool_waiting", "all_messages"}
-    return evidence.model_dump(exclude=tables | {"taken_at", "reasons", "points"})
+    return evidence.model_dump(exclude=tables | {"taken_at", "spool_at", "reasons", "points"})
 
 
 async def _tables(session: AsyncSession, server: str, since: datetime) -> dict[str, object]:
@@ -470,17 +472,24 @@ async def _tables(session: AsyncSession, server: str, since: datetime) -> dict[s
     }
 
 
-def _with(evidence: Evidence, spool: SenderSpool, counts: SpoolCounts) -> Evidence:
-    """Return the evidence with what the spool holds now."""
+def _with(evidence: Evidence, spool: SenderSpool, counts: SpoolCounts, at: datetime) -> Evidence:
+    """Return the evidence with what the spool holds, as it was asked at that moment."""
     return evidence.model_copy(
-        update={"queued": spool.waiting, "held": spool.held, "spool_waiting": counts.waiting}
+        update={
+            "queued": spool.waiting,
+            "held": spool.held,
+            "spool_waiting": counts.waiting,
+            "spool_at": at,
+        }
     )
 
 
-def _quiet(incident: Incident, spool: SenderSpool, counts: SpoolCounts) -> Evidence:
+def _quiet(
+    incident: Incident, spool: SenderSpool, counts: SpoolCounts, at: datetime
+) -> Evidence:
     """Return the evidence of a sender that sent nothing lately."""
     before = Evidence.model_validate_json(incident.evidence)
-    return _with(before, spool, counts).model_copy(update={"messages": 0})
+    return _with(before, spool, counts, at).model_copy(update={"messages": 0})
 
 
 def _explained(evidence: Evidence, verdict: Verdict) -> Evidence:

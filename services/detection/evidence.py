@@ -60,8 +60,14 @@ class Evidence(BaseModel):
     queued: int = 0  # of this sender, waiting to be delivered
     held: int = 0  # of this sender, held
     spool_waiting: int = 0  # of everybody
+    spool_at: datetime | None = None  # when these three were asked for; None is taken_at
     top_senders: tuple[Share, ...] = ()  # of the whole server, in the window
     top_addresses: tuple[Share, ...] = ()
     all_messages: int = 0  # of the whole server, in the window
     reasons: tuple[str, ...] = ()
     points: tuple[float, ...] = ()  # of each reason, in the same order
+
+    @property
+    def waited_at(self) -> datetime:
+        """When so many waited: an act, or a poll that found nothing sent, asks for that alone."""
+        return self.spool_at or self.taken_at
