@@ -84,7 +84,10 @@ def alert(
     buttons: Buttons,
     picture: Picture | None = None,
 ) -> Card:
-    """Return an incident's card, as it stands now."""
+    """Return an incident's card, as it stands now.
+
+    Above its buttons stands what is needed at night on a phone, and all else below them.
+    """
     evidence = Evidence.model_validate_json(incident.evidence)
     who = named(incident.sender)
     live = incident.state in LIVE
@@ -92,13 +95,10 @@ def alert(
     sections: list[Section] = [Paragraph(_status(incident, done))]
     if live:
         sections.append(severity(incident, evidence.messages))
-    sections.append(Points(reasons(evidence)))
     sections.append(so_far(evidence.first_at, [evidence]))
-    if picture is not None:
-        sections.append(picture)
+    sections.append(Points(reasons(evidence)))
     sections += told(incident)
-    if evidence.top_senders:
-        sections.append(_bars(tr("Top senders, last 5 min"), evidence.top_senders, evidence))
+    below: list[Section] = [picture] if picture is not None else []
     if evidence.addresses:
         of_mine = sum(share.messages for share in evidence.addresses) or 1
         rows = tuple(
@@ -107,9 +107,12 @@ def alert(
         )
         more = evidence.address_count - len(rows)
         title = tr("Its addresses, and {n} more", n=more) if more > 0 else tr("Its addresses")
-        sections.append(Bars(title, rows))
-    sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
-    sections.append(foot(incident, incident.score, evidence.waited_at))
+        below.append(Bars(title, rows))
+    # Of a burst that is over they are as it was.
+    if evidence.top_senders and evidence.messages:
+        below.append(_bars(tr("Top senders, last 5 min"), evidence.top_senders, evidence))
+    below += [Small(say(sentence)) for sentence in buttons.lacking if live]
+    below.append(foot(incident, incident.score, evidence.waited_at))
     if incident.state is IncidentState.FALSE_ALARM:
         headline = tr("{who}: false alarm", who=who)
     elif live and not stopped:
@@ -123,6 +126,7 @@ def alert(
         buttons=_alert_buttons(incident, evidence, buttons, live=live),
         turn=incident.turn,
         tone=tone_of(incident) if live else "",
+        below=tuple(below),
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
         f"{plain(_status(incident, done))}",
     )

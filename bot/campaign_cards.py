@@ -110,8 +110,7 @@ def campaign(
     )
     first = min(evidences.values(), key=lambda one: one.first_at)
     sections.append(alert_card.so_far(first.first_at, list(evidences.values())))
-    if picture is not None:
-        sections.append(picture)
+    sections += alert_card.told(lead)
     for row in rows[:ON_CARD]:
         text = _line(row, evidences[row.sender])
         stop, look = buttons.stops.get(row.sender), buttons.looks.get(row.sender)
@@ -124,12 +123,12 @@ def campaign(
     if len(rows) > ON_CARD:
         more = richn("and {n} more account", "and {n} more accounts", len(rows) - ON_CARD)
         sections.append(Small(more))
-    sections += _addresses(list(evidences.values()))
-    sections += alert_card.told(lead)
-    sections += [Small(say(sentence)) for sentence in buttons.lacking if live]
+    below: list[Section] = [picture] if picture is not None else []
+    below += _addresses(list(evidences.values()))
+    below += [Small(say(sentence)) for sentence in buttons.lacking if live]
     newest = max(evidence.waited_at for evidence in evidences.values())
     score = max(row.score for row in rows)
-    sections.append(alert_card.foot(lead, score, newest))
+    below.append(alert_card.foot(lead, score, newest))
     who, others = named(lead.sender), len(rows) - 1
     if state is IncidentState.FALSE_ALARM:
         headline = trn(
@@ -153,6 +152,7 @@ def campaign(
         buttons=_buttons(state, buttons, live=live),
         turn=lead.turn,
         tone=alert_card.tone_of(lead) if live else "",
+        below=tuple(below),
         fallback=f"{mark} {headline}: {accounts}. {plain(_status(state, rows))}",
     )
 

@@ -244,6 +244,7 @@ Section = Paragraph | Points | Bars | Pre | Small | Row | Picture | Figure
 class Card:
     """A message. ``fallback`` is what a notification or a screen reader says of it.
 
+    ``below`` stands under the buttons: what a phone need not show on its first screen.
     With another ``turn`` a chat forgets what was picked in the card's menus before. ``tone``
     is how bad what it tells of is, a word of Severity, for a chat whose cards have a colour.
     ``once`` is the intent whose secret the card shows: where it cannot be shown,
@@ -257,6 +258,12 @@ class Card:
     turn: int = 0
     tone: str = ""
     once: str = ""
+    below: tuple[Section, ...] = ()
+
+    @property
+    def all_sections(self) -> tuple[Section, ...]:
+        """Everything on it but its buttons, in order."""
+        return self.sections + self.below
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,7 @@ class DiscordChat:
     async def _edit(self, thread: str, number: str, card: Card) -> None:
         place = self._part(thread or self._place.channel)
         edit = place.get_partial_message(int(number)).edit
-        shown = next((s.handle for s in card.sections if isinstance(s, Picture)), "")
+        shown = next((s.handle for s in card.all_sections if isinstance(s, Picture)), "")
         if drawing := self._taken.get(shown):
             file = discord.File(
                 BytesIO(drawing.png), shown, description=cut(drawing.words, MAX_WORDS)

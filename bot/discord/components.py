@@ -96,8 +96,9 @@ def message(card: Card) -> ui.LayoutView:
     taken: set[str] = set()
     controls = _controls(card.buttons, card.turn, taken)
     # Without a content of its own, a message's first text is what a notification says.
-    title = card.title if card.title.strip() or card.sections else card.fallback or "Spoolwarden"
-    return _view(title, _parts(card.sections, taken), controls, _colour(card))
+    title = card.title if card.title.strip() or card.all_sections else card.fallback or "Spoolwarden"
+    parts, below = _parts(card.sections, taken), _parts(card.below, taken)
+    return _view(title, parts, controls, _colour(card), below)
 
 
 def sheet(given: Sheet) -> ui.LayoutView:
@@ -152,14 +153,21 @@ def hint(text: str) -> str | None:
 
 
 def _view(
-    title: str, parts: Sequence[_Part], controls: Controls, colour: discord.Colour
+    title: str,
+    parts: Sequence[_Part],
+    controls: Controls,
+    colour: discord.Colour,
+    below: Sequence[_Part] = (),
 ) -> ui.LayoutView:
     heading = [f"## {markdown(say(title), _TITLE)}"] if title.strip() else []
     room = MAX_COMPONENTS - 1 - len(heading) - sum(1 + len(row.children) for row in controls)
-    kept = _kept(parts, room)
+    kept = _kept([*parts, *below], room)
     texts = _fit([part.line for part in kept], MAX_TEXT - sum(map(len, heading)))
     items: list[ui.Item[Any]] = [ui.TextDisplay(text) for text in heading]
-    for part, text in zip(kept, texts, strict=True):
+    for place, (part, text) in enumerate(zip(kept, texts, strict=True)):
+        if place == len(parts):
+            items += controls
+            controls = []
         if part.button:
             shown: ui.TextDisplay[Any] = ui.TextDisplay(text if text.strip() else _NOTHING)
             items.append(ui.Section(shown, accessory=part.button))

@@ -1,8 +1,9 @@
 """Cards and forms as Block Kit.
 
 What a sender wrote goes only where Slack shows text as it is and parses
-nothing: rich_text's text elements and plain_text objects. mrkdwn is not used at
-all, and a link is to a message of ours and nowhere else. The limits are those of
+nothing: rich_text's text elements and plain_text objects. mrkdwn holds a moment of ours
+and never anything else, and a link is to a message of ours and nowhere else. A moment is
+Slack's own date everywhere, so that a card writes all of them alike. The limits are those of
 Slack's Block Kit reference: header 150, button text 75, option text 75, confirm title
 100 and text 300, view title 24,
 50 blocks a message, 100 a view, plain_text in a section 3000.
@@ -11,6 +12,7 @@ Slack's Block Kit reference: header 150, button text 75, option text 75, confirm
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from bot.elements import (
@@ -57,6 +59,7 @@ PRESS = "press"
 PICK = "pick"
 # Rich text has no limit of its own in the reference; this is a section's.
 _LONGEST = 3000
+_MAX_SMALL = 10  # elements of a context block
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def message(card: Card) -> list[Block]:
     blocks: list[Block] = []
     if card.title:
         blocks.append({"type": "header", "text": _plain(card.title, 150)})
-    blocks += [_section(section, n) for n, section in enumerate(card.sections)]
+    blocks += _sections(card.sections)
     blocks = blocks[: MAX_BLOCKS - 1]
     if card.buttons:
         blocks.append(
@@ -101,7 +104,8 @@ def message(card: Card) -> list[Block]:
                 "elements": [_element(button) for button in card.buttons],
             }
         )
-    return blocks
+    blocks += _sections(card.below, len(card.sections))
+    return blocks[:MAX_BLOCKS]
 
 
 def fallback(card: Card) -> str:
@@ -121,7 +125,7 @@ def panel(card: Card, channel: str) -> dict[str, Any]:
         "title": _plain(card.title or "Spoolwarden", 24),
         "close": _plain(tr("Close"), 24),
         "private_metadata": Carried(channel).dumps(),
-        "blocks": message(Card("", card.sections, card.buttons)) or [_paragraph(())],
+        "blocks": message(Card("", card.sections, card.buttons, below=card.below)) or [_paragraph(())],
     }
 
 
@@ -135,7 +139,7 @@ def home(cards: Sequence[Card]) -> dict[str, Any]:
 
 def form(shown: Form, channel: str) -> dict[str, Any]:
     """Return a form as a view that can be submitted."""
-    blocks = [_section(section, n) for n, section in enumerate(shown.sections)]
+    blocks = _sections(shown.sections)
     return {
         "type": "modal",
         "callback_id": "form",
@@ -161,7 +165,16 @@ def values(state: dict[str, Any]) -> Values:
     return filled
 
 
-def _section(section: Section, place: int) -> Block:
+def _sections(sections: Sequence[Section], before: int = 0) -> list[Block]:
+    """Return sections as blocks; ``before`` is how many others the message has."""
+    return [
+        block
+        for place, section in enumerate(sections, before)
+        for block in (_row(section, place) if isinstance(section, Row) else [_section(section)])
+    ]
+
+
+def _section(section: Paragraph | Points | Bars | Pre | Small | Picture | Figure) -> Block:
     match section:
         case Paragraph(text):
             return _paragraph(text)
@@ -179,27 +192,45 @@ def _section(section: Section, place: int) -> Block:
                 {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
             )
         case Small(text):
-            return {"type": "context", "elements": [_plain(plain(text), 2000)]}
+            return {"type": "context", "elements": _small(text)}
         case Picture(handle, words):
             # A file of the bot's own, which its channel's members see with the message alone.
             shown = cut(words, 2000) or " "
             return {"type": "image", "slack_file": {"id": handle}, "alt_text": shown}
         case Figure(_, words):
             return {"type": "context", "elements": [_plain(words, 2000)]}
-        case Row(text, button):
-            return {
-                "type": "section",
-                "text": _plain(_lines(text), 3000, lines=True),
-                "block_id": f"row-{place}",
-                "accessory": _element(button),
-            }
 
 
-def _lines(text: Text) -> str:
-    return "".join(
-        visible(span.text, lines=True) if not isinstance(span, Moment) else plain((span,))
-        for span in text
-    )
+def _row(row: Row, place: int) -> list[Block]:
+    """Return a row with its button at its end; below it where the row tells a moment.
+
+    Beside a button Slack shows either text as it is, with no date, or what it parses.
+    """
+    block_id, button = f"row-{place}", _element(row.button)
+    words = [visible(span.text, lines=True) for span in row.text if not isinstance(span, Moment)]
+    if len(words) < len(row.text):
+        told = {"type": "rich_text_section", "elements": _spans(row.text, lines=True)}
+        return [_rich(told), {"type": "actions", "block_id": block_id, "elements": [button]}]
+    text = _plain("".join(words), 3000, lines=True)
+    return [{"type": "section", "text": text, "block_id": block_id, "accessory": button}]
+
+
+def _small(text: Text) -> list[Block]:
+    """Return small print: words as they are, and between them each moment as Slack's date."""
+    elements: list[Block] = []
+    for kind, spans in groupby(text, lambda span: isinstance(span, Moment)):
+        run = tuple(spans)
+        if kind:
+            elements += [{"type": "mrkdwn", "text": _date(s)} for s in run if isinstance(s, Moment)]
+        elif words := plain(run).strip():
+            elements.append(_plain(words, 2000))
+    return elements[:_MAX_SMALL] or [_plain("", 2000)]
+
+
+def _date(moment: Moment) -> str:
+    """Return a moment as text that Slack parses ("Formatting text": date formatting)."""
+    at, shape = int(moment.at.timestamp()), _shape(moment)
+    return f"<!date^{at}^{shape}|{plain((moment,))}>"
 
 
 def _paragraph(text: Text) -> Block:
@@ -210,29 +241,34 @@ def _rich(*elements: Block) -> Block:
     return {"type": "rich_text", "elements": list(elements)}
 
 
-def _spans(text: Text) -> list[Block]:
-    spans = [_span(span) for span in text if isinstance(span, Moment) or span.text]
+def _spans(text: Text, *, lines: bool = False) -> list[Block]:
+    """Return spans; with ``lines`` the line feeds of plain ones stay."""
+    spans = [_span(span, lines=lines) for span in text if isinstance(span, Moment) or span.text]
     return spans or [{"type": "text", "text": " "}]
 
 
-def _span(span: Span) -> Block:
+def _span(span: Span, *, lines: bool = False) -> Block:
     match span:
         case Plain(words):
-            return {"type": "text", "text": cut(words, _LONGEST)}
+            return {"type": "text", "text": cut(words, _LONGEST, lines=lines)}
         case Bold(words):
             return {"type": "text", "text": cut(words, _LONGEST), "style": {"bold": True}}
         case Code(words):
             return {"type": "text", "text": cut(words, _LONGEST), "style": {"code": True}}
         case Link(words, url):
             return {"type": "link", "url": url, "text": cut(words, _LONGEST)}
-        case Moment(at, seconds):
+        case Moment(at):
             # Slack puts it in the reader's own time zone ("date" element of rich text).
             return {
                 "type": "date",
                 "timestamp": int(at.timestamp()),
-                "format": f"{{date_short_pretty}} {{{'time_secs' if seconds else 'time'}}}",
-                "fallback": f"{at:%Y-%m-%d %H:%M:%S} UTC",
+                "format": _shape(span),
+                "fallback": plain((span,)),
             }
+
+
+def _shape(moment: Moment) -> str:
+    return f"{{date_short_pretty}} {{{'time_secs' if moment.seconds else 'time'}}}"
 
 
 def _bars(bars: Bars) -> Block:

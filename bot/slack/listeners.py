@@ -153,7 +153,7 @@ class _Origin:
                 response_type="ephemeral",
                 replace_original=replace,
             )
-            drawn = any(isinstance(section, Picture) for section in card.sections)
+            drawn = any(isinstance(section, Picture) for section in card.all_sections)
             if drawn and refuses_picture(answer.body):
                 raise _NotShown
 

@@ -77,7 +77,7 @@ def said(card: Card) -> str:
             case Pre(text):
                 return [text]
 
-    return "\n".join(line for section in card.sections for line in lines(section))
+    return "\n".join(line for section in card.all_sections for line in lines(section))
 
 
 def labels(card: Card) -> dict[str, str]:
