@@ -116,6 +116,9 @@ class AlertCards:
             targets |= {one: aim_at_all(one, everybody, server) for one in ON_ALL_MESSAGES}
         if accounts:
             targets |= {action: Target(accounts=accounts) for action in _FOR_ALL}
+            # The checklist of one that joined stays in that one's thread.
+            if RESPOND not in await self._intents.done_on(lead.id or 0):
+                targets[RESPOND] = Target(accounts=accounts)
         if everybody:
             targets["block"] = Target(account=lead.sender)
         kept = {

@@ -308,6 +308,8 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
         shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
     elif waits and "acknowledge" in offers:
         shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
+    if live and "respond" in offers:
+        shown.append(Button("respond", tr("Respond"), offers["respond"]))
     for action, label, undo_label in alert_card.MORE:
         over = action == "snooze" and state is not IncidentState.SNOOZED
         if action in _ALL and live and action in offers:

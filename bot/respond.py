@@ -2,7 +2,7 @@
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot import acts, looks
+from bot import acts, campaigns, looks
 from bot.arguments import Arguments
 from bot.buttons import Buttons
 from bot.desk import Desk, Reply, Request
@@ -20,9 +20,11 @@ from bot.elements import (
     rich,
     say,
 )
+from bot.forms import about
 from bot.line_cards import note
 from services.audit import Line, Phase
 from services.errors import BadArgument, Expired
+from services.incidents import group_of
 from services.language import tr, trn
 from services.mail.port import MailServer, Message, SpoolQuery
 from services.models import Incident, Intent
@@ -38,8 +40,12 @@ _PAGE = 2600
 
 
 async def look_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
-    """Note that somebody has looked, and answer with the evidence."""
+    """Note that somebody has looked, and answer with the evidence; a campaign's is a page."""
     await _tick(desk, request, intent)
+    async with desk.store.reading() as session:
+        several = len(await group_of(session, intent.incident_id or 0)) > 1
+    if several:
+        return await campaigns.campaign_pressed(desk, request, intent)
     return await looks.why_pressed(desk, request, intent)
 
 
@@ -60,46 +66,60 @@ async def _tick(desk: Desk, request: Request, intent: Intent) -> None:
 
 
 async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
-    """Answer with some of a sender's messages below each other, to judge them."""
-    account = Target.model_validate_json(intent.target).account or ""
+    """Answer with some of a sender's messages below each other, to judge them.
+
+    Of a campaign's accounts it is one message of each of the first.
+    """
+    target = request.scope.limited(Target.model_validate_json(intent.target), acts.using("samples"))
+    accounts, account = target.people, about(target.people)
     server = desk.pipeline.server(request.server)
-    total, messages = await _samples(server, account)
+    messages = list[Message]()
+    for name in accounts[:_SAMPLES]:
+        total, found = await _samples(server, name)
+        messages += found if len(accounts) == 1 else found[:1]
     if not messages:
         return note(
             tr(
                 "Nothing of {account} is in the spool any more: it went out.",
-                account=named(account),
+                account=account,
             )
         )
-    sections: list[Section] = [
-        Paragraph(
-            rich(
-                "{messages} of {account} in the spool; the first, the middle and the last of them. "
-                "Letters to people it knows are not like this; spam is, again and again.",
-                messages=Bold(trn("{n} message", "{n} messages", total)),
-                account=named(account),
-            )
+    head = (
+        rich(
+            "{messages} of {account} in the spool; {shown} of them below.",
+            messages=Bold(trn("{n} message", "{n} messages", total)),
+            account=account,
+            shown=len(messages),
         )
-    ]
+        if len(accounts) == 1
+        else rich("One message of each: {account}.", account=account)
+    )
+    tells = rich(
+        "The same text to one stranger after the other is spam; what people write to those they "
+        "know differs from letter to letter."
+    )
+    sections: list[Section] = [Paragraph((*head, *say(" "), *tells))]
     for message in messages:
         sections += await _sample(desk, request, intent, server, message)
     if not server.capabilities.preview.able:
         sections.append(Small(say(server.capabilities.preview.why)))
     made, incident = Buttons(), intent.incident_id
-    judged = Target(account=account)
+    judged = Target(account=target.account, accounts=target.accounts)
     made.add("judge", tr("It is spam"), JUDGE, judged, style=Style.PRIMARY, incident_id=incident)
     made.add("false_alarm", tr("False alarm…"), "false_alarm", judged, incident_id=incident)
-    made.add("search", tr("All its messages"), "search", Target(query=SpoolQuery(sender=account)))
+    if len(accounts) == 1:
+        query = SpoolQuery(sender=accounts[0])
+        made.add("search", tr("All its messages"), "search", Target(query=query))
     buttons = await made.offered(desk, request)
     return Card(
-        tr("Samples of {account}", account=named(account)),
+        tr("Samples of {account}", account=account),
         tuple(sections),
         tuple(buttons.values()),
         fallback=trn(
             "{n} sample of {account}",
             "{n} samples of {account}",
             len(messages),
-            account=named(account),
+            account=account,
         ),
     )
 

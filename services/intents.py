@@ -285,14 +285,17 @@ def _of(intent: Intent) -> Target:
 
 
 async def touch_responses(
-    session: AsyncSession, server: str, incident_id: int | None, action: str
+    session: AsyncSession, server: str, incident_id: int | None, action: str = ""
 ) -> None:
-    """Have the checklists told anew that an act may tick, or untick."""
+    """Have the checklists told anew that an act may tick, or untick, or an incident's change."""
     which = select(Intent.id).where(
         Intent.action == RESPOND, Intent.server == server, Intent.state == IntentState.DONE
     )
     if incident_id is not None:
-        which = which.where(Intent.incident_id == incident_id)
+        incident = await session.get(Incident, incident_id)
+        # A campaign's checklist is about all of its accounts.
+        lead = incident.campaign if incident is not None else None
+        which = which.where(col(Intent.incident_id).in_({incident_id, lead or incident_id}))
     elif action in ("block", "unblock"):
         # Typed, it belongs to no incident, and may yet be about the addresses of several.
         live = select(Incident.id).where(Incident.server == server, col(Incident.state).in_(LIVE))

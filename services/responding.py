@@ -2,7 +2,8 @@
 
 Nothing is kept about a step: it is done when an act that does it was done and not taken back
 (an account that was stopped: nor enabled since, but with a new password), by whom and from
-wherever that may have been.
+wherever that may have been. A campaign's steps are about all of its accounts: those that are
+stopped, and those that have a new password, must be all that are left to deal with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from services.detection.evidence import Evidence
 from services.incidents import UNSTOPPED, still_stopped
 from services.language import later
 from services.mail.port import Network
-from services.models import Incident, Intent, IntentState
+from services.models import LIVE, Incident, IncidentState, Intent, IntentState
 from services.remedy import ENDS
 from services.rules import plain
 from services.targets import Target
@@ -50,14 +51,14 @@ STEPS = (
     ),
     Step(
         "judge",
-        later("Judge its messages, some side by side"),
+        later("Judge the messages, some side by side"),
         later("Samples"),
         "samples",
         (JUDGE,),
     ),
     Step(
         "disable",
-        later("Stop it: it can no longer send, and what waits is held"),
+        later("Stop it: nothing more is sent, and what waits is held"),
         later("Stop sending"),
         "stop",
         ENDS,
@@ -65,7 +66,7 @@ STEPS = (
     ),
     Step(
         "move",
-        later("Move its messages to a folder for review"),
+        later("Move the messages to a folder for review"),
         later("Move…"),
         "move",
         ("move",),
@@ -80,7 +81,7 @@ STEPS = (
     ),
     Step(
         "block",
-        later("Block the addresses it came from"),
+        later("Block the IP addresses that they came from"),
         later("Block…"),
         "block",
         ("block",),
@@ -88,7 +89,7 @@ STEPS = (
     ),
     Step(
         "delete",
-        later("Delete its messages, once nobody needs them"),
+        later("Delete the messages, once nobody needs them"),
         later("Delete…"),
         "delete",
         ("delete",),
@@ -104,13 +105,20 @@ STEPS = (
 )
 
 
-async def done_steps(session: AsyncSession, incident: Incident) -> Mapping[str, Intent]:
-    """Return the act that does each step that is done, by the step's name."""
-    acts = await _acts(session, incident)
+async def done_steps(session: AsyncSession, *incidents: Incident) -> Mapping[str, Intent]:
+    """Return the act that does each step that is done, by the step's name.
+
+    ``incidents`` are one, or all of a campaign.
+    """
+    acts = await acts_of(session, incidents)
     found: dict[str, Intent] = {}
-    renewed = incident.state not in UNSTOPPED
-    stopped = still_stopped((act.action for act in reversed(acts)), renewed=renewed)
+    stopped = _are_stopped(incidents, acts)
+    unsafe = passwordless(incidents, acts)
     for step in STEPS:
+        if len(incidents) > 1 and (
+            (step.name == "disable" and not stopped) or (step.name == "password" and unsafe)
+        ):
+            continue
         # An account that was enabled with a new password is still dealt with.
         against = () if stopped and "enable" in step.against else step.against
         last = next((act for act in acts if act.action in (*step.by, *against)), None)
@@ -119,25 +127,45 @@ async def done_steps(session: AsyncSession, incident: Incident) -> Mapping[str, 
     return found
 
 
-async def _acts(session: AsyncSession, incident: Incident) -> Sequence[Intent]:
-    """Return the acts on an incident that stand, newest first; on its addresses, too."""
+def _are_stopped(incidents: Sequence[Incident], acts: Sequence[Intent]) -> bool:
+    if len(incidents) == 1:
+        renewed = incidents[0].state not in UNSTOPPED
+        return still_stopped((act.action for act in reversed(acts)), renewed=renewed)
+    # What was done to each of several is in its state.
+    return all(row.state is IncidentState.REMEDIED for row in incidents if row.state in LIVE)
+
+
+def passwordless(incidents: Sequence[Incident], acts: Sequence[Intent]) -> list[Incident]:
+    """Return those whose account is left to deal with, and got no new password by these acts."""
+    renewed = {
+        account.lower()
+        for act in acts
+        if act.action in ("password", "delete_account")
+        for account in Target.model_validate_json(act.target).people
+    }
+    return [row for row in incidents if row.state in LIVE and row.sender not in renewed]
+
+
+async def acts_of(session: AsyncSession, incidents: Sequence[Incident]) -> Sequence[Intent]:
+    """Return the acts on incidents that stand, newest first; on their addresses, too."""
+    opened = min(incident.opened_at for incident in incidents)
     rows = await session.exec(
         select(Intent)
         .where(
-            Intent.server == incident.server,
+            Intent.server == incidents[0].server,
             Intent.state == IntentState.DONE,
             col(Intent.undone).is_(False),
             col(Intent.undo_of).is_(None),
-            (col(Intent.incident_id) == incident.id)
+            col(Intent.incident_id).in_([incident.id for incident in incidents])
             | (
                 col(Intent.incident_id).is_(None)
                 & col(Intent.action).in_(("block", "unblock"))
-                & (col(Intent.finished_at) >= incident.opened_at)
+                & (col(Intent.finished_at) >= opened)
             ),
         )
         .order_by(col(Intent.finished_at).desc())
     )
-    used = _addresses(incident)
+    used = [network for incident in incidents for network in _addresses(incident)]
     return [act for act in rows.all() if act.incident_id is not None or _is_on(act, used)]
 
 

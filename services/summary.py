@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
+from services.incidents import campaign_of, group_of
 from services.language import moment, number, tr, trn
 from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
@@ -24,12 +25,14 @@ _MARKS = re.compile(
 # And at its beginning: a list, or a line under a heading.
 _BEGINNING = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[-+=]))")
 _LONGEST = 300
+_LISTED = 20  # other incidents of its campaign
 
 
 async def summary(session: AsyncSession, incident: Incident) -> str:
     """Return an incident's summary. Times are in UTC; what a sender wrote is escaped."""
     acts = await _acts(session, incident.id or 0)
     evidence = Evidence.model_validate_json(incident.evidence)
+    group = await group_of(session, campaign_of(incident))
     parts = [
         "# "
         + tr(
@@ -38,7 +41,7 @@ async def summary(session: AsyncSession, incident: Incident) -> str:
             sender=literal(incident.sender),
             server=literal(incident.server),
         ),
-        _about(incident, evidence, acts),
+        _about(incident, evidence, acts, [row for row in group if row.id != incident.id]),
         f"## {tr('Counts')}",
         _counts(evidence),
         f"## {tr('Why it was alerted')}",
@@ -73,7 +76,12 @@ async def _acts(session: AsyncSession, incident_id: int) -> Sequence[Intent]:
     return rows.all()
 
 
-def _about(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> str:
+def _about(
+    incident: Incident,
+    evidence: Evidence,
+    acts: Sequence[Intent],
+    others: Sequence[Incident],
+) -> str:
     by = tr(" by {name}", name=literal(incident.state_by)) if incident.state_by else ""
     lines = [
         tr("**State**: {state}{by}", state=tr(incident.state.value), by=by),
@@ -97,7 +105,20 @@ def _about(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> st
         )
     else:
         lines.append(tr("**Stopped**: not through Spoolwarden"))
+    if others:
+        lines.append(tr("**One campaign with**: {incidents}", incidents=_incidents(others)))
     return _listed(lines)
+
+
+def _incidents(rows: Sequence[Incident]) -> str:
+    """Return other incidents, which have a summary of their own."""
+    named = [
+        tr("incident {id} ({sender})", id=str(row.id), sender=literal(row.sender))
+        for row in rows[:_LISTED]
+    ]
+    if more := len(rows) - len(named):
+        named.append(tr("{n} more", n=more))
+    return ", ".join(named)
 
 
 def _counts(evidence: Evidence) -> str:

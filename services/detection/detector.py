@@ -22,6 +22,7 @@ from services.detection.memory import Memory, dealt_with
 from services.detection.merging import Merging, since_of
 from services.hosts import host_of, spool_of
 from services.incidents import campaign_of, group_of, open_key, redraw
+from services.intents import touch_responses
 from services.language import later, tr
 from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
@@ -254,6 +255,8 @@ class Detector:
             if changed:
                 lead.version += 1
             session.add(lead)
+            if made.closed:
+                await touch_responses(session, lead.server, campaign)
             anything |= changed
         return anything
 

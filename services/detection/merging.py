@@ -10,6 +10,7 @@ from services.detection.campaigns import WINDOW, Tie, Traits, is_theirs, ties, t
 from services.detection.evidence import Evidence
 from services.detection.life import Member, inherit
 from services.incidents import campaign_of, group_of
+from services.intents import touch_responses
 from services.language import later, tr, trn
 from services.mail.port import Network
 from services.models import Announcement, Incident
@@ -153,6 +154,7 @@ class Merging:
         )
         one = trn("{n} account, one campaign.", "{n} accounts, one campaign.", live)
         session.add(Announcement(at=now, incident_id=first, text=f"{joins} {one}"))
+        await touch_responses(session, self._server, first)
         await self._audit.append(
             session,
             Line(
