@@ -15,6 +15,7 @@ from services.models import Incident, Intent
 from services.pipeline import Outcome
 from services.targets import Target
 from services.traffic import addresses_of
+from services.words import act
 
 #: Undoing these changes nothing on the mail server, so nobody is asked first.
 _PLAIN_UNDO = ("acknowledge", "snooze")
@@ -25,7 +26,7 @@ _OURS = ("false_alarm", "forget", "snooze")
 
 def using(name: str) -> str:
     """Return what somebody may not do who may not use that command, for the refusal."""
-    return tr("use “{command}”", command=name)
+    return tr("use “{command}”", command=act(name))
 
 
 async def ask(

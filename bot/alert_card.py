@@ -57,7 +57,7 @@ MORE = (
 )
 #: How bad an incident is, in words and with a colour.
 SEVERITIES = {
-    Severity.FADING: ("🟦", later("nothing alarming is sent any more")),
+    Severity.FADING: ("🟦", later("fading: nothing alarming is sent any more")),
     Severity.MODERATE: ("🟨", later("moderate")),
     Severity.HIGH: ("🟧", later("high")),
     Severity.CRITICAL: ("🟥", later("critical")),
@@ -92,7 +92,7 @@ def alert(
     who = named(incident.sender)
     live = incident.state in LIVE
     stopped = incident.state is IncidentState.REMEDIED or "stop" in done or "disable" in done
-    sections: list[Section] = [Paragraph(_status(incident, done))]
+    sections: list[Section] = [Paragraph(_status(incident, done, sends=evidence.messages > 0))]
     if live:
         sections.append(severity(incident, evidence.messages))
     sections.append(so_far(evidence.first_at, [evidence]))
@@ -106,7 +106,9 @@ def alert(
             for share in evidence.addresses[:_TOP]
         )
         more = evidence.address_count - len(rows)
-        title = tr("Its addresses, and {n} more", n=more) if more > 0 else tr("Its addresses")
+        title = tr("Its IP addresses")
+        if more > 0:
+            title = tr("Its IP addresses, and {n} more", n=more)
         below.append(Bars(title, rows))
     # Of a burst that is over they are as it was.
     if evidence.top_senders and evidence.messages:
@@ -115,7 +117,7 @@ def alert(
     below.append(foot(incident, incident.score, evidence.waited_at))
     if incident.state is IncidentState.FALSE_ALARM:
         headline = tr("{who}: false alarm", who=who)
-    elif live and not stopped:
+    elif live and not stopped and evidence.messages:
         headline = tr("{who} is sending spam", who=who)
     else:
         headline = tr("{who} sent spam", who=who)
@@ -128,7 +130,7 @@ def alert(
         tone=tone_of(incident) if live else "",
         below=tuple(below),
         fallback=f"{mark} {headline}: {'; '.join(evidence.reasons[:3])}. "
-        f"{plain(_status(incident, done))}",
+        f"{plain(_status(incident, done, sends=evidence.messages > 0))}",
     )
 
 
@@ -243,7 +245,7 @@ def foot(incident: Incident, score: float, at: datetime) -> Small:
     )
 
 
-def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
+def _status(incident: Incident, done: Mapping[str, Intent], *, sends: bool) -> Text:
     by = (
         say(Bold(named(incident.state_by or "?")), ", ", Moment(incident.state_at))
         if (incident.state_at)
@@ -262,9 +264,11 @@ def _status(incident: Incident, done: Mapping[str, Intent]) -> Text:
             return (*say("🔴 "), *said)
         case IncidentState.ACKNOWLEDGED:
             stopped = done.get("stop") or done.get("disable")
-            message = (
-                later("{state} by {by}.") if stopped else later("{state} by {by}; still sending.")
-            )
+            message = later("{state} by {by}; not stopped yet.")
+            if stopped:
+                message = later("{state} by {by}.")
+            elif sends:
+                message = later("{state} by {by}; still sending.")
             return (*say("🟡 "), *rich(message, state=Bold(tr("Acknowledged")), by=by))
         case IncidentState.SNOOZED:
             word = Bold(tr("Snoozed"))

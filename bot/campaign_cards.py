@@ -134,7 +134,7 @@ def campaign(
         headline = trn(
             "{who} and {n} other: false alarm", "{who} and {n} others: false alarm", others, who=who
         )
-    elif live and buttons.stoppable:
+    elif live and buttons.stoppable and any(e.messages for e in evidences.values()):
         headline = trn(
             "{who} and {n} other are sending spam",
             "{who} and {n} others are sending spam",
@@ -163,15 +163,15 @@ def moved(incident: Incident, campaign_id: int, link: str | None = None) -> Card
     who, of = Bold(named(incident.sender)), Link(number, link) if link else number
     text = (
         rich(
-            "{who} is of the campaign of {incident}, sharing {what}. Its card and thread tell how "
-            "it goes on.",
+            "{who} belongs to the campaign of {incident}, sharing {what}. Its card and thread "
+            "tell how it goes on.",
             who=who,
             incident=of,
             what=cut(incident.joined_by, 190),
         )
         if incident.joined_by
         else rich(
-            "{who} is of the campaign of {incident}. Its card and thread tell how it goes on.",
+            "{who} belongs to the campaign of {incident}. Its card and thread tell how it goes on.",
             who=who,
             incident=of,
         )
@@ -268,7 +268,9 @@ def _line(row: Incident, evidence: Evidence) -> Text:
 
 
 def _stop_one(row: Incident, evidence: Evidence, intent_id: str, buttons: Buttons) -> Button:
-    text = alert_card.stop_text(row.sender, evidence.queued, evidence.waited_at, holds=buttons.holds)
+    text = alert_card.stop_text(
+        row.sender, evidence.queued, evidence.waited_at, holds=buttons.holds
+    )
     confirm = Confirm(tr(alert_card.STOP_ASKS), text, tr(alert_card.STOP_YES))
     return Button(f"stop-{row.id}", tr("Stop"), intent_id, confirm=confirm)
 
@@ -283,7 +285,9 @@ def _addresses(evidences: Sequence[Evidence]) -> list[Section]:
     top = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
     bars = tuple(Bar(name, n, n / whole) for name, n in top[:_ADDRESSES])
     more = len(top) - len(bars)
-    title = tr("Their addresses, and {n} more", n=more) if more else tr("Their addresses")
+    title = tr("Their IP addresses")
+    if more:
+        title = tr("Their IP addresses, and {n} more", n=more)
     return [Bars(title, bars)] if bars else []
 
 
@@ -293,7 +297,7 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
     options: list[Option] = []
     number = len(buttons.stoppable)
     if live and "stop" in offers and number:
-        label = trn("Stop the account left", "Stop all {n} accounts", number)
+        label = trn("Stop the last account", "Stop all {n} accounts", number)
         text = stop_text(buttons.stoppable, buttons.waiting, holds=buttons.holds)
         confirm = Confirm(tr(alert_card.STOP_ASKS), text, tr(alert_card.STOP_YES))
         shown.append(Button("first", label, offers["stop"], Style.PRIMARY, confirm))

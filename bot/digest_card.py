@@ -1,5 +1,7 @@
 """The card of a daily or weekly summary."""
 
+from collections.abc import Sequence
+
 from bot.elements import (
     Bold,
     Card,
@@ -19,7 +21,7 @@ from services.language import later, tr, trn
 from services.models import IncidentState
 from services.words import act, short, span
 
-_TITLES = {"daily": later("The day"), "weekly": later("The week")}
+_TITLES = {"daily": later("Summary of the day"), "weekly": later("Summary of the week")}
 _OTHER = later("Summary")
 
 
@@ -50,7 +52,7 @@ def digest(kind: str, report: Report) -> Card:
         sections.append(Points(tuple(_and_more(points, report.more_incidents))))
         sections.append(Paragraph(say(_times(report))))
     if report.movers:
-        sections.append(Paragraph(say(Bold(tr("Sent most more than the time before")))))
+        sections.append(Paragraph(say(Bold(tr("Grew most against the time before")))))
         sections.append(Points(tuple(_mover(one) for one in report.movers)))
     if report.ends:
         sections.append(Paragraph(say(Bold(tr("Blocks that run out next")))))
@@ -69,7 +71,7 @@ def digest(kind: str, report: Report) -> Card:
         points = [_failed(one) for one in report.failed]
         sections.append(Points(tuple(_and_more(points, report.more_failed))))
     if report.is_quiet:
-        sections.append(Small(rich("No block runs out next, and every act worked out.")))
+        sections.append(Small(rich("No block runs out soon, and every act worked out.")))
     sections += [Small(say(sentence)) for sentence in report.unknown]
     title = tr(_TITLES.get(kind, _OTHER))
     return Card(title, tuple(sections), fallback=f"{title}: {_incidents(number)}")
@@ -82,21 +84,35 @@ def _incidents(number: int) -> str:
 def _times(report: Report) -> str:
     said = []
     if report.detected:
-        worst = span(middle([max(report.detected)]))
-        usual = span(middle(report.detected))
-        found = tr(
-            "Found {usual} after the first message, at most {worst}.", usual=usual, worst=worst
+        usual, worst = _usual_and_worst(report.detected)
+        said.append(
+            tr(
+                "Found {usual} after the first message (median; {worst} at worst).",
+                usual=usual,
+                worst=worst,
+            )
+            if len(report.detected) > 1
+            else tr("Found {usual} after the first message.", usual=usual)
         )
-        said.append(found)
-    number = len(report.incidents) + report.more_incidents
+    number = len(report.incidents) + report.more_incidents - report.false_alarms
     if report.stopped:
-        worst = span(middle([max(report.stopped)]))
-        usual = span(middle(report.stopped))
-        stopped = tr("Stopped {usual} after the alert, at most {worst}.", usual=usual, worst=worst)
-        said.append(stopped)
-    if left := number - len(report.stopped):
+        usual, worst = _usual_and_worst(report.stopped)
+        said.append(
+            tr(
+                "Stopped {usual} after the alert (median; {worst} at worst).",
+                usual=usual,
+                worst=worst,
+            )
+            if len(report.stopped) > 1
+            else tr("Stopped {usual} after the alert.", usual=usual)
+        )
+    if (left := number - len(report.stopped)) > 0:
         said.append(tr("{left} of {all} not stopped through Spoolwarden.", left=left, all=number))
     return " ".join(said)
+
+
+def _usual_and_worst(seconds: Sequence[float]) -> tuple[str, str]:
+    return span(middle(seconds)), span(middle([max(seconds)]))
 
 
 def _mover(one: Mover) -> Text:

@@ -127,9 +127,7 @@ async def guide(
     )
 
 
-def _action(
-    step: Step, done: Mapping[str, Intent], *, live: bool, several: bool
-) -> str | None:
+def _action(step: Step, done: Mapping[str, Intent], *, live: bool, several: bool) -> str | None:
     """Return what a step's button does now, None where it has none."""
     if step.name in done or not live:
         if step.action == LOOK and several:

@@ -66,7 +66,8 @@ def asked_line(intent: Intent, approve_id: str, decline_id: str) -> Card:
             Paragraph(say("✋ ", text)),
             Small(
                 rich(
-                    "Anybody else with the role may decide until {moment}",
+                    "Somebody else who may do this approves or declines it, or it is given up "
+                    "{moment}",
                     moment=Moment(intent.expires_at),
                 )
             ),
@@ -119,7 +120,7 @@ def act_line(intent: Intent, remedy_name: str, undo_id: str | None) -> Card:
         buttons = (Button("undo", tr(label), undo_id),)
     sections: tuple[Section, ...] = (Paragraph(text),)
     if undo_id is not None and intent.undo_until is not None:
-        until = rich("Can be undone until {moment}.", moment=Moment(intent.undo_until))
+        until = rich("Can be undone until {moment}", moment=Moment(intent.undo_until))
         sections = (*sections, Small(until))
     return Card("", sections, buttons, fallback=plain(text))
 

@@ -80,7 +80,7 @@ async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
     if not messages:
         return note(
             tr(
-                "Nothing of {account} is in the spool any more: it went out.",
+                "Nothing of {account} is in the spool any more: it was delivered or deleted.",
                 account=account,
             )
         )

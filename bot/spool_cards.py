@@ -122,7 +122,7 @@ def dashboard(state: Dashboard) -> Card:
 
 def kept_new(until: datetime) -> Card:
     """Return the line that says for how long what stands above it is kept new."""
-    said = rich("Kept up to date until {moment}; open it again for longer.", moment=Moment(until))
+    said = rich("Kept up to date until {moment} · open it again for longer", moment=Moment(until))
     return Card("", (Small(said),), fallback=tr("Kept up to date"))
 
 

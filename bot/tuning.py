@@ -87,13 +87,13 @@ def card(
     title = tr("What was learnt on {server}", server=named(server))
     if not rows:
         text = tr(
-            "Nothing was learnt from people: False alarm, and Stop on an incident that is closed "
-            "then, teach the detector."
+            "Nothing was learnt from people. The detector learns from False alarm, and from an "
+            "account that was stopped once its incident is closed."
         )
         if account is not None:
             text = tr(
-                "Nothing was learnt from people of {account}: False alarm, and Stop on an incident "
-                "that is closed then, teach the detector.",
+                "Nothing was learnt of {account} from people. The detector learns from False "
+                "alarm, and from an account that was stopped once its incident is closed.",
                 account=named(account),
             )
         return Card(title, (Paragraph(say(text)), *only(sentence)), fallback=title)

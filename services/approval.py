@@ -27,14 +27,16 @@ class Approval:
         rules = self._settings
         if remedy in rules.remedies:
             name = remedy.replace("_", " ")
-            return tr("“{remedy}” always takes two (setting approval.remedies)", remedy=name)
+            return tr(
+                "“{remedy}” always takes two persons (setting approval.remedies)", remedy=name
+            )
         if remedy == "delete_account" and rules.delete_account:
-            return tr("deleting an account takes two (setting approval.delete_account)")
+            return tr("deleting an account takes two persons (setting approval.delete_account)")
         if target.permanent and len(target.queue_ids) > rules.permanent_above:
             return trn(
-                "deleting more than {n} message for good takes two "
+                "deleting more than {n} message for good takes two persons "
                 "(setting approval.permanent_above)",
-                "deleting more than {n} messages for good takes two "
+                "deleting more than {n} messages for good takes two persons "
                 "(setting approval.permanent_above)",
                 rules.permanent_above,
             )
@@ -43,7 +45,7 @@ class Approval:
         if remedy == "block" and wide:
             version = wide[0].version
             return tr(
-                "{network} is wider than /{length}, which takes two (setting {setting})",
+                "{network} is wider than /{length}, which takes two persons (setting {setting})",
                 network=show_network(wide[0]),
                 length=widest[version],
                 setting=f"approval.widest_v{version}",

@@ -88,7 +88,14 @@ async def _unblock(aim: Aim) -> Result:
             entries.append(lifted)
     if not entries:
         named = _networks(aim.target.networks)
-        return Result(tr("{networks} was not on the block list.", networks=named))
+        return Result(
+            trn(
+                "{networks} was not on the block list.",
+                "{networks} were not on the block list.",
+                len(aim.target.networks),
+                networks=named,
+            )
+        )
     lifted_now = _networks([block.network for block in entries])
     return Result(
         sentences(tr("{networks} may use SMTP again.", networks=lifted_now), failed),

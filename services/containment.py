@@ -184,8 +184,8 @@ class Containment:
             True,
             "held",
             tr(
-                "Spoolwarden itself holds what it has waiting{disabled} ({sure}): {reasons}. "
-                "Nothing is deleted, and “{button}” puts all of it back.",
+                "Spoolwarden itself holds what this account has waiting{disabled} ({sure}): "
+                "{reasons}. Nothing is deleted, and “{button}” puts all of it back.",
                 button=tr("Undo hold"),
                 disabled=disabled,
                 sure=sure,

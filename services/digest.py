@@ -21,7 +21,15 @@ from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import MailServerError
 from services.mail.port import MailServer
-from services.models import Announcement, Digest, Incident, Intent, IntentState, SenderHabit
+from services.models import (
+    Announcement,
+    Digest,
+    Incident,
+    IncidentState,
+    Intent,
+    IntentState,
+    SenderHabit,
+)
 from services.remedy import ENDS
 from services.settings import WEEKDAYS, DigestSettings
 from services.store import Store
@@ -83,6 +91,7 @@ class Report(_Value):
     end: datetime
     incidents: tuple[Happened, ...] = ()
     more_incidents: int = 0
+    false_alarms: int = 0  # of the incidents; those that were stopped first are not counted
     detected: tuple[float, ...] = ()
     stopped: tuple[float, ...] = ()
     movers: tuple[Mover, ...] = ()
@@ -205,6 +214,8 @@ class Digests:
         async with self._store.reading() as session:
             opened = await _opened(session, due)
             failed = await _failed(session, due)
+            stopped = await _stopped(session, opened)
+            false = [row for row in opened if row.state is IncidentState.FALSE_ALARM]
             return Report(
                 begin=due.begin,
                 end=due.end,
@@ -219,7 +230,8 @@ class Digests:
                 ),
                 more_incidents=len(opened[_LISTED:]),
                 detected=tuple(_detected(row) for row in opened),
-                stopped=await _stopped(session, opened),
+                stopped=tuple(stopped.values()),
+                false_alarms=sum(row.id not in stopped for row in false),
                 movers=await _movers(session, due),
                 ends=ends,
                 more_ends=more,
@@ -275,8 +287,8 @@ def _detected(incident: Incident) -> float:
     return max(0.0, (incident.opened_at - first).total_seconds())
 
 
-async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> tuple[float, ...]:
-    """Return how long after its alert each incident was stopped, where it was."""
+async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> dict[int | None, float]:
+    """Return how long after its alert each incident was stopped, where it was, by its id."""
     opened = {incident.id: incident.opened_at for incident in incidents}
     rows = await session.exec(
         select(Intent.incident_id, func.min(Intent.finished_at))
@@ -287,11 +299,11 @@ async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> tupl
         )
         .group_by(col(Intent.incident_id))
     )
-    return tuple(
-        max(0.0, (at - opened[incident_id]).total_seconds())
+    return {
+        incident_id: max(0.0, (at - opened[incident_id]).total_seconds())
         for incident_id, at in rows.all()
         if at is not None
-    )
+    }
 
 
 async def _movers(session: AsyncSession, due: Due) -> tuple[Mover, ...]:

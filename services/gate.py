@@ -17,6 +17,7 @@ from services.remedy import Remedy
 from services.rules import Rules, rule_alone
 from services.scope import Scope, of_domains
 from services.targets import Target
+from services.words import act
 
 
 class Gate:
@@ -53,7 +54,7 @@ class Gate:
             needed = self._access.needed(remedy.name, usual)
             if target.permanent:
                 needed = max(needed, usual)
-            what = tr("use “{remedy}”", remedy=remedy.name)
+            what = tr("use “{remedy}”", remedy=act(remedy.name))
             scope = await self._access.require(actor, needed, what)
             target = await self._within(scope, what, server, target, original)
             if _may_disable(remedy, target, undoing=original is not None):

@@ -51,7 +51,7 @@ STEPS = (
     ),
     Step(
         "judge",
-        later("Judge the messages, some side by side"),
+        later("Judge the messages by a few samples"),
         later("Samples"),
         "samples",
         (JUDGE,),

@@ -101,9 +101,9 @@ def in_percent(share: float) -> str:
 
 
 def change(now: int, before: int) -> str:
-    """Return by how many percents a number went up or down: "+1,234 %"; ``before`` is not 0."""
+    """Return by how many percents a number went up or down: "+1,234%"; ``before`` is not 0."""
     by = (now - before) / before * 100
-    return f"{'-' if by < 0 else '+'}{decimal(abs(by), 0)} %"
+    return f"{'-' if by < 0 else '+'}{percent(abs(by))}"
 
 
 def short(text: str, length: int) -> str:

@@ -96,7 +96,9 @@ def message(card: Card) -> ui.LayoutView:
     taken: set[str] = set()
     controls = _controls(card.buttons, card.turn, taken)
     # Without a content of its own, a message's first text is what a notification says.
-    title = card.title if card.title.strip() or card.all_sections else card.fallback or "Spoolwarden"
+    title = (
+        card.title if card.title.strip() or card.all_sections else card.fallback or "Spoolwarden"
+    )
     parts, below = _parts(card.sections, taken), _parts(card.below, taken)
     return _view(title, parts, controls, _colour(card), below)
 

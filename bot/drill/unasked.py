@@ -57,7 +57,7 @@ async def contained(scene: Attack, feature: Feature) -> None:
     feature.asked = True
     try:
         sent = await scene.stage.traffic.attack(THIRD_NOW, limit=THIRD_MESSAGES)
-        await scene.otto.card_with(THIRD, "Spoolwarden itself holds what it has waiting")
+        await scene.otto.card_with(THIRD, "Spoolwarden itself holds what this account has waiting")
         card = await scene.otto.card_with(THIRD, f"{sent} held")
         held = await _in(scene, Queue.HELD)
         card = await scene.otto.offering(card, "Undo hold")
@@ -101,8 +101,8 @@ async def digest(scene: Attack, feature: Feature) -> None:
             told.append((await session.exec(select(func.count()).select_from(Announcement))).one())
             incidents = (await session.exec(select(func.count()).select_from(Incident))).one()
     for hands in scene.everywhere:
-        shown = await hands.message("Sent most more than the time before")
-        expect(shown.text, "The day", f"{incidents} incidents", f"{THIRD} on", "Found ")
+        shown = await hands.message("Grew most against the time before")
+        expect(shown.text, "Summary of the day", f"{incidents} incidents", f"{THIRD} on", "Found ")
     feature.done = True
     feature.verified = incidents > 0 and told[0] == told[1]
     feature.evidence = f"{incidents} incidents in the database, and in the day's summary"

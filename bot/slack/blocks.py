@@ -11,7 +11,7 @@ Slack's Block Kit reference: header 150, button text 75, option text 75, confirm
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -120,12 +120,13 @@ def escape(text: str) -> str:
 
 def panel(card: Card, channel: str) -> dict[str, Any]:
     """Return a card as a view."""
+    untitled = replace(card, title="", turn=0)
     return {
         "type": "modal",
         "title": _plain(card.title or "Spoolwarden", 24),
         "close": _plain(tr("Close"), 24),
         "private_metadata": Carried(channel).dumps(),
-        "blocks": message(Card("", card.sections, card.buttons, below=card.below)) or [_paragraph(())],
+        "blocks": message(untitled) or [_paragraph(())],
     }
 
 
@@ -229,8 +230,8 @@ def _small(text: Text) -> list[Block]:
 
 def _date(moment: Moment) -> str:
     """Return a moment as text that Slack parses ("Formatting text": date formatting)."""
-    at, shape = int(moment.at.timestamp()), _shape(moment)
-    return f"<!date^{at}^{shape}|{plain((moment,))}>"
+    at = int(moment.at.timestamp())
+    return f"<!date^{at}^{_shape(moment)}|{_fallback(moment)}>"
 
 
 def _paragraph(text: Text) -> Block:
@@ -263,12 +264,16 @@ def _span(span: Span, *, lines: bool = False) -> Block:
                 "type": "date",
                 "timestamp": int(at.timestamp()),
                 "format": _shape(span),
-                "fallback": plain((span,)),
+                "fallback": _fallback(span),
             }
 
 
 def _shape(moment: Moment) -> str:
     return f"{{date_short_pretty}} {{{'time_secs' if moment.seconds else 'time'}}}"
+
+
+def _fallback(moment: Moment) -> str:
+    return f"{moment.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _bars(bars: Bars) -> Block:

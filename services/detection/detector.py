@@ -487,9 +487,7 @@ def _with(evidence: Evidence, spool: SenderSpool, counts: SpoolCounts, at: datet
     )
 
 
-def _quiet(
-    incident: Incident, spool: SenderSpool, counts: SpoolCounts, at: datetime
-) -> Evidence:
+def _quiet(incident: Incident, spool: SenderSpool, counts: SpoolCounts, at: datetime) -> Evidence:
     """Return the evidence of a sender that sent nothing lately."""
     before = Evidence.model_validate_json(incident.evidence)
     return _with(before, spool, counts, at).model_copy(update={"messages": 0})

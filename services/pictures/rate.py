@@ -125,8 +125,8 @@ def described(rate: Rate) -> str:
     at = rate.begin + rate.stretch * rate.counts.index(most)
     parts = [
         tr(
-            "Messages sent in each {span}, from {begin} to {end} UTC: at most {most}, from {at} "
-            "on; {last} in the last.",
+            "Messages sent in each {span}, from {begin} to {end} UTC: at most {most}, in "
+            "the {span} from {at}; {last} in the last.",
             span=span(rate.stretch),
             begin=_moment(rate.begin),
             end=_moment(rate.end),

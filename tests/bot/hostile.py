@@ -62,8 +62,8 @@ TEXTS = st.one_of(
 POOL_SIZE = 25
 POOLS = st.lists(TEXTS, min_size=POOL_SIZE, max_size=POOL_SIZE)
 
-# The only kinds of objects that our renderings are made of. No mrkdwn, no markdown, no link,
-# but to a message of ours, no user, no channel, no broadcast, no image but our own picture,
+# The only kinds of objects that our renderings are made of. No mrkdwn but a moment, no markdown,
+# no link but to a message of ours, no user, no channel, no broadcast, no image but our own picture,
 # told by its file's id.
 _TYPES = {
     "image",
@@ -81,6 +81,7 @@ _TYPES = {
     "date",
     "link",
     "plain_text",
+    "mrkdwn",
     "button",
     "static_select",
     "radio_buttons",
@@ -105,6 +106,7 @@ _OURS = {
     "format": r"\{date_short_pretty\} \{time(_secs)?\}",
     "fallback": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC",
 }
+_DATE = rf"<!date\^\d+\^{_OURS['format']}\|{_OURS['fallback']}>"
 # Where a text stands that is shown as it is.
 _WRITTEN = {("text", "text"), ("plain_text", "text"), ("image", "alt_text")}
 _LONGEST = 3000
@@ -147,6 +149,9 @@ def _exposed(value: Any, place: str) -> Iterator[str]:
                 yield f"{where}: {one!r:.80}"
         elif name == "text" and kind == "link":
             if not re.fullmatch(r"incident \d{1,9}", one):
+                yield f"{where}: {one!r:.80}"
+        elif name == "text" and kind == "mrkdwn":
+            if not re.fullmatch(_DATE, one):
                 yield f"{where}: {one!r:.80}"
         elif (kind, name) in _WRITTEN:
             yield from _unseen(one, where)

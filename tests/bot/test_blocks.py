@@ -35,6 +35,7 @@ from bot.slack.blocks import Carried, fallback, form, message, panel, values
 from bot.workspace import Call
 from bot.workspace.checks.messages import TEXT_LIMIT, check_blocks, check_text
 from bot.workspace.checks.views import check_view
+from services.language import reading
 from tests.bot.hostile import ATTACKS, HUGE, POOLS, exposed, shown
 from tests.bot.samples import CARDS, FORMS, INTENT, NOW, anna, words_of
 from tests.judge import block_faults
@@ -243,9 +244,47 @@ def test_a_moment_with_seconds_still_says_its_day() -> None:
     assert section["elements"][0]["format"] == "{date_short_pretty} {time_secs}"
 
 
-def test_small_print_says_the_day_as_it_cannot_hold_a_date_element() -> None:
-    [element] = only_block(Small(say("until ", Moment(NOW))))["elements"]
-    assert element["text"] == "until 2026-03-02 12:00 UTC"
+def test_small_print_holds_moments_between_words_that_nobody_parses() -> None:
+    told = only_block(Small(say("*as* of ", Moment(NOW), " <!channel>")))["elements"]
+    date = f"<!date^{int(NOW.timestamp())}^{{date_short_pretty}} {{time}}|2026-03-02 12:00:05 UTC>"
+    assert [(one["type"], one["text"]) for one in told] == [
+        ("plain_text", "*as* of"),
+        ("mrkdwn", date),
+        ("plain_text", "<!channel>"),
+    ]
+
+
+def test_a_row_that_tells_a_moment_has_its_button_below() -> None:
+    row = Row(say(Bold("*a*"), "\nfirst ", Moment(NOW)), Button("row-1", "Why", "id"))
+    blocks = message(Card("", (row,)))
+    assert check_blocks(blocks) == blocks
+    told, button = blocks
+    assert [one.get("text", one["type"]) for one in told["elements"][0]["elements"]] == [
+        "*a*",
+        "\nfirst ",
+        "date",
+    ]
+    assert button["elements"][0]["value"] == "id"
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_writes_every_moment_alike(name: str) -> None:
+    with reading("en-US"):
+        rendered = message(CARDS[name](anna))
+    # A question before an act is plain text; what it tells is a time of day, said to be UTC.
+    written = re.sub(r'"confirm": \{.*?\}\}', "", json.dumps(rendered, ensure_ascii=False))
+    if "date_short_pretty" in written:
+        assert not re.search(r"\d\s[AP]M", written)
+
+
+def test_what_stands_below_the_buttons_comes_after_them() -> None:
+    button = Button("first", "Press", "id")
+    card = Card("t", (Paragraph(say("above")),), (button,), below=(Paragraph(say("below")),))
+    for blocks in (message(card), panel(card, CHANNEL)["blocks"]):
+        assert [shown(blocks[n]).strip() for n in (-3, -1)] == ["above", "below"]
+        assert blocks[-2]["type"] == "actions"
+    long = Card("t", (), (button,), below=tuple(Paragraph(say(str(n))) for n in range(120)))
+    assert len(message(long)) == 50
 
 
 def test_bars_are_as_long_as_their_share() -> None:

@@ -1,5 +1,6 @@
 """The cards: the facts they state, and the fixed places of what can be pressed on them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
@@ -129,17 +130,17 @@ def test_an_alert_shows_the_top_senders_against_the_whole_server() -> None:
 def test_an_alert_shows_its_five_busiest_addresses_and_counts_the_rest() -> None:
     addresses = tuple(Share(name=f"203.0.113.{n}", messages=100 - n) for n in range(6))
     text = said(card_of(incident(seen=evidence(addresses=addresses, address_count=31))))
-    assert "Its addresses, and 26 more\n203.0.113.0 100 " in text
+    assert "Its IP addresses, and 26 more\n203.0.113.0 100 " in text
     assert "203.0.113.4" in text
     assert "203.0.113.5" not in text
     few = said(card_of(incident(seen=evidence(addresses=addresses[:2], address_count=2))))
-    assert "Its addresses\n" in few
+    assert "Its IP addresses\n" in few
 
 
 def test_an_alert_with_little_known_is_still_a_card() -> None:
     bare = evidence(addresses=(), top_senders=(), address_count=0, network_count=0, reasons=())
     text = said(card_of(incident(seen=bare)))
-    assert "Its addresses" not in text
+    assert "Its IP addresses" not in text
     assert "Top senders" not in text
     assert "1,840 messages sent" in text
 
@@ -148,6 +149,43 @@ def test_the_notification_says_who_why_and_how_it_stands() -> None:
     text = card_of(incident()).fallback
     assert text.startswith("🚨 anna@example.com is sending spam: 600 messages in 5 min; usual")
     assert text.endswith("Open: nobody has taken this on yet.")
+
+
+def test_a_phones_first_screen_has_who_how_much_and_what_to_press() -> None:
+    row = incident()
+    picture = Picture("F1", "what was sent")
+    card = alert(row, {}, Buttons(offers(*ALL_ACTIONS), {}), picture)
+    assert not any(isinstance(one, Picture | Bars) for one in card.sections)
+    assert [type(one) for one in card.below] == [Picture, Bars, Bars, Small]
+    first = "\n".join(said(replace(card, below=())).splitlines())
+    for needed in ("🔴 Open", "600 messages in the last 5 min", "usual at this hour: 3", "31 addr"):
+        assert needed in first
+    assert len(first.splitlines()) <= 8
+
+
+def test_more_that_waits_than_was_counted_as_sent_is_explained() -> None:
+    later = NOW + timedelta(seconds=20)
+    seen = evidence(total=1221, queued=1293, held=0, spool_waiting=1300, spool_at=later)
+    text = said(card_of(incident(seen=seen)))
+    assert (
+        "Since 2026-03-02 11:48 UTC: 1,221 messages sent, counted until 2026-03-02 12:00:05 UTC. "
+        "Now 1,293 waiting (99% of the spool), 0 held. Some of these came after that, or before "
+        "it began."
+    ) in text
+    # What waits is of then, and so is what the question before a stop says of it.
+    assert "as of 2026-03-02 12:00:25 UTC" in text
+    stop = card_of(incident(seen=seen)).buttons[0]
+    assert isinstance(stop, Button)
+    assert stop.confirm is not None
+    assert "1,293 waiting messages (as of 12:00:25 UTC)" in stop.confirm.text
+
+
+def test_who_sends_no_more_is_not_said_to_be_sending() -> None:
+    card = card_of(incident(IncidentState.ACKNOWLEDGED, seen=evidence(messages=0)))
+    assert card.title == "🚨 anna@example.com sent spam"
+    text = said(card)
+    assert text.splitlines()[0].endswith("12:00 UTC; not stopped yet.")
+    assert "Top senders" not in text
 
 
 def test_a_sender_without_a_name_is_shown_as_the_null_sender() -> None:
@@ -372,7 +410,7 @@ def test_a_line_of_what_was_taken_back_says_so_and_offers_nothing() -> None:
 def test_a_line_offers_its_undo_and_says_until_which_day(remedy: str, label: str) -> None:
     card = line_cards.act_line(intent(remedy), remedy, INTENT.format("undo"))
     assert card.buttons == (Button("undo", label, INTENT.format("undo")),)
-    assert "Can be undone until 2026-03-09 12:00 UTC." in said(card)
+    assert "Can be undone until 2026-03-09 12:00 UTC" in said(card)
 
 
 @pytest.mark.parametrize("remedy", REMEDIES)

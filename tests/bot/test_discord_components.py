@@ -436,6 +436,15 @@ def test_a_long_card_keeps_its_title_its_first_sections_and_its_buttons() -> Non
     assert payload(view)[0]["components"][-1]["components"][0]["custom_id"] == "press:id"
 
 
+def test_what_stands_below_the_buttons_comes_after_them() -> None:
+    below = tuple(Paragraph(say(str(n))) for n in range(120))
+    card = Card("t", (Paragraph(say("above")),), (Button("first", "Press", "id"),), below=below)
+    held = inside(card)
+    assert [part["type"] for part in held[:4]] == [10, 10, 1, 10]
+    assert [held[n]["content"] for n in (1, 3)] == ["above", "0"]
+    assert held[-1]["content"] == "…"
+
+
 def test_the_longest_section_is_cut_first() -> None:
     card = Card(
         "Message",

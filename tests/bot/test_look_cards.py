@@ -99,10 +99,10 @@ def test_an_account_that_never_sent_gets_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("now", "before", "change"),
     [
-        (440, 100, "+340 %"),
-        (100, 100, "+0 %"),
-        (50, 100, "-50 %"),
-        (5000, 1, "+499,900 %"),
+        (440, 100, "+340%"),
+        (100, 100, "+0%"),
+        (50, 100, "-50%"),
+        (5000, 1, "+499,900%"),
         (3, 0, "new"),
     ],
 )
@@ -113,8 +113,8 @@ def test_each_row_is_told_against_the_window_before(now: int, before: int, chang
 
 def test_a_row_has_its_place_its_count_and_its_share_of_all() -> None:
     text = said(top_card(ranks=((640, 640), (64, 0))))
-    assert f"{PER_PAGE + 1}. anna@example.com\n640 messages · 10% of all · +0 %" in text
-    assert "6,400 messages (+0 %) · 9 to 10 of 31 users" in text
+    assert f"{PER_PAGE + 1}. anna@example.com\n640 messages · 10% of all · +0%" in text
+    assert "6,400 messages (+0%) · 9 to 10 of 31 users" in text
 
 
 def test_nothing_is_compared_with_what_the_bot_did_not_see() -> None:

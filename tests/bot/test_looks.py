@@ -337,9 +337,9 @@ async def test_a_table_is_compared_with_the_window_before(looking: Looking) -> N
     await looking.sent(ANN, 3)
     await looking.sent(BOB, 1)
     text = said(await looking.asked("top 1h users"))
-    assert f"1. {ANN}\n3 messages · 75% of all · +50 %" in text
+    assert f"1. {ANN}\n3 messages · 75% of all · +50%" in text
     assert f"2. {BOB}\n1 message · 25% of all · new" in text
-    assert "4 messages (+100 %) · 2 users" in text
+    assert "4 messages (+100%) · 2 users" in text
 
 
 # -- ip -----------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def shown(**over: object) -> str:
 
 def test_a_trend_has_its_numbers_against_the_period_before_and_says_where_they_are_from() -> None:
     text = shown()
-    assert "Outgoing: 100 (+100 % against the period before)" in text
+    assert "Outgoing: 100 (+100% against the period before)" in text
     assert "Deferred: 3 (none in the period before)" in text
     assert "Counted from the log of mail since 2026-01-01." in text
 

@@ -24,7 +24,9 @@ async def test_the_bot_holds_by_itself_and_a_person_takes_it_back(play: Play) ->
     await play.app.stop()
     await play.start_bot(containment=ContainmentSettings(enabled=True, confidence=90))
     sent = await play.spam()
-    card = await play.otto.card_with(ACCOUNT, "Spoolwarden itself holds what it has waiting")
+    card = await play.otto.card_with(
+        ACCOUNT, "Spoolwarden itself holds what this account has waiting"
+    )
     for said in ("confidence 9", "90% is set", "60 messages in 5 min"):
         await play.otto.card_with(ACCOUNT, said)
     await until(lambda: _is(play, sent))

@@ -174,7 +174,7 @@ async def delete_account(play: Play) -> None:
     form = await play.otto.press_for_form(
         await play.otto.type(f"user {ACCOUNT}"), "Delete account…"
     )
-    assert "deleting an account takes two" in await play.otto.choose(form, address=ACCOUNT)
+    assert "deleting an account takes two persons" in await play.otto.choose(form, address=ACCOUNT)
     asked = await play.ada.message("otto asks for deleting the account")
     refused = await play.otto.press_privately_to_yes(asked, "Approve…")
     assert "somebody else must approve" in refused.text
@@ -464,7 +464,7 @@ async def judge(play: Play) -> None:
     guide = await begun(play, card)
     shown = await play.otto.press_privately(guide, "Samples")
     await play.otto.press(shown, "It is spam")
-    await play.otto.line(card, "☑️ 2. Judge its messages")
+    await play.otto.line(card, "☑️ 2. Judge the messages")
     await play.otto.line(card, "Judged the messages: they are spam.")
 
 

@@ -242,7 +242,7 @@ async def test_deleting_takes_two_unless_the_settings_say_otherwise(bench: Bench
     bench.approval = ApprovalSettings()
     bench.build()
     outcome = await bench.act("delete_account", Target(account=ANN), actor=ADMIN)
-    assert "deleting an account takes two" in outcome.sentence
+    assert "deleting an account takes two persons" in outcome.sentence
     assert await bench.state() is UserState.ACTIVE
     intent = await bench.intent(outcome.intent_id)
     button = await bench.intents.offer_decision(CHANNEL, "approve", intent)

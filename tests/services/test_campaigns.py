@@ -5,14 +5,18 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import select
 
 from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
 from services.errors import Refused
+from services.incidents import group_of
 from services.intents import Intents
 from services.mail.port import Queue, SpoolQuery, UserState
-from services.models import Incident, IncidentState
+from services.models import Announcement, Incident, IncidentState
+from services.responding import done_steps
 from services.settings import AccessSettings, SafetySettings
+from services.summary import summary
 from services.targets import Target
 
 from ..mail.harness import ANN, BOB, DOMAIN
@@ -324,3 +328,62 @@ async def test_who_was_enabled_after_all_were_stopped_can_be_stopped_alone(bench
     user = await bench.server.user(ANN)
     assert user is not None
     assert user.state is UserState.NO_SENDING
+
+
+# -- the checklist of a campaign ---------------------------------------------------------------
+
+
+async def test_a_campaigns_steps_are_done_once_they_are_for_all_of_its_accounts(
+    bench: Bench,
+) -> None:
+    lead, other = await _both(bench)
+    await bench.act("stop", Target(account=lead.sender), incident_id=lead.id)
+    await bench.act("password", Target(account=other.sender), incident_id=other.id)
+
+    async def done() -> set[str]:
+        async with bench.store.reading() as session:
+            return set(await done_steps(session, *await group_of(session, lead.id or 0)))
+
+    assert not await done() & {"disable", "password"}
+    await bench.act("stop", Target(account=other.sender), incident_id=other.id)
+    assert await done() & {"disable", "password"} == {"disable"}
+    await bench.act("password", Target(account=lead.sender), incident_id=lead.id)
+    assert await done() >= {"disable", "password"}
+    enabled = Target(account=other.sender, user_state=UserState.ACTIVE)
+    await bench.undo(await bench.act("enable", enabled, incident_id=other.id))
+    assert await done() >= {"disable", "password"}
+
+
+async def test_its_checklist_is_told_anew_when_an_account_joins_is_acted_on_or_it_is_closed(
+    bench: Bench,
+) -> None:
+    await _attack(bench, ANN)
+    await bench.poll()
+    (lead,) = await bench.incidents()
+    began = await bench.act("respond", Target(account=ANN), incident_id=lead.id)
+
+    async def version() -> int:
+        async with bench.store.reading() as session:
+            query = select(Announcement).where(Announcement.intent_id == began.intent_id)
+            return (await session.exec(query)).one().version
+
+    seen = await version()
+    await _attack(bench, BOB)
+    await bench.poll()
+    assert (joined := await version()) > seen
+    _, other = await bench.incidents()
+    await bench.act("stop", Target(account=BOB), incident_id=other.id)
+    assert (stopped := await version()) > joined
+    bench.pass_time(minutes=6)
+    await bench.poll()
+    bench.pass_time(minutes=31)
+    await bench.poll()
+    assert {row.state for row in await bench.incidents()} == {IncidentState.CLOSED}
+    assert await version() > stopped
+
+
+async def test_a_summary_names_the_other_incidents_of_its_campaign(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    async with bench.store.reading() as session:
+        text = await summary(session, lead)
+    assert f"**One campaign with**: incident {other.id} ({other.sender})" in text

@@ -57,7 +57,7 @@ async def test_it_holds_what_waits_says_why_and_leaves_the_account_alone(bench: 
     incident = await bench.incident()
     assert incident.state is IncidentState.OPEN
     assert incident.containment.startswith(
-        "Spoolwarden itself holds what it has waiting (confidence 9"
+        "Spoolwarden itself holds what this account has waiting (confidence 9"
     )
     assert "90% is set): 60 messages in 5 min" in incident.containment
     log = [entry for entry in await bench.log() if entry.action == CONTAIN]

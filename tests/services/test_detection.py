@@ -535,6 +535,18 @@ async def test_a_refresh_shows_what_an_act_did_before_the_next_poll(bench: Bench
     assert (await bench.incident()).version == before.version + 1
 
 
+async def test_what_waits_is_as_of_when_it_was_asked_and_what_was_sent_as_of_the_poll(
+    bench: Bench,
+) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    polled = bench.clock.now()
+    bench.pass_time(minutes=1)
+    await bench.detector.refresh(bench.server, (await bench.incident()).id or 0)
+    evidence = await bench.evidence()
+    assert (evidence.taken_at, evidence.waited_at) == (polled, polled + timedelta(minutes=1))
+
+
 async def test_refreshing_what_is_closed_or_unknown_changes_nothing(bench: Bench) -> None:
     async with bench.store.session() as session:
         session.add(

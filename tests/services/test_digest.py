@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from bot.digest_card import digest
 from services.digest import DAILY, WEEKLY, Digests, Report, Timetable
 from services.errors import ServerDown
 from services.models import Announcement, Digest
@@ -172,6 +173,19 @@ async def test_it_tells_what_happened_how_fast_and_what_runs_out(bench: Bench) -
     assert [one.network for one in report.ends] == ["198.51.100.7"]
     assert [(one.action, one.by) for one in report.failed] == [("password", "Olga")]
     assert not report.is_quiet
+
+
+async def test_a_false_alarm_is_not_told_as_one_that_was_not_stopped(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    await bench.act("false_alarm", Target(account=ANN), incident_id=incident_id)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    ((_, _, report),) = await made(bench)
+    assert report.false_alarms == 1
+    said = str(digest(DAILY, report))
+    assert "not stopped" not in said
+    # Of one there is no median.
+    assert "Found 0 s after the first message." in said
 
 
 async def test_a_quiet_day_says_so_and_a_server_that_is_away_is_named(

@@ -87,7 +87,7 @@ def test_lists(items: list[str], said: str) -> None:
 
 @pytest.mark.parametrize(
     ("now", "before", "said"),
-    [(0, 4, "-100 %"), (999, 1000, "-0 %"), (4, 4, "+0 %"), (5, 4, "+25 %"), (99, 4, "+2,375 %")],
+    [(0, 4, "-100%"), (999, 1000, "-0%"), (4, 4, "+0%"), (5, 4, "+25%"), (99, 4, "+2,375%")],
 )
 def test_a_change_has_its_sign(now: int, before: int, said: str) -> None:
     assert change(now, before) == said
