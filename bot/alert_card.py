@@ -93,7 +93,7 @@ def alert(
     live = incident.state in LIVE
     stopped = incident.state is IncidentState.REMEDIED or "stop" in done or "disable" in done
     sections: list[Section] = [Paragraph(_status(incident, done, sends=evidence.messages > 0))]
-    if live:
+    if live and not stopped:
         sections.append(severity(incident, evidence.messages))
     sections.append(so_far(evidence.first_at, [evidence]))
     sections.append(Points(reasons(evidence)))
@@ -337,7 +337,7 @@ def _alert_buttons(
     waits = live and incident.state is not IncidentState.REMEDIED
     if waits and "acknowledge" in undos:
         shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
-    elif waits and "acknowledge" in offers:
+    elif waits and "acknowledge" in offers and incident.state is not IncidentState.ACKNOWLEDGED:
         shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
     if live and "respond" in offers:
         shown.append(Button("respond", tr("Respond"), offers["respond"]))

@@ -63,14 +63,17 @@ def blocks(shown: Blocks) -> Card:
         sections.append(Paragraph(rich("No address is blocked.")))
     else:
         last = shown.offset + len(shown.page)
+        networks = Bold(trn("{n} blocked network", "{n} blocked networks", shown.total))
         sections.append(
             Paragraph(
                 rich(
                     "{networks} · {first} to {last}, newest first, for SMTP only",
-                    networks=Bold(trn("{n} blocked network", "{n} blocked networks", shown.total)),
+                    networks=networks,
                     first=shown.offset + 1,
                     last=last,
                 )
+                if shown.total > len(shown.page)
+                else rich("{networks}, newest first, for SMTP only", networks=networks)
             )
         )
     for number, blocked in enumerate(shown.page):

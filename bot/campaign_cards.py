@@ -97,7 +97,7 @@ def campaign(
     state = shared_state(group)
     live = state in LIVE
     sections: list[Section] = [Paragraph(_status(state, rows))]
-    if live:
+    if live and state is not IncidentState.REMEDIED:
         sections.append(alert_card.severity(lead, sum(e.messages for e in evidences.values())))
     why = next((row.joined_by for row in group if row.joined_by), "")
     accounts = trn("{n} account, one campaign", "{n} accounts, one campaign", len(rows))
@@ -310,7 +310,7 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
     waits = live and state is not IncidentState.REMEDIED
     if waits and "acknowledge" in undos and state is not IncidentState.OPEN:
         shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
-    elif waits and "acknowledge" in offers:
+    elif waits and "acknowledge" in offers and state is not IncidentState.ACKNOWLEDGED:
         shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
     if live and "respond" in offers:
         shown.append(Button("respond", tr("Respond"), offers["respond"]))

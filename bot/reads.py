@@ -165,7 +165,10 @@ def help_card(rows: Sequence[tuple[str, str]], detail: Sequence[tuple[str, str]]
             Points(points),
             *((Points(arguments),) if arguments else ()),
             Small(
-                rich("Every act asks before it is done, is written down, and most can be undone.")
+                rich(
+                    "What changes something on the mail server asks first and is written down; "
+                    "most of it can be undone."
+                )
             ),
         ),
         fallback=title,

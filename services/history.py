@@ -5,11 +5,24 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
-from sqlmodel import col, select
+from sqlalchemy import func
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import Phase
-from services.models import AuditEntry, RecentSubmission, SenderHabit
+from services.models import (
+    AuditEntry,
+    Incident,
+    Intent,
+    IntentState,
+    RecentSubmission,
+    SenderHabit,
+)
+from services.responding import JUDGE, LOOK, REPORT, RESPOND
+from services.targets import Target
+
+#: Acts that change nothing of an account.
+_LOOKING = (RESPOND, LOOK, JUDGE, REPORT)
 
 
 async def per_day(
@@ -49,13 +62,31 @@ async def failed_logins_of(session: AsyncSession, server: str, sender: str, sinc
 async def acts_on(
     session: AsyncSession, server: str, account: str, limit: int
 ) -> Sequence[AuditEntry]:
-    """Return the log's entries on acts on an account that came to an end, newest first."""
+    """Return the log's entries on acts on an account that came to an end, newest first.
+
+    Those on a campaign that it is of are among them; what only looks at an incident is not.
+    """
+    leads = select(func.coalesce(Incident.campaign, Incident.id)).where(
+        Incident.server == server, Incident.sender == account
+    )
+    on_several = await session.exec(
+        select(Intent.id, Intent.target).where(
+            col(Intent.incident_id).in_(leads),
+            col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
+        )
+    )
+    theirs = [
+        intent_id
+        for intent_id, target in on_several.all()
+        if account in {one.lower() for one in Target.model_validate_json(target).accounts}
+    ]
     rows = await session.exec(
         select(AuditEntry)
         .where(
-            AuditEntry.subject == account,
+            or_(AuditEntry.subject == account, col(AuditEntry.intent_id).in_(theirs)),
             AuditEntry.server == server,
             AuditEntry.phase == Phase.RESULT.value,
+            col(AuditEntry.action).not_in(_LOOKING),
         )
         .order_by(col(AuditEntry.seq).desc())
         .limit(limit)

@@ -20,7 +20,13 @@ from importlib.resources import files
 from typing import Any, ParamSpec, TypeVar
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime, format_skeleton, format_time
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_skeleton,
+    format_time,
+    get_datetime_format,
+)
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -184,7 +190,11 @@ def moment(at: datetime, *, seconds: bool = False) -> str:
     locale = _voice.get().locale
     if locale is None:
         return f"{at:%Y-%m-%d %H:%M:%S}" if seconds else f"{at:%Y-%m-%d %H:%M}"
-    return str(format_datetime(at, "medium" if seconds else "short", locale=locale))
+    # The day as day() has it, with seconds or without.
+    if seconds:
+        return str(format_datetime(at, "medium", locale=locale))
+    joined = str(get_datetime_format("medium", locale=locale)).replace("'", "")
+    return joined.replace("{0}", clock(at)).replace("{1}", day(at.date()))
 
 
 def short_day(on: date, *, weekday: bool = False) -> str:

@@ -30,7 +30,7 @@ from services.errors import (
     SpoolwardenError,
     StoreError,
 )
-from services.gate import Gate, named
+from services.gate import Gate, named, nothing_blocked
 from services.incidents import redraw
 from services.intents import (
     APPROVE,
@@ -53,6 +53,7 @@ from services.rules import Rules, plain
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
 from services.targets import Target, Undo
+from services.words import sentences
 
 _log = logging.getLogger(__name__)
 
@@ -168,7 +169,8 @@ class Pipeline:
                     left_out.append(refusal.sentence)
             target = target.model_copy(update={"networks": tuple(allowed)})
             if not allowed:
-                await self._gate.refuse(actor, action, server, target, incident_id, left_out[0])
+                why = sentences(left_out[0], nothing_blocked(left_out[0]))
+                await self._gate.refuse(actor, action, server, target, incident_id, why)
         if incident_id is None:
             incident_id = await self._incident_of(server, target)
         intent = self._intents.new(

@@ -68,13 +68,16 @@ class Rules:
             )
         for other in map(plain, own):
             if _overlap(network, other):
-                raise Refused(
-                    tr(
+                own_address = (
+                    tr("{address} is the mail server's own address.", address=show_network(other))
+                    if network == other
+                    else tr(
                         "{network} holds the mail server's own address {address}.",
                         network=show_network(network),
                         address=show_network(other),
                     )
                 )
+                raise Refused(own_address)
         for other in self._trusted:
             if _overlap(network, other):
                 raise Refused(

@@ -177,7 +177,7 @@ def _act(act: Intent) -> str:
         doing = tr("taking an act back")
     if act.state is IntentState.DONE and not act.undone and not act.undo_of:
         # What was done says what it was; that the steps are shown is nothing for a report.
-        return literal(doing if act.action == RESPOND else act.summary)
+        return literal(tr("Began the response.") if act.action == RESPOND else act.summary)
     failed = "" if act.state is IntentState.DONE else tr(" (did not work out)")
     undone = tr(" (taken back since)") if act.undone else ""
     return f"{literal(doing)}{failed}{undone}: {literal(act.summary)}"

@@ -109,6 +109,7 @@ def _runs(text: Text, longest: int, *, lines: bool) -> Iterator[tuple[str, list[
 
 
 def _moment(moment: Moment) -> str:
-    # In the reader's own time zone ("Timestamp styles" of the reference).
+    # In the reader's own time zone ("Timestamp styles" of the reference), always in one shape,
+    # and one that a phone's line has room for.
     at = int(moment.at.timestamp())
-    return f"<t:{at}:d> <t:{at}:T>" if moment.seconds else f"<t:{at}:f>"
+    return f"<t:{at}:d> <t:{at}:{'T' if moment.seconds else 't'}>"

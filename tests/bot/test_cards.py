@@ -180,6 +180,13 @@ def test_more_that_waits_than_was_counted_as_sent_is_explained() -> None:
     assert "1,293 waiting messages (as of 12:00:25 UTC)" in stop.confirm.text
 
 
+def test_what_is_stopped_has_no_severity_and_who_is_on_it_need_not_say_so_again() -> None:
+    assert "Severity" in said(card_of(incident()))
+    assert "Severity" not in said(card_of(incident(IncidentState.REMEDIED), "stop"))
+    responding = card_of(incident(IncidentState.ACKNOWLEDGED), "respond", undoable=False)
+    assert "third" not in labels(responding)
+
+
 def test_who_sends_no_more_is_not_said_to_be_sending() -> None:
     card = card_of(incident(IncidentState.ACKNOWLEDGED, seen=evidence(messages=0)))
     assert card.title == "🚨 anna@example.com sent spam"

@@ -335,7 +335,7 @@ def test_sections_have_their_forms() -> None:
     at = int(NOW.timestamp())
     assert only_text(Paragraph(say("a ", Bold("b"), Code("c")))) == "a **b**`c`"
     assert only_text(Points((say("a"), say(Bold("b"))))) == "- a\n- **b**"
-    assert only_text(Small(say("until ", Moment(NOW)))) == f"-# until <t:{at}:f>"
+    assert only_text(Small(say("until ", Moment(NOW)))) == f"-# until <t:{at}:d> <t:{at}:t>"
     assert only_text(Pre("a\n  ``` b")) == "```\na\n  ``〈0060〉 b\n```"
 
 
@@ -525,4 +525,5 @@ def text_of(text: Text) -> str:
 
 
 def test_a_moment_is_the_readers_own() -> None:
-    assert text_of(say(Moment(NOW))) == f"<t:{int(NOW.timestamp())}:f>"
+    at = int(NOW.timestamp())
+    assert text_of(say(Moment(NOW))) == f"<t:{at}:d> <t:{at}:t>"

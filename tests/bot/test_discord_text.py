@@ -242,7 +242,7 @@ def test_a_text_of_twenty_kilobytes_is_cut(text: str) -> None:
 def test_words_keep_their_looks() -> None:
     at = int(NOW.timestamp())
     text = say("a ", Bold("b*"), " ", Code("c_d@e.f"), " ", Moment(NOW))
-    assert markdown(text, 100) == f"a **b\\*** `c_d@e.f` <t:{at}:f>"
+    assert markdown(text, 100) == f"a **b\\*** `c_d@e.f` <t:{at}:d> <t:{at}:t>"
 
 
 def test_a_moment_with_seconds_says_its_day_and_its_seconds() -> None:

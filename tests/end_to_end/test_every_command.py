@@ -377,7 +377,8 @@ async def block(play: Play) -> None:
     assert entry.network == NETWORK
     assert entry.until is not None
     own = await play.otto.type("block 127.0.0.1")
-    assert "the mail server's own address" in own.text
+    assert "127.0.0.1 is the mail server's own address. Nothing was blocked." in own.text
+    assert "1 blocked network, newest first" in (await play.otto.type("blocks")).text
 
 
 @row
@@ -474,7 +475,7 @@ async def reported(play: Play) -> None:
     card = await play.otto.alert(ACCOUNT)
     guide = await begun(play, card)
     shown = await play.otto.press_privately(guide, "Summary")
-    for said in ("Incident 1:", "Timeline (UTC)", "otto: Took the summary"):
+    for said in ("Incident 1:", "Timeline (UTC)", "otto: Began the", "otto: Took the summary"):
         assert said in _unmarked(shown.text)
     await play.otto.line(card, "☑️ 8. Report")
 

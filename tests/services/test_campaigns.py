@@ -10,6 +10,7 @@ from sqlmodel import select
 from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
 from services.errors import Refused
+from services.history import acts_on
 from services.incidents import group_of
 from services.intents import Intents
 from services.mail.port import Queue, SpoolQuery, UserState
@@ -380,6 +381,21 @@ async def test_its_checklist_is_told_anew_when_an_account_joins_is_acted_on_or_i
     await bench.poll()
     assert {row.state for row in await bench.incidents()} == {IncidentState.CLOSED}
     assert await version() > stopped
+
+
+async def test_an_act_on_all_of_a_campaign_is_told_of_each_account_and_a_look_of_none(
+    bench: Bench,
+) -> None:
+    lead, other = await _both(bench)
+    whole = Target(accounts=(lead.sender, other.sender))
+    await bench.act("respond", whole, incident_id=lead.id)
+    await bench.act("stop", whole, incident_id=lead.id)
+    for account in (lead.sender, other.sender):
+        async with bench.store.reading() as session:
+            done = await acts_on(session, "mail", account, 5)
+        assert [(entry.action, entry.actor_name) for entry in done] == [("stop", "Olga")]
+    async with bench.store.reading() as session:
+        assert not await acts_on(session, "mail", CAT, 5)
 
 
 async def test_a_summary_names_the_other_incidents_of_its_campaign(bench: Bench) -> None:
