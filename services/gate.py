@@ -17,7 +17,7 @@ from services.remedy import Remedy
 from services.rules import Rules, rule_alone
 from services.scope import Scope, of_domains
 from services.targets import Target
-from services.words import act, sentences
+from services.words import act
 
 
 class Gate:
@@ -122,7 +122,7 @@ class Gate:
             for network in target.networks:
                 self._rules.check_network(network, own)
         except Refused as refusal:
-            why = sentences(refusal.sentence, nothing_blocked(refusal.sentence))
+            why = f"{refusal.sentence} {tr('Nothing was blocked.')}"
             await self.refuse(actor, intent.action, intent.server, target, intent.incident_id, why)
 
     async def refuse(
@@ -148,12 +148,6 @@ class Gate:
             )
         )
         raise error or Refused(why)
-
-
-def nothing_blocked(sentence: str) -> str:
-    """Return that nothing was blocked, where a refusal does not say so itself."""
-    nothing = tr("Nothing was blocked.")
-    return "" if nothing in sentence else nothing
 
 
 def named(servers: Mapping[str, MailServer], name: str) -> MailServer:

@@ -30,7 +30,7 @@ from services.errors import (
     SpoolwardenError,
     StoreError,
 )
-from services.gate import Gate, named, nothing_blocked
+from services.gate import Gate, named
 from services.incidents import redraw
 from services.intents import (
     APPROVE,
@@ -53,7 +53,6 @@ from services.rules import Rules, plain
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
 from services.targets import Target, Undo
-from services.words import sentences
 
 _log = logging.getLogger(__name__)
 
@@ -169,7 +168,7 @@ class Pipeline:
                     left_out.append(refusal.sentence)
             target = target.model_copy(update={"networks": tuple(allowed)})
             if not allowed:
-                why = sentences(left_out[0], nothing_blocked(left_out[0]))
+                why = f"{left_out[0]} {tr('Nothing was blocked.')}"
                 await self._gate.refuse(actor, action, server, target, incident_id, why)
         if incident_id is None:
             incident_id = await self._incident_of(server, target)

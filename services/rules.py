@@ -61,7 +61,7 @@ class Rules:
             raise Refused(
                 tr(
                     "{network} is wider than /{length}; blocking that many addresses is refused. "
-                    "Nothing was blocked. Block smaller networks.",
+                    "Block smaller networks.",
                     network=show_network(network),
                     length=_WIDEST[network.version],
                 )

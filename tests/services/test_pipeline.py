@@ -156,7 +156,7 @@ async def test_nothing_that_may_be_blocked_is_a_refusal(bench: Bench) -> None:
         "block",
         ADMIN.key,
         "10.0.0.1 is in a private range, which is never blocked unless it is listed in "
-        "safety.blockable_private_networks.",
+        "safety.blockable_private_networks. Nothing was blocked.",
     )
 
 
