@@ -92,7 +92,10 @@ async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
             shown=len(messages),
         )
         if len(accounts) == 1
-        else rich("One message of each: {account}.", account=account)
+        else rich(
+            "Of {account}: one message each of those that send most.",
+            account=account,
+        )
     )
     tells = rich(
         "The same text to one stranger after the other is spam; what people write to those they "
@@ -100,6 +103,8 @@ async def samples_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
     )
     sections: list[Section] = [Paragraph((*head, *say(" "), *tells))]
     for message in messages:
+        if len(accounts) > 1:
+            sections.append(Paragraph(say(Bold(named(message.sender)))))
         sections += await _sample(desk, request, intent, server, message)
     if not server.capabilities.preview.able:
         sections.append(Small(say(server.capabilities.preview.why)))

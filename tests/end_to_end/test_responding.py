@@ -98,6 +98,8 @@ async def test_a_campaigns_checklist_is_about_all_of_its_accounts(play: Play) ->
     guide = await _next(play, card, 2)
     samples = await play.otto.press_privately(guide, "Samples")
     assert samples.text.count("From: ") == 2
+    for account in (ACCOUNT, OTHER):
+        assert samples.text.partition("stranger")[2].count(account) == 1
     await play.otto.press(samples, "It is spam")
     guide = await _next(play, card, 3)
     await play.otto.press(guide, "Stop sending")

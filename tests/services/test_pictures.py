@@ -47,8 +47,8 @@ def rate(**over: object) -> Rate:
 def test_the_words_have_what_the_picture_has() -> None:
     assert described(rate()) == (
         "Messages sent in each 5 min, from 2026-03-02 12:00 to 2026-03-02 12:25 UTC: at most 412, "
-        "in the 5 min from 2026-03-02 12:15; 380 in the last. Usual when it sends: 2 to 7. Detected at "
-        "2026-03-02 12:17 UTC. Sent from: 203.0.113.7 75%, 192.0.2.1 25%."
+        "in the 5 min from 2026-03-02 12:15; 380 in the last. Usual when it sends: 2 to 7. "
+        "Detected at 2026-03-02 12:17 UTC. Sent from: 203.0.113.7 75%, 192.0.2.1 25%."
     )
 
 
