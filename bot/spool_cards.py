@@ -28,7 +28,7 @@ from bot.elements import (
 from bot.line_cards import note
 from services.audit import Phase
 from services.detection.evidence import Evidence, Share
-from services.language import later, moment, tr, trn
+from services.language import later, tr, trn
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import AuditEntry, Incident, IncidentState
 from services.words import act, short, size
@@ -225,7 +225,8 @@ def _message(message: Message) -> Text:
     client = tr("from {client}", client=named(message.client_ip or tr("unknown")))
     error = f"\n{cut(message.last_error, 120)}" if message.last_error else ""
     return say(
-        f"{moment(message.arrived, seconds=True)} UTC · {where} · {size(message.size)} · "
+        Moment(message.arrived, seconds=True),
+        f" · {where} · {size(message.size)} · "
         f"{named(message.queue_id)}\n"
         f"{named(message.sender)} → {to} · {client}\n"
         f"{cut(message.subject, 150) or tr('(no subject)')}{error}",

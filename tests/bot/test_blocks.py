@@ -184,7 +184,8 @@ def test_no_two_places_of_a_rendering_have_the_same_name(name: str) -> None:
 
 def test_a_hostile_queue_id_is_shown_and_names_nothing() -> None:
     blocks = message(CARDS["results"](words_of("Q<!channel>" + "x" * 300)))
-    previews = [block["accessory"] for block in blocks if "accessory" in block]
+    rows = [block for block in blocks if block.get("block_id", "").startswith("row-")]
+    previews = [block["elements"][0] for block in rows]
     assert [one["action_id"] for one in previews] == [f"press:preview-{n}" for n in range(1, 6)]
     assert [one["value"] for one in previews] == [INTENT.format(n) for n in range(5)]
     assert "Q<!channel>xxx" in shown(blocks)
