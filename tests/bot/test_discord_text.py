@@ -174,7 +174,7 @@ def looks(text: Text) -> Iterator[Node]:
     for span in text:
         match span:
             case Moment(at, seconds):
-                stamps = (":d", ":T") if seconds else (":f",)
+                stamps = (":d", ":T" if seconds else ":t")
                 yield "moment", [f"{int(at.timestamp())}{style}" for style in stamps]
             case Code(words) if "`" not in words:
                 yield "code", visible(words)
