@@ -225,6 +225,8 @@ async def campaign(scene: Attack, feature: Feature) -> None:
     card = await scene.otto.card_with(ACCOUNT, "2 accounts, one campaign")
     await scene.otto.line(card, f"{COLLEAGUE} joins, sharing")
     expect((await scene.vera.type("campaign 1")).text, *both)
+    # The response that was begun on the first one's alert is about both now.
+    await scene.otto.line(card, f"Response to {ACCOUNT} and {COLLEAGUE}")
     await scene.otto.press(await scene.otto.offering(card, _STOP_BOTH), _STOP_BOTH)
     await scene.otto.line(card, "2 accounts can no longer send and still receive")
     stopped = [await _state_of(scene, account) for account in both]

@@ -55,7 +55,7 @@ async def respond(scene: Attack, feature: Feature) -> None:
     await scene.otto.press_privately(guide, "Evidence")
     guide = await scene.otto.line(card, f"▶️ 2. {STEPS[1].what}")
     samples = await scene.otto.press_privately(guide, "Samples")
-    expect(samples.text, "From: ", "the first, the middle and the last")
+    expect(samples.text, "From: ", "in the spool; ", "of them below")
     await scene.otto.press(samples, "It is spam")
     guide = await scene.otto.line(card, f"▶️ 3. {STEPS[2].what}")
     feature.done = True
