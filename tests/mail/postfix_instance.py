@@ -116,7 +116,7 @@ class PostfixInstance:
         self.log = root / "log" / "mail.log"
         self.sasldb = root / "sasl" / "sasldb2"
         self.logins = root / "sasl" / "logins.db"
-        self.port = _free_port()
+        self.port = free_port()
 
     def make(self) -> None:
         """Write its files."""
@@ -211,7 +211,7 @@ async def _made(tables: AccessTables) -> None:
     await tables.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])

@@ -359,6 +359,8 @@ class Spool:
             }
             if missing:
                 read = await self._contents.seen(missing)
+                # A message that a content filter gave back says in its file nothing of a login.
+                read = [_joined(one, known.get(one.queue_id)) for one in read]
                 known |= {one.queue_id: one for one in read}
                 if read:
                     await asyncio.to_thread(self._state.remember, read)
@@ -372,6 +374,13 @@ def _is_of(seen: Seen | None, entry: Entry, subjects: bool) -> bool:
         return False
     # The log tells of a message after it began to arrive, give or take a rounded second.
     return seen.at + 2 >= entry.second
+
+
+def _joined(read: Seen, logged: Seen | None) -> Seen:
+    """Return what the file says, and of who sent it what the log says of that very message."""
+    if logged is None or logged.user is None or logged.at + 2 < read.at:
+        return read
+    return read._replace(user=logged.user, ip=logged.ip)
 
 
 def _queue(entry: Entry, notes: dict[str, Note]) -> Queue:
