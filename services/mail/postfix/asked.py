@@ -61,6 +61,11 @@ class Setup:
         logging_in = [name for name in self.services if self._takes_logins(name)]
         return [name for name in silent if name in logging_in or not logging_in]
 
+    def syslog_names(self) -> dict[str, str]:
+        """Return what services that others can reach are called in the log, if by other names."""
+        found = {at: self.services[at].get("syslog_name") for at in self._reachable()}
+        return {at: name for at, name in found.items() if name is not None}
+
     def commands(self, wanted: Wanted, written: "Setup", postconf: str = "postconf") -> list[str]:
         """Return the commands that make Postfix ask what it does not ask yet.
 
