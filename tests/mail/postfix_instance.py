@@ -173,10 +173,14 @@ class PostfixInstance:
         """Take out all messages, logins, state and log lines."""
         self.run("postsuper", "-d", "ALL")
         for path in (*self.state.iterdir(), *self.sasldb.parent.iterdir()):
-            if path.suffix not in (".db", ".cf") or path.name == "state.db":
+            kept = path.suffix in (".db", ".cf") or path.name.startswith("access.db")
+            if not kept or path.name == "state.db":
                 path.unlink()
-        # Postfix has this one open: it stays the same file.
-        with closing(sqlite3.connect(self.state / "access.db")) as tables, tables:
+        # Postfix has this one open: it stays the same file, and so does what is beside it.
+        access = self.state / "access.db"
+        reader = sqlite3.connect(f"{access.as_uri()}?mode=ro", uri=True)
+        with closing(reader), closing(sqlite3.connect(access)) as tables, tables:
+            reader.execute("SELECT 1 FROM login").fetchall()
             for table in ("login", "recipient", "client"):
                 tables.execute(f"DELETE FROM {table}")
         with closing(sqlite3.connect(self.logins)) as logins, logins:

@@ -6,8 +6,6 @@ serves here: ``hash``, ``cdb``, ``texthash`` and ``cidr`` are read when a server
 starts, so a session that is open goes on sending; a policy service or a ``tcp`` table run
 by the bot would lift every measure, or stop all mail, whenever the bot is down. The
 database stays in force without the bot, and a block ends in time without it.
-
-Postfix reads it without rights to write, so it keeps a rollback journal and no WAL.
 """
 
 import sqlite3
