@@ -1,9 +1,11 @@
 """Submissions from Postfix's log: each once, through rotations, restarts and cut lines."""
 
+import bz2
 import gzip
+import lzma
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -220,19 +222,33 @@ def test_several_rotations_between_two_readings_are_followed(reader: Reader) -> 
 
 
 @pytest.mark.parametrize("plain_left", [False, True])
-def test_a_compressed_log_is_read_like_any_other(reader: Reader, plain_left: bool) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_a_compressed_log_is_read_like_any_other(
+    reader: Reader, suffix: str, pack: Callable[[bytes], bytes], plain_left: bool
+) -> None:
     reader.write(message(1) + message(2))
     assert reader.subjects(limit=1) == mails(1)
     reader.rename()
     old = reader.path.with_name("mail.log.1")
-    with gzip.open(f"{old}.gz", "wb") as packed:
-        packed.write(old.read_bytes())
-    os.utime(f"{old}.gz", ns=(old.stat().st_atime_ns, old.stat().st_mtime_ns))
+    Path(f"{old}{suffix}").write_bytes(pack(old.read_bytes()))
+    os.utime(f"{old}{suffix}", ns=(old.stat().st_atime_ns, old.stat().st_mtime_ns))
     if not plain_left:
         old.unlink()
     reader.write(message(3))
     reader.restart()
     assert reader.subjects() == mails(2, 3)
+
+
+@pytest.mark.parametrize("name", ["mail.log.2.gz", "mail.log.2.xz", "mail.log.2.bz2"])
+def test_a_damaged_log_beside_it_hides_no_other(reader: Reader, name: str) -> None:
+    reader.path.with_name(name).write_bytes(b"no such thing")
+    reader.write(message(1))
+    assert reader.subjects() == mails(1)
+    reader.restart()
+    reader.write(message(2))
+    assert reader.subjects() == mails(2)
 
 
 def test_a_log_that_was_deleted_is_not_counted_again_from_elsewhere(reader: Reader) -> None:

@@ -21,7 +21,6 @@ what is open, and everything up to the first is known to have been handed out.
 
 import logging
 import re
-import zlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,7 +42,7 @@ from services.mail.postfix.lines import (
     Queued,
     Subject,
 )
-from services.mail.postfix.logfiles import LogFile, LogFiles, Place, parse_place
+from services.mail.postfix.logfiles import UNREADABLE, LogFile, LogFiles, Place, parse_place
 from services.mail.postfix.returned import Returned
 from services.mail.postfix.state import Seen
 
@@ -179,7 +178,7 @@ class SubmissionLog:
             reading = self._reading
             while len(reading.ready) < limit and self._read_on(reading):
                 pass
-        except (OSError, EOFError, zlib.error) as error:
+        except UNREADABLE as error:
             self._reading = None
             raise self._unreadable(error) from error
         except ServerDown:

@@ -8,7 +8,6 @@ no bracket in it.
 """
 
 import re
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,7 +18,7 @@ from services.language import tr
 from services.mail.port import Block, Network
 from services.mail.postfix.blockfile import action
 from services.mail.postfix.lines import LineParser
-from services.mail.postfix.logfiles import LogFile, LogFiles
+from services.mail.postfix.logfiles import UNREADABLE, LogFile, LogFiles
 
 _SAID = action().partition(" ")[2].partition(" ")[2].encode()  # without its codes
 _REPEATED = re.compile(rb": message repeated ([0-9]{1,9}) times: \[")
@@ -49,7 +48,7 @@ class Rejects:
             for file in self._files.all():
                 if file.written >= since:
                     self._read(file, blocks, found)
-        except (OSError, EOFError, zlib.error) as error:
+        except UNREADABLE as error:
             raise ServerDown(
                 tr(
                     "The log of the mail server {server} could not be read ({why}), so what was "
