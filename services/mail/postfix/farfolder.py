@@ -27,8 +27,8 @@ _SQLITE = (
 )
 # One that only reads is closed last: see folder.py.
 _READER = (
-    f"ATTACH 'file:{DATABASE}?mode=ro' AS reader",
-    "SELECT 1 FROM reader.sqlite_master WHERE 0",
+    f"ATTACH 'file:{DATABASE}?mode=ro' AS reader",  # not shown
+    "SELECT 1 FROM reader.sqlite_master WHERE 0",  # not shown
 )
 # The file itself holds all after each change. That it does is no row of an answer.
 _WHOLE_FILE = ".output /dev/null\nPRAGMA wal_autocheckpoint=1;\n.output\n"  # not shown
@@ -93,9 +93,9 @@ class FarFolder:
     async def open(self, tables: str, texts: Mapping[str, str]) -> None:
         """Make what is missing. A program or folder that is not there is named in a ServerDown."""
         lines = [_packed(text.encode()) for text in texts.values()]
-        sql = ";\n".join(
-            [_READER[0], "PRAGMA main.journal_mode=WAL", _READER[1], tables]
-        )  # not shown
+        attach, read = _READER
+        make_log = "PRAGMA main.journal_mode=WAL"  # not shown
+        sql = ";\n".join([attach, make_log, read, tables])
         end = await self._ran(_OPEN, *texts, stdin="\n".join([*lines, sql]).encode())
         if end.code == _MISSING:
             program = end.errors.strip()
