@@ -62,3 +62,21 @@ async def test_what_is_in_force_stays_so_without_the_bot(mail: PostfixHarness) -
     user = await mail.server.user(ANN)
     assert user is not None
     assert user.state is UserState.NO_SENDING
+
+
+async def test_what_somebody_elses_sqlite3_took_away_is_there_again(
+    far_postfix: PostfixHarness,
+) -> None:
+    mail = far_postfix
+    await mail.add_user(ANN)
+    await mail.server.set_user_state(ANN, UserState.NO_SENDING)
+    await asyncio.to_thread(mail.instance.stop)
+    path = mail.instance.state / "access.db"
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM login").fetchall() == [(ANN,)]
+    assert not path.with_name("access.db-wal").exists()
+    await asyncio.to_thread(mail.instance.start)
+    await mail.server.blocks()  # as with each poll
+    async with mail.sender() as client:
+        await client.log_in(ANN, "correct horse")
+        assert (await client.command(f"MAIL FROM:<{ANN}>")).code == 550

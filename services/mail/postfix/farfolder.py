@@ -56,7 +56,12 @@ done
 """  # not shown
 _SELECT = f'{_HEAD}; exec {_SQLITE.replace("sqlite3 ", "sqlite3 -readonly ")} "$2"'
 _CHANGE = f"{_HEAD}; exec {_SQLITE}"
-_READ = f'{_HEAD}; [ ! -e "$2" ] || exec cat -- "$2"'  # not shown
+# Somebody else's sqlite3 may have been closed last: Postfix could read nothing then.
+_READ = f"""
+{_HEAD}
+[ -e {DATABASE}-wal ] || {_SQLITE} "{"; ".join(_READER)}"
+[ ! -e "$2" ] || exec cat -- "$2"
+"""  # not shown
 # Its arguments: the folder, the text's name, the hash of what it was, whether to keep that.
 # On its input: the new text on one line, or "-" for none, and the statements.
 _SWAP = f"""
