@@ -1,12 +1,15 @@
 """What administrators and their users do to a real Postfix, and what the bot makes of it."""
 
 import asyncio
+import threading
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from bot.demo.sender import SmtpRefused
-from services.mail.port import SpoolQuery, UserState, submitted
+from services.mail.port import Block, Network, SpoolQuery, UserState, submitted
 from services.mail.postfix.asked import read
+from services.mail.postfix.rejects import Rejects
 
 from .postfix_harness import PostfixHarness
 from .test_postfix_server import ANN, MASTER, TAKES_LOGINS, server
@@ -92,3 +95,26 @@ async def test_check_looks_into_each_of_the_maps_of_users(postfix: PostfixHarnes
             (told,) = [one for one in await other.check() if one.what == "look up users"]
         assert told.good is good
         assert good or "/none" in told.why
+
+
+async def test_no_poll_waits_while_refusals_are_counted(
+    postfix: PostfixHarness, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting, go_on = threading.Event(), threading.Event()
+    count = Rejects.count
+
+    def slowly(self: Rejects, blocks: Sequence[Block]) -> Mapping[Network, int]:
+        counting.set()
+        assert go_on.wait(20)
+        return count(self, blocks)
+
+    monkeypatch.setattr(Rejects, "count", slowly)
+    await postfix.submit(ann, ["x@elsewhere.test"], "meanwhile")
+    refused = asyncio.create_task(postfix.server.refused())
+    try:
+        assert await asyncio.to_thread(counting.wait, 20)
+        async with asyncio.timeout(5):
+            assert len(submitted(await postfix.server.submissions(None, 10))) == 1
+    finally:
+        go_on.set()
+    assert await refused == {}

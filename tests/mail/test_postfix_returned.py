@@ -103,6 +103,13 @@ def test_a_requeued_message_goes_through_the_filter_once_more(reader: Reader) ->
     assert [one.message for one in reader.read()] == ["EEEEEE1"]  # a sender's own words
 
 
+def test_a_short_id_used_again_is_another_message_with_an_end_of_its_own(reader: Reader) -> None:
+    for name in ("<one@x>", "<two@x>"):
+        reader.write(begun("AAAAAA1", LOGIN, name) + queued("AAAAAA1") + bounced("AAAAAA1"))
+        told = [type(record).__name__ for record in reader.records()]
+        assert told == ["Submission", "News"]
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from((LOGIN, LOCAL)))),

@@ -369,8 +369,10 @@ class SubmissionLog:
             if event.queue_id == _NO_ID:
                 _put(reading.proxied, event.ip or "", event, _MOST_FAILURES)
                 return
+            # A short id used again is another message's, and moves to the end.
             reading.again.pop(event.queue_id, None)
-            reading.open.pop(event.queue_id, None)  # a short id used again moves to the end
+            reading.told.pop(event.queue_id, None)
+            reading.open.pop(event.queue_id, None)
             reading.open[event.queue_id] = _Open(_behind_proxy(reading, event), place, reading.read)
             if len(reading.open) > _MAX_OPEN:
                 del reading.open[next(iter(reading.open))]

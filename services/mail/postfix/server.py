@@ -383,10 +383,11 @@ class PostfixServer:
     async def refused(self) -> Mapping[Network, int]:
         """Count in the log, and in the rotated ones, what was refused since each block began."""
         blocks = await self._blocks.in_force()
-        async with self._reading_log:
-            if self._mirror is not None:
+        if self._mirror is not None:
+            async with self._reading_log:
                 await self._mirror.refresh()
-            return await asyncio.to_thread(self._rejects.count, blocks)
+        # It may read for a minute, and no poll waits for that.
+        return await asyncio.to_thread(self._rejects.count, blocks)
 
     async def healthy(self) -> str:
         """Tell whether Postfix runs and how much it holds."""
