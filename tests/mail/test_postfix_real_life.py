@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +119,40 @@ async def test_no_poll_waits_while_refusals_are_counted(
     finally:
         go_on.set()
     assert await refused == {}
+
+
+_SUDO = """\
+#!/bin/sh
+case "$*" in {refused}) echo "sudo: a password is required" >&2; exit 1;; esac
+[ "$1" = -n ] || exit 1
+shift
+if [ "$1" = -l ]; then echo "$2"; exit 0; fi
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("refused", "what"),
+    [
+        (r"*\ -h\ -", "hold, release and delete messages"),
+        (r"*\ -H\ -", "hold, release and delete messages"),
+        (r"*\ -d\ -", "hold, release and delete messages"),
+        (r"*\ -q\ -e\ *", "read a message"),
+        (r"*\ -q\ -b\ *", "read a message"),
+        (r"*\ status", "Postfix is running"),
+        (r"*-l\ /usr/sbin/saslpasswd2\ -p*", "change logins"),
+        (r"*-l\ /usr/sbin/saslpasswd2\ -d*", "change logins"),
+    ],
+)
+async def test_check_tries_each_right_that_is_needed(
+    postfix: PostfixHarness, ann: str, tmp_path: Path, refused: str, what: str
+) -> None:
+    """Each line of sudoers by itself is one that may be missing."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text(_SUDO.replace("{refused}", refused))
+    sudo.chmod(0o755)
+    async with server(postfix, prefix=(str(sudo), "-n")) as other:
+        bad = [check for check in await other.check() if not check.good]
+    assert [check.what for check in bad] == [what]
+    assert "a password is required" in bad[0].why
+    await (await postfix.logged_in(ann)).close()  # which is neither changed nor deleted

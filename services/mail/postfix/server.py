@@ -46,7 +46,7 @@ from services.mail.postfix.logfiles import LogFiles
 from services.mail.postfix.mirror import LogMirror
 from services.mail.postfix.programs import Programs
 from services.mail.postfix.rejects import Rejects
-from services.mail.postfix.spool import Spool
+from services.mail.postfix.spool import DELETE, HOLD, RELEASE, Spool
 from services.mail.postfix.state import State
 from services.mail.postfix.users import Users
 
@@ -187,10 +187,7 @@ class PostfixServer:
         checks += [
             await self._tried("Postfix is running", self.healthy()),  # not shown
             await self._tried("list the queue", self._spool.counts()),  # not shown
-            await self._ran(
-                "hold, release and delete messages",  # not shown
-                self._programs.act("-h"),
-            ),
+            await self._act_on_none(),
             await self._read_a_message(),
             await self._tried("read the log", self._try_log()),  # not shown
             await self._same_name(),
@@ -198,6 +195,7 @@ class PostfixServer:
         if self._config.sasldb is not None:
             what = "list logins"  # not shown
             checks.append(await self._ran(what, self._programs.logins()))
+            checks += await self._may_change_logins()
         if self._config.logins is not None:
             what = "look up logins"  # not shown
             checks.append(await self._tried(what, self._users.probe_logins()))
@@ -498,9 +496,27 @@ class PostfixServer:
             return Check(what, good=True)
         return Check(what, good=False, why=f"{command[0]} failed: {end.complaint}.")
 
+    async def _act_on_none(self) -> Check:
+        """Call each act that is used, with no message to act on."""
+        what = "hold, release and delete messages"  # not shown
+        for option in (HOLD, RELEASE, DELETE):
+            check = await self._ran(what, self._programs.act(option))
+            if not check.good:
+                return check
+        return check
+
+    async def _may_change_logins(self) -> list[Check]:
+        """Ask sudo about what cannot be tried without changing something."""
+        what = "change logins"  # not shown
+        for command in (self._programs.password, self._programs.delete_login):
+            asking = self._programs.allowed(command("nobody", "localhost"))
+            if asking is not None and not (check := await self._ran(what, asking)).good:
+                return [check]
+        return [Check(what, good=True)]
+
     async def _read_a_message(self) -> Check:
         """Ask for a message that cannot be there: only a refusal is a failure."""
-        return await self._tried("read a message", self._spool.head(_NO_MESSAGE, MAX_PARSED))
+        return await self._tried("read a message", self._spool.must_read(_NO_MESSAGE))
 
     async def _try_log(self) -> None:
         async with self._reading_log:
