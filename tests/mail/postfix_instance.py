@@ -116,7 +116,7 @@ class PostfixInstance:
         self.log = root / "log" / "mail.log"
         self.sasldb = root / "sasl" / "sasldb2"
         self.logins = root / "sasl" / "logins.db"
-        self.port = _free_port()
+        self.port = free_port()
 
     def make(self) -> None:
         """Write its files."""
@@ -173,10 +173,14 @@ class PostfixInstance:
         """Take out all messages, logins, state and log lines."""
         self.run("postsuper", "-d", "ALL")
         for path in (*self.state.iterdir(), *self.sasldb.parent.iterdir()):
-            if path.suffix not in (".db", ".cf") or path.name == "state.db":
+            kept = path.suffix in (".db", ".cf") or path.name.startswith("access.db")
+            if not kept or path.name == "state.db":
                 path.unlink()
-        # Postfix has this one open: it stays the same file.
-        with closing(sqlite3.connect(self.state / "access.db")) as tables, tables:
+        # Postfix has this one open: it stays the same file, and so does what is beside it.
+        access = self.state / "access.db"
+        reader = sqlite3.connect(f"{access.as_uri()}?mode=ro", uri=True)
+        with closing(reader), closing(sqlite3.connect(access)) as tables, tables:
+            reader.execute("SELECT 1 FROM login").fetchall()
             for table in ("login", "recipient", "client"):
                 tables.execute(f"DELETE FROM {table}")
         with closing(sqlite3.connect(self.logins)) as logins, logins:
@@ -211,7 +215,7 @@ async def _made(tables: AccessTables) -> None:
     await tables.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])

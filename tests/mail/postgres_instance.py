@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .postfix_instance import _free_port
+from .postfix_instance import free_port
 
 USER = "mail"
 PASSWORD = "open %sesame: @/"
@@ -35,7 +35,7 @@ class PostgresInstance:
     def __init__(self, root: Path) -> None:
         self._data = root / "data"
         self._root = root
-        self.port = _free_port()
+        self.port = free_port()
 
     def start(self) -> None:
         owner = pwd.getpwnam(_OWNER)

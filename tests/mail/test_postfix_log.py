@@ -1,10 +1,13 @@
 """Submissions from Postfix's log: each once, through rotations, restarts and cut lines."""
 
+import bz2
 import gzip
+import lzma
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,9 +17,12 @@ from hypothesis import strategies as st
 
 from services.clock import SystemClock
 from services.errors import ServerDown
-from services.mail.port import Record, Submission, submitted
+from services.mail.port import REJECTED, Block, News, Record, Submission, submitted
+from services.mail.postfix.blockfile import action
 from services.mail.postfix.lines import Intake, LineParser, Queued, Subject
 from services.mail.postfix.log import SubmissionLog
+from services.mail.postfix.logfiles import LogFiles
+from services.mail.postfix.rejects import Rejects
 from services.mail.postfix.state import Seen
 
 WRITTEN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -216,19 +222,33 @@ def test_several_rotations_between_two_readings_are_followed(reader: Reader) -> 
 
 
 @pytest.mark.parametrize("plain_left", [False, True])
-def test_a_compressed_log_is_read_like_any_other(reader: Reader, plain_left: bool) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
+)
+def test_a_compressed_log_is_read_like_any_other(
+    reader: Reader, suffix: str, pack: Callable[[bytes], bytes], plain_left: bool
+) -> None:
     reader.write(message(1) + message(2))
     assert reader.subjects(limit=1) == mails(1)
     reader.rename()
     old = reader.path.with_name("mail.log.1")
-    with gzip.open(f"{old}.gz", "wb") as packed:
-        packed.write(old.read_bytes())
-    os.utime(f"{old}.gz", ns=(old.stat().st_atime_ns, old.stat().st_mtime_ns))
+    Path(f"{old}{suffix}").write_bytes(pack(old.read_bytes()))
+    os.utime(f"{old}{suffix}", ns=(old.stat().st_atime_ns, old.stat().st_mtime_ns))
     if not plain_left:
         old.unlink()
     reader.write(message(3))
     reader.restart()
     assert reader.subjects() == mails(2, 3)
+
+
+@pytest.mark.parametrize("name", ["mail.log.2.gz", "mail.log.2.xz", "mail.log.2.bz2"])
+def test_a_damaged_log_beside_it_hides_no_other(reader: Reader, name: str) -> None:
+    reader.path.with_name(name).write_bytes(b"no such thing")
+    reader.write(message(1))
+    assert reader.subjects() == mails(1)
+    reader.restart()
+    reader.write(message(2))
+    assert reader.subjects() == mails(2)
 
 
 def test_a_log_that_was_deleted_is_not_counted_again_from_elsewhere(reader: Reader) -> None:
@@ -402,3 +422,36 @@ def test_whatever_happens_each_message_is_told_once(
     while page := reader.subjects():
         found += page
     assert found == mails(*accepted)
+
+
+def test_what_syslog_writes_once_and_says_how_often_counts_as_often(reader: Reader) -> None:
+    failed = b"warning: unknown[192.0.2.9]: SASL LOGIN authentication failed: no, sasl_username=ann"
+    stamp = b"Mar  2 09:00:00 mx postfix/smtpd[1]: "
+    reader.write(stamp + failed + b"\n" + stamp + b"message repeated 3 times: [ " + failed + b"]\n")
+    told = [(n.account, n.login_failures) for n in reader.records() if isinstance(n, News)]
+    assert told == [("ann", 1), ("ann", 3)]
+
+
+def test_an_outcome_is_read_where_the_line_tells_of_tls_too(reader: Reader) -> None:
+    reader.write(message(1))
+    (submission,) = reader.read()
+    reader.write(
+        b"2026-03-02T09:00:02+00:00 mx postfix/smtp[9]: " + submission.message.encode()
+        + b": to=<x@y.test>, relay=mx.y.test[192.0.2.1]:25, delay=1, delays=1/0/0/0, "
+        b"tls=dane/sts:none, dsn=5.1.1, status=bounced (no)\n"
+    )  # fmt: skip
+    (news,) = reader.records()
+    assert isinstance(news, News)
+    assert news.outcome == REJECTED
+
+
+def test_refusals_that_syslog_writes_once_count_as_often_as_it_says(reader: Reader) -> None:
+    client = b"NOQUEUE: reject: CONNECT from unknown[192.0.2.9]: 554 5.7.1 <unknown[192.0.2.9]>: "
+    client += b"Client host rejected: " + action().removeprefix("554 5.7.1 ").encode()
+    stamp = b"2026-03-02T09:00:00+00:00 mx postfix/smtpd[1]: "
+    reader.write(stamp + client + b"; proto=SMTP\n")
+    reader.write(stamp + b"message repeated 4 times: [ " + client + b"; proto=SMTP]\n")
+    rejects = Rejects("mx", LogFiles(reader.path), LineParser("postfix", UTC))
+    network = ip_network("192.0.2.0/24")
+    block = Block(network, "spam", datetime(2026, 3, 1, tzinfo=UTC))
+    assert rejects.count([block]) == {network: 5}

@@ -185,7 +185,7 @@ async def test_bytes_that_are_no_text_are_copied_as_they_are(far: Far) -> None:
 
 async def test_what_lies_beside_the_log_is_left_alone(far: Far) -> None:
     far.messages(2)
-    for name in ("mail.log.1.xz", "mail.log.1.bz2", "mail.logger", "mail.err", "mail.log' \n$(x)"):
+    for name in ("mail.log.1.zst", "mail.log.1.lz4", "mail.logger", "mail.err", "mail.log' \n$(x)"):
         far.log.with_name(name).write_bytes(message(99))
     (far.log.parent / "mail.log.d").mkdir()
     far.log.with_name("mail.log.1' \n$(touch x)").write_bytes(message(98))

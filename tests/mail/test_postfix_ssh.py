@@ -379,6 +379,8 @@ async def test_the_bots_own_notes_stay_with_the_bot(far_postfix: PostfixHarness)
     here = {path.name for path in far_postfix.config.notes.iterdir()}
     assert there == {
         "access.db",
+        "access.db-shm",
+        "access.db-wal",
         "blocked.cidr",
         "lock",
         "logins.cf",

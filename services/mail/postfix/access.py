@@ -6,8 +6,6 @@ serves here: ``hash``, ``cdb``, ``texthash`` and ``cidr`` are read when a server
 starts, so a session that is open goes on sending; a policy service or a ``tcp`` table run
 by the bot would lift every measure, or stop all mail, whenever the bot is down. The
 database stays in force without the bot, and a block ends in time without it.
-
-Postfix reads it without rights to write, so it keeps a rollback journal and no WAL.
 """
 
 import sqlite3
@@ -137,18 +135,25 @@ class AccessTables:
         with self._sentences():
             return _state(await self._folder.select(Statement(_STATE, (login,))))
 
-    async def set_state(self, login: str, state: UserState, addresses: Sequence[str]) -> UserState:
-        """Set it, with the addresses whose mail is refused; return the state before."""
-        statements = [
-            Statement(_STATE, (login,)),
-            Statement("DELETE FROM login WHERE name = ?", (login,)),
-            Statement("DELETE FROM recipient WHERE login = ?", (login,)),
-        ]
-        if state is not UserState.ACTIVE:
-            statements.append(Statement("INSERT INTO login VALUES (?, ?)", (login, state.value)))
+    async def set_state(
+        self, names: Sequence[str], state: UserState, addresses: Sequence[str]
+    ) -> UserState:
+        """Set it for all names of one login, and the addresses whose mail is refused.
+
+        Returns the state before, of the first name.
+        """
+        statements = [Statement(_STATE, (names[0],))]
+        for name in names:
+            statements += [
+                Statement("DELETE FROM login WHERE name = ?", (name,)),
+                Statement("DELETE FROM recipient WHERE login = ?", (name,)),
+            ]
+            if state is not UserState.ACTIVE:
+                add = "INSERT INTO login VALUES (?, ?)"  # not shown
+                statements.append(Statement(add, (name, state.value)))
         if state is UserState.REFUSING:
             refuse = "INSERT OR REPLACE INTO recipient VALUES (?, ?)"  # not shown
-            statements += [Statement(refuse, (address, login)) for address in addresses]
+            statements += [Statement(refuse, (address, names[0])) for address in addresses]
         with self._sentences():
             return _state(await self._folder.change(statements))
 

@@ -52,7 +52,7 @@ class Setup:
         return [
             name
             for name in self._reachable()
-            if not any(_asks(self._settings(name), each, lookup) for each in _LISTS)
+            if not any(self._asks(self._settings(name), each, lookup) for each in _LISTS)
         ]
 
     def silent_at_login(self, lookup: Lookup) -> list[str]:
@@ -60,6 +60,11 @@ class Setup:
         silent = self.silent(lookup)
         logging_in = [name for name in self.services if self._takes_logins(name)]
         return [name for name in silent if name in logging_in or not logging_in]
+
+    def syslog_names(self) -> dict[str, str]:
+        """Return what services that others can reach are called in the log, if by other names."""
+        found = {at: self.services[at].get("syslog_name") for at in self._reachable()}
+        return {at: name for at, name in found.items() if name is not None}
 
     def commands(self, wanted: Wanted, written: "Setup", postconf: str = "postconf") -> list[str]:
         """Return the commands that make Postfix ask what it does not ask yet.
@@ -100,6 +105,17 @@ class Setup:
         lacking = [table for table in tables if table not in named and table not in old]
         return " ".join([f"{_PROXY_MAY_READ} =", old, *lacking]) if lacking else ""
 
+    def _asks(self, settings: Mapping[str, str], name: str, lookup: Lookup) -> bool:
+        """Tell whether this list asks the table before it permits the client, and may read it."""
+        proxied = _reached(settings.get(name, ""), lookup)
+        if not proxied:
+            return proxied is not None
+        # The proxy itself reads main.cf alone: a table that is named in master.cf only is
+        # refused it, and the service ends over that. By itself it reads what these lists name.
+        named = [_PROXY_MAY_READ] if _PROXY_MAY_READ in self.main else _LISTS
+        words = (re.split(r"[\s,{}]+", self.main.get(each, "")) for each in named)
+        return any(lookup.table in some for some in words)
+
     def _settings(self, service: str) -> dict[str, str]:
         return self.main | self.services[service]
 
@@ -131,14 +147,6 @@ def read(main: str, master: str, overrides: str) -> Setup:
 def _settings(text: str) -> list[tuple[str, str]]:
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return [(name.strip(), value.strip()) for name, _, value in pairs]
-
-
-def _asks(settings: Mapping[str, str], name: str, lookup: Lookup) -> bool:
-    """Tell whether this list asks the table before it permits the client, and may read it."""
-    proxied = _reached(settings.get(name, ""), lookup)
-    if not proxied or _PROXY_MAY_READ not in settings:
-        return proxied is not None
-    return lookup.table in re.split(r"[\s,]+", settings[_PROXY_MAY_READ])
 
 
 def _reached(text: str, lookup: Lookup) -> bool | None:

@@ -25,6 +25,13 @@ _NOTHING = "-"
 _SQLITE = (
     f"sqlite3 -batch -bail -init /dev/null -json -cmd '.timeout {BUSY_SECONDS * 1000}' {DATABASE}"
 )
+# One that only reads is closed last: see folder.py.
+_READER = (
+    f"ATTACH 'file:{DATABASE}?mode=ro' AS reader",  # not shown
+    "SELECT 1 FROM reader.sqlite_master WHERE 0",  # not shown
+)
+# The file itself holds all after each change. That it does is no row of an answer.
+_WHOLE_FILE = ".output /dev/null\nPRAGMA wal_autocheckpoint=1;\n.output\n"  # not shown
 _HEAD = 'set -eu; umask 022; cd -- "$1"'  # not shown
 # A shell reads a line byte for byte, and so leaves what follows to the next program.
 _LINE = "IFS= read -r line"
@@ -47,9 +54,14 @@ done
 [ ! -O {DATABASE} ] || chmod 644 {DATABASE}
 {_SQLITE}
 """  # not shown
-_SELECT = f'{_HEAD}; exec {_SQLITE} "$2"'
+_SELECT = f'{_HEAD}; exec {_SQLITE.replace("sqlite3 ", "sqlite3 -readonly ")} "$2"'
 _CHANGE = f"{_HEAD}; exec {_SQLITE}"
-_READ = f'{_HEAD}; [ ! -e "$2" ] || exec cat -- "$2"'  # not shown
+# Somebody else's sqlite3 may have been closed last: Postfix could read nothing then.
+_READ = f"""
+{_HEAD}
+[ -e {DATABASE}-wal ] || {_SQLITE} "{"; ".join(_READER)}"
+[ ! -e "$2" ] || exec cat -- "$2"
+"""  # not shown
 # Its arguments: the folder, the text's name, the hash of what it was, whether to keep that.
 # On its input: the new text on one line, or "-" for none, and the statements.
 _SWAP = f"""
@@ -86,7 +98,9 @@ class FarFolder:
     async def open(self, tables: str, texts: Mapping[str, str]) -> None:
         """Make what is missing. A program or folder that is not there is named in a ServerDown."""
         lines = [_packed(text.encode()) for text in texts.values()]
-        sql = f"PRAGMA journal_mode=DELETE;\n{tables}"  # not shown
+        attach, read = _READER
+        make_log = "PRAGMA main.journal_mode=WAL"  # not shown
+        sql = ";\n".join([attach, make_log, read, tables])
         end = await self._ran(_OPEN, *texts, stdin="\n".join([*lines, sql]).encode())
         if end.code == _MISSING:
             program = end.errors.strip()
@@ -168,8 +182,10 @@ def literal(statement: Statement) -> str:
 
 
 def _transaction(statements: Sequence[Statement]) -> bytes:
-    begin = ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE")  # not shown
-    return ";\n".join([*begin, *map(literal, statements), "COMMIT", ""]).encode()
+    # It begins to write at once, and so sees the newest; IMMEDIATE would lock the reader, too.
+    begin = ("PRAGMA synchronous=FULL", "BEGIN", "DELETE FROM login WHERE 0")  # not shown
+    text = ";\n".join([*_READER, *begin, *map(literal, statements), "COMMIT", ""])
+    return (_WHOLE_FILE + text).encode()
 
 
 def _rows(end: Finished) -> list[list[object]]:

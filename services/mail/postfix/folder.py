@@ -3,6 +3,11 @@
 There is the database that Postfix asks, which it keeps open and so must stay the same file,
 and texts beside it. :class:`LocalFolder` is one on this machine; :mod:`.farfolder` has one
 elsewhere. What is written in them, and when, is for :mod:`.access` and :mod:`.blocks` alone.
+
+The database has a write-ahead log: with a rollback journal a change would lock Postfix out
+for a moment, and its proxymap ends over that, with all that it was asked just then. Postfix
+may not write here, so it needs the log's two files to be there. The last connection that is
+closed takes them away, unless it is one that only reads: so one of those is closed last.
 """
 
 import asyncio
@@ -102,6 +107,7 @@ class LocalFolder:
         self._server = server
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
         self._lock = threading.Lock()
 
     @property
@@ -140,9 +146,14 @@ class LocalFolder:
         )
         self._connection = connection
         path.chmod(0o644)
-        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA wal_autocheckpoint=1")  # the file itself holds all
         connection.execute("PRAGMA synchronous=FULL")
         connection.executescript(tables)
+        self._reader = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
+        )
+        self._reader.execute("SELECT 1 FROM sqlite_master").fetchall()
         for name, text in texts.items():
             # Postfix reads it when a process starts: only a new one is written.
             if _read(self._path / name) != text.encode():
@@ -152,9 +163,10 @@ class LocalFolder:
 
     def _close(self) -> None:
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
+            for connection in (self._connection, self._reader):  # in this order
+                if connection is not None:
+                    connection.close()
+            self._connection = self._reader = None
 
     def _with_database(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:

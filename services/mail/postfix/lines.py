@@ -19,7 +19,7 @@ _INTAKE = re.compile(
     rb"[^\[\s]*\[(?P<ip>[^\]\s]*)\](?::\d+)?(?:, sasl_method=[^,]*)?"
     rb"(?:, sasl_username=(?P<user>.*?))?(?:, sasl_sender=.*?)?"
     rb"(?P<again>, orig_queue_id=(?P<id>.*?))?"
-    rb"(?:, orig_client=[^\[\s]*\[(?P<first>[^\]\s]*)\].*)?\Z"
+    rb"(?:, orig_client=(?P<origin>[^\[\s]*\[(?P<first>[^\]\s]*)\]).*)?\Z"
 )
 _QUEUED = re.compile(
     rb"(?P<sender>.*)>, size=(?P<size>\d+), nrcpt=(?P<nrcpt>\d+) \(queue active\)\Z"
@@ -28,7 +28,8 @@ _QUEUED = re.compile(
 _ADDRESS = rb'(?:[^">]|"(?:[^"\\]|\\.)*")*'
 _DELIVERY = re.compile(
     rb"(?P<to>" + _ADDRESS + rb")>, (?:orig_to=<" + _ADDRESS + rb">, )?relay=(?P<relay>[^,]*), "
-    rb"(?:conn_use=[^,]*, )?delay=[^,]*, delays=[^,]*, dsn=[0-9.]*, status=(?P<status>[a-zA-Z]+) "
+    rb"(?:conn_use=[^,]*, )?delay=[^,]*, delays=[^,]*, (?:tls=[^,]*, )?dsn=[0-9.]*, "
+    rb"status=(?P<status>[a-zA-Z]+) "
 )
 # The other side, as the SMTP client names it: who could not be reached is "none".
 _RELAY = re.compile(rb"[^\[\s]*\[[0-9A-Fa-f.:]+\](?::\d+)?\Z")
@@ -38,7 +39,11 @@ _FAILED_LOGIN = re.compile(
 )
 _ADDRESSEE = re.compile(rb"; from=<" + _ADDRESS + rb"> to=<(" + _ADDRESS + rb")>(?: proto=|: |\Z)")
 _SUBJECT = re.compile(rb"subject:[ \t]*(.*)\Z", re.IGNORECASE | re.DOTALL)
+# What "postsuper -r" had taken in anew. No address ends so: each is followed by what ends it.
+_REQUEUED = re.compile(rb"> orig_id=([0-9A-Za-z]+)\Z")
 _NOBODY = ("", "(unavailable)")
+# RFC 5322, 2.1.1: a line has at most 998 characters.
+_NO_NAME, _MAX_NAME = b"<>", 998
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -59,6 +64,8 @@ class Intake:
     again: bool
     first_id: str  # under which it had it, "" if that is not told
     origin: bytes  # how the client is called in later lines of the same message
+    by_program: bool = False  # one of this machine, which called sendmail
+    forwarded: bool = False  # by a proxy, which said for whom: that is ``ip``
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,14 @@ class Subject:
         """Return the recipient that is logged with it: one of them; "" if there is none."""
         found = _ADDRESSEE.match(self.raw.partition(b" from " + origin)[2])
         return "" if found is None else _text(found[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A message's Message-ID: what its sender chose, or Postfix where there was none."""
+
+    queue_id: str
+    message_id: bytes
 
 
 # A folded header's line end is logged as a question mark.
@@ -109,14 +124,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class FailedLogin:
-    """A client gave a wrong password. ``user`` is None where Postfix does not log whose."""
+    """A client gave a wrong password. ``user`` is None where Postfix does not log whose.
+
+    ``times``: a syslog daemon may write what comes again and again once, and how often.
+    """
 
     at: datetime
     ip: str | None
     user: str | None
+    times: int = 1
 
 
-Event = Intake | Subject | Queued | Delivery | FailedLogin
+Event = Intake | Subject | Named | Queued | Delivery | FailedLogin
 
 
 # What stands between the id and the rest in a line that tells something. Postfix writes
@@ -124,18 +143,25 @@ Event = Intake | Subject | Queued | Delivery | FailedLogin
 _CLIENT = b": client="
 _LOGIN = b" authentication failed"
 _MARKS = (
-    _CLIENT, b": from=<", b": uid=", b": info: header ", b": warning: header ", b": to=<", _LOGIN,
+    _CLIENT, b": from=<", b": uid=", b": message-id=", b": info: header ", b": warning: header ",
+    b": to=<", _LOGIN,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who handed a message over, as it is written. ``again``: this server had it before."""
+    """Who handed a message over, as it is written. ``again``: this server had it before.
+
+    ``forwarded``: the address is what a proxy said that it is. ``origin`` is how later lines
+    of the same message call the client.
+    """
 
     address: bytes
     login: bytes
     again: bool
     first_id: bytes
+    forwarded: bool
+    origin: bytes
 
     @property
     def ip(self) -> str | None:
@@ -160,8 +186,9 @@ class LineParser:
         )
         begin = rb"(" + _STAMP + rb")" + service
         self._line = re.compile(
-            begin + rb"(?:([0-9A-Za-z]{6,64}): (client=|from=<|uid=|to=<|"
-            rb"(?:info|warning): header )|warning: (?=[^\[\s]*\[))([^\n]*)"
+            begin + rb"(?:([0-9A-Za-z]{6,64}): (client=|from=<|uid=|to=<|message-id=|"
+            rb"(?:info|warning): header )|"
+            rb"(?:message repeated ([0-9]{1,9}) times: \[ ?)?warning: (?=[^\[\s]*\[))([^\n]*)"
         )
         self._stamps: dict[bytes, datetime] = {}
 
@@ -200,9 +227,11 @@ class LineParser:
             at = find(_CLIENT, at, end)
 
     def _event(self, found: re.Match[bytes], written: datetime) -> Event | None:
-        stamp, id_, kind, rest = found.groups()
+        stamp, id_, kind, times, rest = found.groups()
         if id_ is None:
-            return self._failed_login(stamp, rest, written)
+            if times is not None:
+                rest = rest.removesuffix(b"]")
+            return self._failed_login(stamp, rest, int(times or 1), written)
         queue_id = id_.decode("ascii")
         if kind == b"to=<":
             return self._delivery(stamp, queue_id, rest, written)
@@ -214,6 +243,8 @@ class LineParser:
             return Queued(
                 queue_id, at, _text(queued["sender"]), int(queued["size"]), int(queued["nrcpt"])
             )
+        if kind == b"message-id=":
+            return Named(queue_id, b"" if rest == _NO_NAME else rest[:_MAX_NAME])
         if kind not in (b"client=", b"uid="):
             subject = _SUBJECT.match(rest)
             return None if subject is None else Subject(queue_id, subject[1])
@@ -221,7 +252,17 @@ class LineParser:
         if at is None:
             return None
         if kind == b"uid=":  # handed over by a program of this machine
-            return Intake(queue_id, at, None, None, again=False, first_id="", origin=b"local;")
+            requeued = _REQUEUED.search(rest)
+            return Intake(
+                queue_id=queue_id,
+                at=at,
+                ip=None,
+                user=None,
+                again=requeued is not None,
+                first_id="" if requeued is None else requeued[1].decode("ascii"),
+                origin=b"local;",
+                by_program=True,
+            )
         by = client(rest)
         if by is None:
             return None
@@ -232,7 +273,8 @@ class LineParser:
             user=by.user,
             again=by.again,
             first_id=by.first_id.decode("ascii", "replace"),
-            origin=rest.partition(b"]")[0] + b"]",
+            origin=by.origin,
+            forwarded=by.forwarded,
         )
 
     def _delivery(
@@ -249,14 +291,16 @@ class LineParser:
             outcome = DEFERRED
         return Delivery(queue_id, at, _text(found["to"]), outcome)
 
-    def _failed_login(self, stamp: bytes, rest: bytes, written: datetime) -> FailedLogin | None:
+    def _failed_login(
+        self, stamp: bytes, rest: bytes, times: int, written: datetime
+    ) -> FailedLogin | None:
         found = _FAILED_LOGIN.match(rest)
         at = None if found is None else self._moment(stamp, written)
         if found is None or at is None:
             return None
         user = _text(found["user"] or b"")
         # What Postfix writes where the login never came so far.
-        return FailedLogin(at, client_ip(found["ip"]), None if user in _NOBODY else user)
+        return FailedLogin(at, client_ip(found["ip"]), None if user in _NOBODY else user, times)
 
     def moment_of(self, line: bytes, written: datetime) -> datetime | None:
         """Return when a line was written, of a file last written then; None if it has no stamp."""
@@ -307,7 +351,14 @@ def client(text: bytes) -> Client | None:
     if found is None:
         return None
     address, user, again, first = found["ip"], found["user"], found["again"], found["first"]
-    return Client(first or address, user or b"", again is not None, found["id"] or b"")
+    return Client(
+        address=first or address,
+        login=user or b"",
+        again=again is not None,
+        first_id=found["id"] or b"",
+        forwarded=first is not None,
+        origin=found["origin"] or text.partition(b"]")[0] + b"]",
+    )
 
 
 def _text(address: bytes) -> str:

@@ -4,7 +4,9 @@ A message is known by several lines: the SMTP server's (who and from where), the
 check's (the subject, where one is configured), and the queue manager's (sender, size,
 recipients). The first queue manager's line after the SMTP server's is the submission;
 later ones are attempts to deliver the same message and find no open beginning. Bounces,
-forwards and messages that come back from a content filter are no submissions.
+forwards and messages that come back from a content filter (:mod:`.returned`) are no
+submissions; the latter are remembered as sent by whoever sent them first. Where a filter
+stands before the queue, who logged in is in a line of its own, before the message has an id.
 
 Whom a message went to is in the lines of its deliveries, and one recipient in that of the
 header check. What they tell until a submission is handed out is handed out with it. A
@@ -19,10 +21,9 @@ what is open, and everything up to the first is known to have been handed out.
 
 import logging
 import re
-import zlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -37,10 +38,12 @@ from services.mail.postfix.lines import (
     FailedLogin,
     Intake,
     LineParser,
+    Named,
     Queued,
     Subject,
 )
-from services.mail.postfix.logfiles import LogFile, LogFiles, Place, parse_place
+from services.mail.postfix.logfiles import UNREADABLE, LogFile, LogFiles, Place, parse_place
+from services.mail.postfix.returned import Returned
 from services.mail.postfix.state import Seen
 
 _log = logging.getLogger(__name__)
@@ -58,6 +61,10 @@ _MOST_TOLD, _MOST_FAILURES = 50_000, 10_000
 _FIRST_ATTEMPT = timedelta(minutes=5)
 # Failed logins longer ago say nothing of a login now.
 _JUST_BEFORE = timedelta(hours=1)
+# The id of a message that goes through a filter before it is queued: it has none yet.
+_NO_ID = "NOQUEUE"
+# A client that a filter keeps waiting for longer has given up (smtp_data_done_timeout).
+_PROXIED = timedelta(minutes=10)
 _CURSOR = re.compile(r"([^~]{1,99})~([^~]{1,99})~([0-9]{1,11})\Z")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -71,6 +78,7 @@ class _Open:
     read: int  # how much had been read in all when it began
     subject: str | None = None
     addressee: str = ""
+    message_id: bytes = b""
 
 
 @dataclass(slots=True)
@@ -128,6 +136,8 @@ class _Reading:
     waiting: dict[str, _Ready] = field(default_factory=dict)  # those submissions, by queue id
     told: OrderedDict[str, None] = field(default_factory=OrderedDict)  # whose bad outcome
     again: OrderedDict[str, str] = field(default_factory=OrderedDict)  # and what it was before
+    returned: Returned = field(default_factory=Returned)
+    proxied: OrderedDict[str, Intake] = field(default_factory=OrderedDict)  # newest, by address
     failures: OrderedDict[str, tuple[datetime, int]] = field(default_factory=OrderedDict)
 
 
@@ -168,7 +178,7 @@ class SubmissionLog:
             reading = self._reading
             while len(reading.ready) < limit and self._read_on(reading):
                 pass
-        except (OSError, EOFError, zlib.error) as error:
+        except UNREADABLE as error:
             self._reading = None
             raise self._unreadable(error) from error
         except ServerDown:
@@ -205,10 +215,11 @@ class SubmissionLog:
         known = _parse_cursor(cursor or "")
         if known is not None:
             until, back, last = known
-            if self._files.find(until, files) is None:
+            at = self._files.find(until, files)
+            if at is None:
                 return self._after_loss(files, last)
-            if self._files.find(back, files) is None:
-                return _Reading(until, last)
+            if self._files.find(back, files) is None:  # that file is no more
+                back = files[at].start()
             return _Reading(back, last, handed_out=until)
         oldest = self._clock.now() - self._history
         first = next((file for file in files if file.written >= oldest), files[-1])
@@ -260,15 +271,20 @@ class SubmissionLog:
         handed_out = self._handed_out_until(reading, file)
         since = reading.since.replace(microsecond=0)
         accepted: list[Seen] = []
+        returned: list[tuple[str, Seen]] = []
         found: list[_Ready | News | _Bad] = []
         for begin, end, event in self._parser.events(data, file.written):
-            if isinstance(event, Intake | Subject):
+            if isinstance(event, Intake | Subject | Named):
                 self._begin(reading, event, here.to(offset + begin))
                 continue
             begun = None
             if isinstance(event, Queued):
                 begun = reading.open.pop(event.queue_id, None)
-                if begun is None or begun.intake.again:
+                if begun is None:
+                    continue
+                first_id = _came_back(reading, begun, event)
+                if first_id is not None:
+                    returned.append((first_id, _seen(begun)))
                     continue
                 accepted.append(_seen(begun))
             elif isinstance(event, Delivery) and not _is_news(reading, event):
@@ -283,7 +299,8 @@ class SubmissionLog:
             reading.last = event.at
             cursor = f"{place}~{self._back(reading, place)}~{int(event.at.timestamp())}"
             if isinstance(event, FailedLogin):
-                found.append(News(cursor, event.at, event.user or "", event.ip, login_failures=1))
+                whose, number = event.user or "", event.times
+                found.append(News(cursor, event.at, whose, event.ip, login_failures=number))
             elif isinstance(event, Delivery):
                 found.append(_Bad(cursor, event))
             elif begun is not None:
@@ -296,6 +313,8 @@ class SubmissionLog:
             reading.handed_out = None
         if accepted:
             self._remember(accepted)
+        if returned:
+            self._remember_returned(returned)
         reading.ready.extend(self._attributed(reading, found))
 
     def _attributed(
@@ -330,14 +349,37 @@ class SubmissionLog:
             )
         return told
 
+    def _remember_returned(self, returned: list[tuple[str, Seen]]) -> None:
+        """Keep who first sent what a filter gave back; of what was not seen then, nothing."""
+        known = self._recall(sorted({first_id for first_id, _ in returned}))
+        self._remember(
+            [
+                seen._replace(
+                    user=by.user,
+                    ip=by.ip or seen.ip,
+                    subject=seen.subject if by.subject is None else by.subject,
+                )
+                for first_id, seen in returned
+                if (by := known.get(first_id)) is not None
+            ]
+        )
+
     def _begin(self, reading: _Reading, event: Event, place: Place) -> None:
         if isinstance(event, Intake):
-            if event.first_id:
-                _put(reading.again, event.queue_id, event.first_id, _MOST_TOLD)
-            reading.open.pop(event.queue_id, None)  # a short id used again moves to the end
-            reading.open[event.queue_id] = _Open(event, place, reading.read)
+            if event.queue_id == _NO_ID:
+                _put(reading.proxied, event.ip or "", event, _MOST_FAILURES)
+                return
+            # A short id used again is another message's, and moves to the end.
+            reading.again.pop(event.queue_id, None)
+            reading.told.pop(event.queue_id, None)
+            reading.open.pop(event.queue_id, None)
+            reading.open[event.queue_id] = _Open(_behind_proxy(reading, event), place, reading.read)
             if len(reading.open) > _MAX_OPEN:
                 del reading.open[next(iter(reading.open))]
+        elif isinstance(event, Named):
+            begun = reading.open.get(event.queue_id)
+            if begun is not None:
+                begun.message_id = event.message_id
         elif isinstance(event, Subject):
             begun = reading.open.get(event.queue_id)
             if begun is not None and begun.subject is None:
@@ -352,13 +394,16 @@ class SubmissionLog:
         return until.offset if file.holds(until) else _WHOLE_FILE
 
     def _back(self, reading: _Reading, place: Place) -> Place:
-        """Return where the oldest message begins that is open."""
+        """Return where the oldest message begins that is open, or with a filter."""
+        found = [reading.returned.oldest(reading.read)]
         while reading.open:
             first = next(iter(reading.open))
             if reading.read - reading.open[first].read <= _MAX_BACK:
-                return reading.open[first].place
+                found.append((reading.open[first].read, reading.open[first].place))
+                break
             del reading.open[first]
-        return place
+        there = [one for one in found if one is not None]
+        return min(there, key=lambda one: (one[0], one[1].offset))[1] if there else place
 
 
 def _parse_cursor(cursor: str) -> tuple[Place, Place, datetime] | None:
@@ -400,6 +445,35 @@ def _is_news(reading: _Reading, delivery: Delivery) -> bool:
     return bool(delivery.outcome)
 
 
+def _came_back(reading: _Reading, begun: _Open, queued: Queued) -> str | None:
+    """Return under which id a message was taken before, None if this is the first time."""
+    intake = begun.intake
+    first_id = reading.returned.first_id(intake, begun.message_id, queued.recipients)
+    if first_id:  # which may itself have been another's
+        first_id = reading.again.get(first_id, first_id)
+        _put(reading.again, intake.queue_id, first_id, _MOST_TOLD)
+    requeued = intake.again and intake.by_program
+    if first_id is None or requeued:  # and now it goes to the filter, if there is one
+        reading.returned.take(
+            first_id or intake.queue_id,
+            begun.message_id,
+            queued.recipients,
+            begun.place,
+            begun.read,
+        )
+    return first_id
+
+
+def _behind_proxy(reading: _Reading, intake: Intake) -> Intake:
+    """Return who handed a message over to the filter before the queue, if one was there."""
+    if not intake.forwarded or intake.again or intake.user is not None:
+        return intake
+    client = reading.proxied.pop(intake.ip or "", None)
+    if client is None or intake.at - client.at > _PROXIED:
+        return intake
+    return replace(intake, user=client.user)
+
+
 def _first_id(reading: _Reading, delivery: Delivery) -> str:
     """Return the id under which a message came in, before a content filter gave it back."""
     return reading.again.get(delivery.queue_id, delivery.queue_id)
@@ -408,7 +482,7 @@ def _first_id(reading: _Reading, delivery: Delivery) -> str:
 def _count_failure(reading: _Reading, event: FailedLogin) -> None:
     if event.ip is not None:
         number = reading.failures.get(event.ip, (event.at, 0))[1]
-        _put(reading.failures, event.ip, (event.at, number + 1), _MOST_FAILURES)
+        _put(reading.failures, event.ip, (event.at, number + event.times), _MOST_FAILURES)
 
 
 def _failures_before(reading: _Reading, intake: Intake) -> int:

@@ -5,17 +5,29 @@ copying and truncating (logrotate's ``copytruncate``) keeps the hash in the copy
 truncated file gets another; compressing keeps the hash of what it holds.
 """
 
+import bz2
 import gzip
+import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from io import BufferedIOBase
 from pathlib import Path
+from typing import cast
 
+#: What is compressed so can be read; these others are passed over.
+PACKED: dict[str, Callable[[Path], object]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+}
+PACKED_OTHERWISE = (".zst", ".lz4", ".lzo", ".lzma", ".Z")
+#: What reading a file may raise.
+UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 # Two log lines: enough to tell files apart, for each stamp and process id is in them.
 _HEAD = 256
 _PLACE = re.compile(r"([0-9a-f]+)\.([0-9a-f]+)\.([0-9a-f]{16})\.([0-9a-f]+)\Z")
@@ -58,13 +70,13 @@ class LogFile:
     @property
     def packed(self) -> bool:
         """Whether it is compressed."""
-        return self.path.suffix == ".gz"
+        return self.path.suffix in PACKED
 
     @contextmanager
     def open(self) -> Iterator[BufferedIOBase]:
-        """Open what it holds. Raises OSError."""
+        """Open what it holds. Raises what is UNREADABLE, as reading it does."""
         if self.packed:
-            with gzip.open(self.path) as unpacked:
+            with cast("BufferedIOBase", PACKED[self.path.suffix](self.path)) as unpacked:
                 yield unpacked
         else:
             with self.path.open("rb") as stream:
@@ -75,7 +87,7 @@ class LogFile:
         try:
             with self.open() as stream:
                 head = stream.read(length)
-        except (OSError, EOFError, zlib.error):
+        except UNREADABLE:
             return None
         return head if len(head) == length else None
 
@@ -120,7 +132,9 @@ class LogFiles:
         rotated = []
         for path in self._live.parent.iterdir():
             if path.name.startswith((f"{self._live.name}.", f"{self._live.name}-")):
-                if path.suffix == ".gz" and path.with_suffix("").exists():
+                if path.suffix in PACKED and path.with_suffix("").exists():
+                    continue
+                if path.suffix in PACKED_OTHERWISE:
                     continue
                 try:
                     file = _looked_at(path)
@@ -134,6 +148,8 @@ class LogFiles:
         files = []
         for file in [live, *reversed(rotated)]:
             head = file.head(_HEAD)
+            if head is None and file.packed and file.head(1) is None:
+                continue  # being written, or damaged
             mark = f"inode {file.inode}" if head is None else _hash(head)
             if mark not in known:
                 known.add(mark)
@@ -157,7 +173,8 @@ def _looked_at(path: Path) -> LogFile:
 
 
 def _number(path: Path) -> int:
-    digits = re.search(r"\.(\d{1,9})(?:\.gz)?\Z", path.name)
+    name = path.stem if path.suffix in PACKED else path.name
+    digits = re.search(r"\.(\d{1,9})\Z", name)
     return int(digits[1]) if digits else 0
 
 

@@ -1,5 +1,6 @@
 """Where the logins of a Postfix are kept: what each such store serves, whatever it is."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from services.errors import BadArgument
@@ -30,6 +31,10 @@ class Logins(Protocol):
 
     async def find(self, address: str) -> str | None:
         """Return the name of a login as it is stored, None if there is none."""
+        ...
+
+    async def names(self, name: str) -> Sequence[str]:
+        """Return all that Postfix may call this login, as it is stored: that is what it asks by."""
         ...
 
     async def change_password(self, address: str, password: str) -> None:

@@ -22,13 +22,12 @@ from services.errors import ServerDown
 from services.language import tr
 from services.mail.postfix.commands import Runner
 from services.mail.postfix.folder import locked
+from services.mail.postfix.logfiles import PACKED, PACKED_OTHERWISE
 
 _HEAD = 256
 _TRIES = 5
 _MAX_LISTING = 4 * 1024 * 1024
 _LISTED = re.compile(rb"(\d+) (\d+) (\d+)\.(\d+) (.+)\Z", re.DOTALL)
-# Other compressed ones are nothing that the reader could read.
-_PACKED_OTHERWISE = (".bz2", ".xz", ".zst", ".lz4", ".lzo", ".Z")
 # All of one open file, whatever becomes of its name meanwhile: its first bytes, what follows
 # a place, and how it then was. Its arguments: the path, the place, the number of first
 # bytes, and of bytes at most.
@@ -52,8 +51,10 @@ class _Far:
     written: int
 
     @property
-    def packed(self) -> bool:
-        return self.name.endswith(".gz")
+    def packing(self) -> str:
+        """How its name ends, if it is compressed."""
+        suffix = Path(self.name).suffix
+        return suffix if suffix in PACKED else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,10 @@ class LogMirror:
             file
             for file in listed
             if file.name == self._log.name
-            or (file.written >= oldest and not (file.packed and file.name[:-3] in names))
+            or (
+                file.written >= oldest
+                and not (file.packing and file.name.removesuffix(file.packing) in names)
+            )
         ]
         return sorted(kept, key=lambda file: (file.name == self._log.name, file.written))
 
@@ -177,7 +181,7 @@ class LogMirror:
             )
             if file.name == name or (
                 file.name.startswith((f"{name}.", f"{name}-"))
-                and not file.name.endswith(_PACKED_OTHERWISE)
+                and not file.name.endswith(PACKED_OTHERWISE)
             ):
                 found.append(file)
         if not any(file.name == name for file in found):
@@ -194,7 +198,7 @@ class LogMirror:
         or been copied, since the files were listed. ``others`` are those so looked for.
         """
         path = self._copy(file)
-        if file.packed:
+        if file.packing:
             if _stamp(path) != (file.size, file.written):
                 await self._fetch_whole(file, path)
             return
@@ -234,7 +238,7 @@ class LogMirror:
                 head = (head + piece.data)[:_HEAD]
                 if len(piece.data) < self._chunk:
                     break
-        if file.packed and have != piece.size:
+        if file.packing and have != piece.size:
             raise _Moved  # it is being written
         os.utime(part, ns=(piece.written, piece.written))
         part.replace(path)
@@ -260,7 +264,7 @@ class LogMirror:
     # -- the copies ----------------------------------------------------------------------
 
     def _copy(self, file: _Far) -> Path:
-        return self._folder / f"{self._log.name}-{file.inode:x}{'.gz' if file.packed else ''}"
+        return self._folder / f"{self._log.name}-{file.inode:x}{file.packing}"
 
     def _copies(self) -> list[Path]:
         return list(self._folder.glob(f"{self._log.name}-*"))

@@ -77,6 +77,13 @@ class Programs:
         sasldb = str(self._config.sasldb)
         return [*self._config.prefix, _SASLPASSWD, "-d", "-f", sasldb, "-u", realm, "--", name]
 
+    def allowed(self, command: list[str]) -> list[str] | None:
+        """Exit with 0 if sudo would run this command, which is not run; None without sudo."""
+        prefix = self._config.prefix
+        if not prefix or Path(prefix[0]).name != "sudo":
+            return None
+        return [*prefix, "-l", *command[len(prefix) :]]
+
     def sudoers(self, user: str) -> str:
         """Return the lines of a sudoers file that allow ``user`` these commands and no others.
 

@@ -8,7 +8,6 @@ no bracket in it.
 """
 
 import re
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,9 +18,10 @@ from services.language import tr
 from services.mail.port import Block, Network
 from services.mail.postfix.blockfile import action
 from services.mail.postfix.lines import LineParser
-from services.mail.postfix.logfiles import LogFile, LogFiles
+from services.mail.postfix.logfiles import UNREADABLE, LogFile, LogFiles
 
 _SAID = action().partition(" ")[2].partition(" ")[2].encode()  # without its codes
+_REPEATED = re.compile(rb": message repeated ([0-9]{1,9}) times: \[")
 _REJECT = re.compile(rb": reject: [A-Z]+ from [^\[\s]*\[(?P<ip>[0-9A-Fa-f.:]+)\](?::\d+)?: ")
 
 Address = IPv4Address | IPv6Address
@@ -48,7 +48,7 @@ class Rejects:
             for file in self._files.all():
                 if file.written >= since:
                     self._read(file, blocks, found)
-        except (OSError, EOFError, zlib.error) as error:
+        except UNREADABLE as error:
             raise ServerDown(
                 tr(
                     "The log of the mail server {server} could not be read ({why}), so what was "
@@ -67,11 +67,17 @@ class Rejects:
                 reject = _REJECT.search(line)
                 at = self._lines.moment_of(line, file.written)
                 if reject is not None and at is not None:
-                    _count(_address(reject["ip"]), at, blocks, found)
+                    repeated = _REPEATED.search(line, 0, reject.start())
+                    times = 1 if repeated is None else int(repeated[1])
+                    _count(_address(reject["ip"]), at, times, blocks, found)
 
 
 def _count(
-    address: Address | None, at: datetime, blocks: Sequence[Block], found: Counter[Network]
+    address: Address | None,
+    at: datetime,
+    times: int,
+    blocks: Sequence[Block],
+    found: Counter[Network],
 ) -> None:
     for block in blocks:
         # A log's times may be whole seconds.
@@ -81,7 +87,7 @@ def _count(
             and address in block.network
             and at >= block.since.replace(microsecond=0)
         ):
-            found[block.network] += 1
+            found[block.network] += times
 
 
 def _address(text: bytes) -> Address | None:

@@ -1,5 +1,7 @@
 """Logins in the database that Cyrus SASL keeps itself, through its own programs."""
 
+from collections.abc import Sequence
+
 from services.errors import BadArgument, ServerDown
 from services.language import tr
 from services.mail.port import ABLE, Capability
@@ -31,6 +33,14 @@ class SaslDb:
         """Return the SASL name of a login."""
         found = await self._login(address)
         return None if found is None else found[0]
+
+    async def names(self, name: str) -> Sequence[str]:
+        """Return a login of the default realm with it and without: who logs in may say either."""
+        plain, at, domain = name.rpartition("@")
+        realm = await self._realm()
+        if not at:
+            return [name, f"{name}@{realm}"]
+        return [name, plain] if domain == realm else [name]
 
     async def change_password(self, address: str, password: str) -> None:
         """Set the password of an existing login. Raises BadArgument."""

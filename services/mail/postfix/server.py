@@ -46,7 +46,7 @@ from services.mail.postfix.logfiles import LogFiles
 from services.mail.postfix.mirror import LogMirror
 from services.mail.postfix.programs import Programs
 from services.mail.postfix.rejects import Rejects
-from services.mail.postfix.spool import Spool
+from services.mail.postfix.spool import DELETE, HOLD, RELEASE, Spool
 from services.mail.postfix.state import State
 from services.mail.postfix.users import Users
 
@@ -187,19 +187,21 @@ class PostfixServer:
         checks += [
             await self._tried("Postfix is running", self.healthy()),  # not shown
             await self._tried("list the queue", self._spool.counts()),  # not shown
-            await self._ran(
-                "hold, release and delete messages",  # not shown
-                self._programs.act("-h"),
-            ),
+            await self._act_on_none(),
             await self._read_a_message(),
             await self._tried("read the log", self._try_log()),  # not shown
+            await self._same_name(),
         ]
         if self._config.sasldb is not None:
             what = "list logins"  # not shown
             checks.append(await self._ran(what, self._programs.logins()))
+            checks += await self._may_change_logins()
         if self._config.logins is not None:
             what = "look up logins"  # not shown
-            checks.append(await self._tried(what, self._users.probe()))
+            checks.append(await self._tried(what, self._users.probe_logins()))
+        if self._config.user_maps:
+            what = "look up users"  # not shown
+            checks.append(await self._tried(what, self._users.probe_maps()))
         for what, capability in (
             ("disable a user", able.no_sending),
             ("refuse a user's mail", able.refusing),
@@ -324,8 +326,9 @@ class PostfixServer:
         able = self._capabilities
         _must_be_able(able.refusing if state is UserState.REFUSING else able.no_sending)
         name = await self._users.must_find(address)
-        addresses = await self._addresses(name) if state is UserState.REFUSING else []
-        return await self._tables.set_state(name, state, addresses)
+        names = await self._users.names(name)
+        addresses = await self._addresses(names) if state is UserState.REFUSING else []
+        return await self._tables.set_state(names, state, addresses)
 
     async def set_password(self, address: str, password: str) -> None:
         """Change a password. An open session goes on until it ends: disable the user, too."""
@@ -339,13 +342,14 @@ class PostfixServer:
         """
         _must_be_able(self._capabilities.delete_user)
         name = await self._users.must_find_login(address)
-        addresses = await self._addresses(name)
+        names = await self._users.names(name)
+        addresses = await self._addresses(names)
         refuse = UserState.REFUSING
-        before = await self._tables.set_state(name, refuse, addresses)
+        before = await self._tables.set_state(names, refuse, addresses)
         try:
             await self._users.delete_login(name)
         except SpoolwardenError:
-            await self._tables.set_state(name, before, addresses)
+            await self._tables.set_state(names, before, addresses)
             raise
 
     async def end_sessions(self, address: str) -> int | None:
@@ -377,10 +381,11 @@ class PostfixServer:
     async def refused(self) -> Mapping[Network, int]:
         """Count in the log, and in the rotated ones, what was refused since each block began."""
         blocks = await self._blocks.in_force()
-        async with self._reading_log:
-            if self._mirror is not None:
+        if self._mirror is not None:
+            async with self._reading_log:
                 await self._mirror.refresh()
-            return await asyncio.to_thread(self._rejects.count, blocks)
+        # It may read for a minute, and no poll waits for that.
+        return await asyncio.to_thread(self._rejects.count, blocks)
 
     async def healthy(self) -> str:
         """Tell whether Postfix runs and how much it holds."""
@@ -454,14 +459,16 @@ class PostfixServer:
             )
         return end.out.decode("utf-8", "replace")
 
-    async def _addresses(self, name: str) -> list[str]:
+    async def _addresses(self, names: Sequence[str]) -> list[str]:
         """Return the addresses of a user: of a name without a domain, one in each local one."""
-        if "@" in name:
-            return [name]
+        found = {name for name in names if "@" in name}
+        plain = [name for name in names if "@" not in name]
+        if not plain:
+            return sorted(found)
         told = await self._told(self._programs.settings("myorigin", "mydestination"))
         words = re.split(r"[\s,]+", told)
         domains = {word.lower() for word in words if _DOMAIN.match(word)}
-        return [f"{name}@{domain}" for domain in sorted(domains)]
+        return sorted(found | {f"{name}@{domain}" for name in plain for domain in domains})
 
     async def _tidy(self) -> None:
         now = self._clock.now()
@@ -489,9 +496,27 @@ class PostfixServer:
             return Check(what, good=True)
         return Check(what, good=False, why=f"{command[0]} failed: {end.complaint}.")
 
+    async def _act_on_none(self) -> Check:
+        """Call each act that is used, with no message to act on."""
+        what = "hold, release and delete messages"  # not shown
+        for option in (HOLD, RELEASE, DELETE):
+            check = await self._ran(what, self._programs.act(option))
+            if not check.good:
+                return check
+        return check
+
+    async def _may_change_logins(self) -> list[Check]:
+        """Ask sudo about what cannot be tried without changing something."""
+        what = "change logins"  # not shown
+        for command in (self._programs.password, self._programs.delete_login):
+            asking = self._programs.allowed(command("nobody", "localhost"))
+            if asking is not None and not (check := await self._ran(what, asking)).good:
+                return [check]
+        return [Check(what, good=True)]
+
     async def _read_a_message(self) -> Check:
         """Ask for a message that cannot be there: only a refusal is a failure."""
-        return await self._tried("read a message", self._spool.head(_NO_MESSAGE, MAX_PARSED))
+        return await self._tried("read a message", self._spool.must_read(_NO_MESSAGE))
 
     async def _try_log(self) -> None:
         async with self._reading_log:
@@ -512,6 +537,26 @@ class PostfixServer:
             good=False,
             why=f"That machine's clock is set to {there}, this one's to {here}: set log_zone to "
             'the zone of the log, such as "Europe/Zurich".',  # not shown
+        )
+
+    async def _same_name(self) -> Check:
+        """Find out whether each service that takes mail writes lines that are read as its own."""
+        what = "know its lines in the log"  # not shown
+        ours = self._config.syslog_name
+        whole = await self._told(self._programs.settings("syslog_name"))
+        names = {"main.cf": whole.strip()} | (await self._setup()).syslog_names()
+        strange = [
+            (at, name) for at, name in names.items() if not f"{name}/".startswith(f"{ours}/")
+        ]
+        if not strange:
+            return Check(what, good=True)
+        at, name = strange[0]
+        return Check(
+            what,
+            good=False,
+            why=f"{at} has syslog_name {name}, and only lines of {ours} are read: mail that comes "
+            f"that way is not seen. Set syslog_name there to {ours}, or to a name that begins with "
+            f"{ours}/, or syslog_name in spoolwarden.toml to what it is.",  # not shown
         )
 
     def _log_file(self) -> Path:

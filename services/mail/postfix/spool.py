@@ -49,7 +49,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DONE = re.compile(
     r"^postsuper: ([0-9A-Za-z]+): (placed on hold|released from hold|removed)$", re.M
 )
-_HOLD, _RELEASE, _DELETE = "-h", "-H", "-d"
+#: What postsuper is asked to do.
+HOLD, RELEASE, DELETE = "-h", "-H", "-d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,11 @@ class Spool:
         """Return up to about ``limit`` bytes of one message, None if it is gone."""
         return await self._contents.head(queue_id, limit) if is_id(queue_id) else None
 
+    async def must_read(self, queue_id: str) -> None:
+        """Ask for a message in each way that is used. Raises ServerDown, not where it is gone."""
+        await self._contents.seen({queue_id: 0})
+        await self._contents.head(queue_id, 1)
+
     async def raw(self, queue_id: str) -> bytes | None:
         """Return one message, None if it is gone."""
         return await self._contents.whole(queue_id) if is_id(queue_id) else None
@@ -180,7 +186,7 @@ class Spool:
             in_quarantine = await self._on_hold() if noted else set()
             fates = _fates(queue_ids)
             asked = [i for i in fates if not (i in notes and i in in_quarantine)]
-            told = await self._postsuper(_HOLD, asked, tell)
+            told = await self._postsuper(HOLD, asked, tell)
             await self._drop(notes, told.done)
             already = await self._on_hold() if len(told.done) < len(asked) else set()
             fates.update(_results(asked, told, already))
@@ -194,7 +200,7 @@ class Spool:
             notes = await self._notes()
             fates = _fates(queue_ids)
             asked = [queue_id for queue_id in fates if queue_id not in notes]
-            told = await self._postsuper(_RELEASE, asked, tell)
+            told = await self._postsuper(RELEASE, asked, tell)
             fates.update(_results(asked, told, set()))
         return list(fates.values())
 
@@ -216,7 +222,7 @@ class Spool:
         async with self._acting:
             notes = await self._notes()
             fates = _fates(queue_ids)
-            told = await self._postsuper(_HOLD, fates, tell)
+            told = await self._postsuper(HOLD, fates, tell)
             already = await self._on_hold() if len(told.done) < len(fates) else set()
             results = _results(fates, told, already)
             fresh = {}
@@ -244,7 +250,7 @@ class Spool:
             go = [queue_id for queue_id in noted if not notes[queue_id].was_held]
             on_hold = await self._on_hold() if stay else set()
             results = _results(stay, _Told(set(), {}), on_hold)
-            told = await self._postsuper(_RELEASE, go, tell)
+            told = await self._postsuper(RELEASE, go, tell)
             results |= _results(go, told, set())
             settled = (i for i, result in results.items() if result.fate is not Fate.FAILED)
             await self._drop(notes, settled)
@@ -256,7 +262,7 @@ class Spool:
         async with self._acting:
             notes = await self._notes()
             fates = _fates(queue_ids)
-            told = await self._postsuper(_DELETE, fates, tell)
+            told = await self._postsuper(DELETE, fates, tell)
             results = _results(fates, told, set())
             settled = (i for i, result in results.items() if result.fate is not Fate.FAILED)
             await self._drop(notes, settled)
@@ -359,6 +365,8 @@ class Spool:
             }
             if missing:
                 read = await self._contents.seen(missing)
+                # A message that a content filter gave back says in its file nothing of a login.
+                read = [_joined(one, known.get(one.queue_id)) for one in read]
                 known |= {one.queue_id: one for one in read}
                 if read:
                     await asyncio.to_thread(self._state.remember, read)
@@ -372,6 +380,13 @@ def _is_of(seen: Seen | None, entry: Entry, subjects: bool) -> bool:
         return False
     # The log tells of a message after it began to arrive, give or take a rounded second.
     return seen.at + 2 >= entry.second
+
+
+def _joined(read: Seen, logged: Seen | None) -> Seen:
+    """Return what the file says, and of who sent it what the log says of that very message."""
+    if logged is None or logged.user is None or logged.at + 2 < read.at:
+        return read
+    return read._replace(user=logged.user, ip=logged.ip)
 
 
 def _queue(entry: Entry, notes: dict[str, Note]) -> Queue:

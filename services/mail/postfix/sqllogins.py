@@ -7,7 +7,7 @@ database's code for the failure is told, because its text may quote what it was 
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +121,10 @@ class SqlLogins:
     async def find(self, address: str) -> str | None:
         """Return the name of a login as it is stored, None if there is none."""
         return await self._in_time(lambda: self._look_up(address), tr("Nothing was changed"))
+
+    async def names(self, name: str) -> Sequence[str]:
+        """Return the one name."""
+        return [name]
 
     async def change_password(self, address: str, password: str) -> None:
         """Set the password of an existing login. Raises BadArgument or NotCapable."""

@@ -1,5 +1,7 @@
 """Who is a user of the server, and their password where the store of logins is known."""
 
+from collections.abc import Sequence
+
 from services.errors import BadArgument, NotCapable, ServerDown
 from services.language import later, tr
 from services.mail.port import Capability
@@ -61,23 +63,27 @@ class Users:
             if found is not None:
                 return found
         for table in self._config.user_maps:
-            key = address.lower()
-            end = await self._runner.run(self._programs.lookup(table), stdin=_line(key))
-            if end.code == 0 and end.out:
+            if await self._knows(table, key := address.lower()):
                 return key
-            if end.errors.strip():
-                raise ServerDown(
-                    tr(
-                        "{program} failed on the mail server {server}: {why}. Nothing was "
-                        "changed; check the bot's rights there.",
-                        program="postmap",
-                        server=self._config.name,
-                        why=end.complaint,
-                    )
-                )
         if self._logins is None and not self._config.user_maps:
             return address.lower()
         return None
+
+    async def _knows(self, table: str, key: str) -> bool:
+        end = await self._runner.run(self._programs.lookup(table), stdin=_line(key))
+        if end.code == 0 and end.out:
+            return True
+        if end.errors.strip():
+            raise ServerDown(
+                tr(
+                    "{program} failed on the mail server {server}: {why}. Nothing was "
+                    "changed; check the bot's rights there.",
+                    program="postmap",
+                    server=self._config.name,
+                    why=end.complaint,
+                )
+            )
+        return False
 
     async def must_find(self, address: str) -> str:
         """Return the name as the server has it. Raises BadArgument if it has none."""
@@ -91,6 +97,10 @@ class Users:
                 )
             )
         return name
+
+    async def names(self, name: str) -> Sequence[str]:
+        """Return all that Postfix may call this user who was found. Raises ServerDown."""
+        return [name] if self._logins is None else await self._logins.names(name)
 
     async def must_find_login(self, address: str) -> str:
         """Return the name of a login as it is stored. Raises BadArgument or NotCapable."""
@@ -124,10 +134,15 @@ class Users:
             )
         )
 
-    async def probe(self) -> None:
+    async def probe_logins(self) -> None:
         """Ask the store of logins for a name that nobody has. Raises ServerDown."""
         if self._logins is not None:
             await self._logins.find(_NOBODY)
+
+    async def probe_maps(self) -> None:
+        """Ask each of user_maps for a name that nobody has. Raises ServerDown."""
+        for table in self._config.user_maps:
+            await self._knows(table, _NOBODY)
 
 
 def _is_name(address: str) -> bool:

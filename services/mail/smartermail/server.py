@@ -166,7 +166,10 @@ class SmarterMailServer:
         Subjects are not in that log: they are the spool's, for what is still there, and so is
         that a message was put off.
         """
-        await self._blocks.lift_overdue()
+        try:
+            await self._blocks.lift_overdue()
+        except ServerDown as error:  # no reason to lose sight of what is being sent
+            _log.warning("lifting blocks: %s", error)
         taken = await self._journal.after(after, limit)
         if not taken:
             return []

@@ -178,6 +178,7 @@ class Users:
         doing = tr("look up {address}", address=wanted)
         if not await self._api.serves(wanted):
             return None
+        seen: set[str | None] = set()
         while True:
             answer = await self._api.post(
                 f"{_DOMAIN}/account-list-search", body, doing=doing, about=wanted
@@ -194,8 +195,10 @@ class Users:
                     answers.text(fields, "emailAddress") or ""
                 ).casefold() == wanted:
                     return f"{name}@{domain}"
-            if len(found) < 2:
+            names = {answers.text(fields, "userName", "emailAddress") for fields in found}
+            if len(found) < 2 or names <= seen:  # a build that heeds no skip gives the same again
                 return None
+            seen |= names
             body = {**body, "skip": int(str(body["skip"])) + len(found)}
 
     async def _state(self, known: str) -> tuple[UserState, Fields]:

@@ -12,7 +12,7 @@ from services.mail.smartermail.blocks import UNKNOWN_SINCE
 
 from ..harness import START
 from ..smartermail_harness import SmarterMailHarness
-from .asking import BLOCK, SYS, told
+from .asking import AWAY, BLOCK, SYS, polled, told
 
 
 async def test_the_log_poll_lifts_a_block_in_time_even_after_a_restart(
@@ -33,6 +33,22 @@ async def test_the_log_poll_lifts_a_block_in_time_even_after_a_restart(
     mail.there.web.asked.clear()
     await mail.server.submissions(None, 10)
     assert BLOCK not in mail.there.web.asked
+
+
+@pytest.mark.parametrize("call", [BLOCK, f"{BLOCK}-delete"])
+async def test_a_block_list_that_fails_hides_nothing_that_is_sent(
+    mail: SmarterMailHarness, ann: str, call: str
+) -> None:
+    hour = timedelta(hours=1)
+    await mail.server.block(ip_network("198.51.100.7"), reason="spam", lasting=hour)
+    await mail.submit(ann, [AWAY], "one")
+    await mail.connect()
+    await mail.advance(hour)
+    mail.there.faults.refused[call] = "BUSY"
+    assert [one.sender for one in await polled(mail)] == [ann]
+    mail.there.faults.refused.clear()
+    await polled(mail)
+    assert mail.there.state.blacklist == {}
 
 
 async def test_other_services_of_an_entry_are_kept(mail: SmarterMailHarness) -> None:

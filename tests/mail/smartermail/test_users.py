@@ -1,5 +1,6 @@
 """SmarterMail's users: each build's way to disable, enable and delete one."""
 
+import asyncio
 from ipaddress import ip_network
 
 import pytest
@@ -157,3 +158,14 @@ async def test_a_mailbox_is_found_among_many_of_like_name(
     assert user is not None
     assert user.address == ann
     assert await mail.server.user("ann.@example.test") is None
+
+
+async def test_a_build_that_gives_the_same_accounts_again_is_not_asked_for_ever(
+    mail: SmarterMailHarness, ann: str
+) -> None:
+    mail.there.build.heeds_skip = False
+    for name in ("joanna", "annabel"):
+        await mail.add_user(f"{name}@example.test")
+    async with asyncio.timeout(10):
+        assert await mail.server.user(ann) is not None
+        assert await mail.server.user("nn@example.test") is None

@@ -27,6 +27,8 @@ class Build:
     rights_by: Literal["manage-domain", "manage-user"] = "manage-domain"
     # The same: how it says that there is no such domain.
     unknown_domain: int = 200
+    # account-list-search: whether it heeds skip; nothing public shows that it does.
+    heeds_skip: bool = True
     # User fields: securityFlags.isDisabled with post-user, or users-disable alone.
     disables_by: Literal["post-user", "users-disable"] = "post-user"
     # Delete users: users-delete, or account-list-delete alone.

@@ -194,7 +194,8 @@ class Calls:
             for address in sorted(self.state.accounts)
             if address.endswith(f"@{scope}") and body["search"] in address
         ]
-        return {"results": found[body["skip"] : body["skip"] + body["take"]]}
+        skip = body["skip"] if self.build.heeds_skip else 0
+        return {"results": found[skip : skip + body["take"]]}
 
     async def get_user(self, body: Body, rest: str, scope: str) -> Answer:
         address, account = self._account(fields(body, {"email": str})["email"], scope)
