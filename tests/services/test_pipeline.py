@@ -80,7 +80,7 @@ async def test_a_role_taken_away_between_asking_and_confirming_counts(
     proposal = await bench.propose("disable", Target(account=ANN))
     bench.access = Access(AccessSettings(viewers=(OPERATOR.user_id,)), {}, bench.clock)
     bench.build()
-    with pytest.raises(Refused, match="you are viewer"):
+    with pytest.raises(Refused, match="yours is viewer"):
         await bench.pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id)
     assert await bench.state() is UserState.ACTIVE
 
@@ -92,7 +92,7 @@ async def test_deleting_for_good_needs_an_admin_and_has_no_undo(bench: Bench) ->
         return target.model_copy(update={"permanent": True})
 
     proposal = await bench.propose("delete", Target(queue_ids=(queue_id,)))
-    with pytest.raises(Refused, match="needs the role admin, and you are operator"):
+    with pytest.raises(Refused, match="needs the role admin, and yours is operator"):
         await bench.pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id, permanently)
     assert queue_id in await bench.queues()
     proposal = await bench.propose("delete", Target(queue_ids=(queue_id,)), actor=ADMIN)
