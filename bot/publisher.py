@@ -230,7 +230,8 @@ class Publisher:
             .where(
                 Posted.chat == self._chat.place.chat,
                 Posted.kind == INCIDENT,
-                col(Posted.error).is_(None),
+                # One that was deleted when it was over may matter again.
+                col(Posted.error).is_(None) | (col(Posted.error) == GONE),
                 col(Posted.version) < col(Incident.version),
             )
             .order_by(col(Posted.version))
@@ -290,6 +291,12 @@ class Publisher:
         posted = await self._posted(kind, ref) or Posted(
             chat=self._chat.place.chat, kind=kind, ref=ref, channel=self._chat.place.channel
         )
+        if posted.error == GONE:
+            posted.version = version
+            if not await self._is_live(ref):
+                await self._save(posted)
+                return
+            _forget_message(posted)
         card = await draw(ref, posted)
         try:
             if card is None:
@@ -312,20 +319,14 @@ class Publisher:
                 if posted.message_id is None:
                     posted.tried_at = self._clock.now()
                     posted = await self._save(posted, leading=True)
-                    posted.message_id = await self._chat.post(card, ref=name, thread=thread)
-                    posted.tried_at = None
+                    await self._post(posted, card, name, thread)
                 else:
                     await self._chat.update(posted.message_id, card)
-        except ChatDown as error:
-            if not error.unsure and posted.message_id is None and posted.tried_at is not None:
-                posted.tried_at = None  # it surely did not arrive
-                await self._save(posted)
-            raise
         except ChatGone:
             # An alert that was deleted comes back while it matters; a line does not.
             if kind == INCIDENT and await self._is_live(ref):
-                posted.message_id, posted.channel = None, self._chat.place.channel
-                _forget_picture(posted)
+                _forget_message(posted)
+                posted.channel = self._chat.place.channel
                 await self._save(posted)
                 return
             posted.error = GONE
@@ -334,6 +335,17 @@ class Publisher:
             posted.error = error.sentence
         posted.version = version
         await self._save(posted)
+
+    async def _post(self, posted: Posted, card: Card, name: str, thread: str | None) -> None:
+        try:
+            posted.message_id = await self._chat.post(card, ref=name, thread=thread)
+        except ChatDown as error:
+            if not error.unsure:
+                # It surely did not arrive. Where searching for it fails that is not known.
+                posted.tried_at = None
+                await self._save(posted)
+            raise
+        posted.tried_at = None
 
     async def _is_live(self, incident_id: int) -> bool:
         async with self._store.reading() as session:
@@ -403,6 +415,11 @@ class Publisher:
             return line_cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return line_cards.act_line(intent, acted.action, undo_id)
+
+
+def _forget_message(posted: Posted) -> None:
+    posted.message_id = posted.error = None
+    _forget_picture(posted)
 
 
 def _forget_picture(posted: Posted) -> None:
