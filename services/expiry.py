@@ -12,10 +12,11 @@ from services.models import Intent, IntentState
 from services.people import BOT, Place
 from services.pipeline import Pipeline
 from services.store import Store
+from services.targets import Target
 
 _log = logging.getLogger(__name__)
-#: How long after a failure it is tried again.
-_AGAIN = timedelta(minutes=10)
+#: How long after a failure it is tried again, at least and at most: it tells of each try.
+_AGAIN, _AT_LAST = timedelta(minutes=10), timedelta(days=1)
 
 
 class Expiry:
@@ -43,6 +44,7 @@ class Expiry:
         ended = 0
         for intent in due:
             place = Place(intent.chat, intent.channel)
+            await self._keep_undoable(intent)
             undo_id = await self._intents.offer_undo(place, intent.id)
             try:
                 ok = undo_id and (await self._pipeline.execute(BOT, place, undo_id)).ok
@@ -54,9 +56,22 @@ class Expiry:
                 await self._put_off(intent.id)
         return ended
 
+    async def _keep_undoable(self, intent: Intent) -> None:
+        """See to it that what people could no longer take back is taken back in the end."""
+        until = self._clock.now() + _AT_LAST
+        if intent.undo_until is None or intent.undo_until < until:
+            async with self._store.session() as session:
+                row = await session.get(Intent, intent.id)
+                if row is not None:
+                    row.undo_until = until
+                    session.add(row)
+
     async def _put_off(self, intent_id: str) -> None:
+        now = self._clock.now()
         async with self._store.session() as session:
             row = await session.get(Intent, intent_id)
             if row is not None:
-                row.until = self._clock.now() + _AGAIN
+                lasting = Target.model_validate_json(row.target).lasting or timedelta(0)
+                overdue = now - (row.finished_at or now) - lasting
+                row.until = now + min(max(overdue, _AGAIN), _AT_LAST)
                 session.add(row)
