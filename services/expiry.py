@@ -12,7 +12,6 @@ from services.models import Intent, IntentState
 from services.people import BOT, Place
 from services.pipeline import Pipeline
 from services.store import Store
-from services.targets import Target
 
 _log = logging.getLogger(__name__)
 #: How long after a failure it is tried again, at least and at most: it tells of each try.
@@ -27,6 +26,7 @@ class Expiry:
         self._intents = intents
         self._pipeline = pipeline
         self._clock = clock
+        self._waits: dict[str, timedelta] = {}  # of what failed, until the next try but one
 
     async def run(self) -> int:
         """Take back what is due; return how many. What fails is tried again later."""
@@ -52,7 +52,9 @@ class Expiry:
                 _log.warning("%s could not be taken back in time: %s", intent.id, error.sentence)
                 ok = False
             ended += bool(ok)
-            if not ok:
+            if ok:
+                self._waits.pop(intent.id, None)
+            else:
                 await self._put_off(intent.id)
         return ended
 
@@ -67,11 +69,10 @@ class Expiry:
                     session.add(row)
 
     async def _put_off(self, intent_id: str) -> None:
-        now = self._clock.now()
+        wait = self._waits.get(intent_id, _AGAIN)
+        self._waits[intent_id] = min(wait * 2, _AT_LAST)
         async with self._store.session() as session:
             row = await session.get(Intent, intent_id)
             if row is not None:
-                lasting = Target.model_validate_json(row.target).lasting or timedelta(0)
-                overdue = now - (row.finished_at or now) - lasting
-                row.until = now + min(max(overdue, _AGAIN), _AT_LAST)
+                row.until = self._clock.now() + wait
                 session.add(row)

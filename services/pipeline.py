@@ -532,7 +532,7 @@ class Pipeline:
 
 async def _may_have_acted(remedy: Remedy, aim: Aim, before: Undo | None) -> bool:
     """Tell whether an act whose answer never came may have been done, for all that is known."""
-    if before is None or remedy.look is None:
+    if before is None or before == Undo() or remedy.look is None:
         return False
     try:
         return await remedy.look(aim) != before

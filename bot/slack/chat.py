@@ -254,7 +254,7 @@ def _ours(error: SlackApiError) -> ChatDown | ChatRefused:
         wait = float(answer.headers.get("Retry-After", 30))
         return ChatDown(f"Slack asks to wait {wait:.0f} s.", retry_after=wait)
     if code in _NO_THREAD:
-        return _NoThread(f"Slack takes no line under this message: {code}.")
+        return _NoThread(f"Slack takes no line under this message: {code}.")  # not shown
     if code == "message_not_found":
         return ChatGone("The message is no longer in the channel.")
     if code == "invalid_blocks" and "slack_file" in str(answer.get("errors")):
