@@ -237,7 +237,8 @@ async def _undo_disable(aim: Aim, undo: Undo) -> Result:
         user = await aim.server.user(account)
         if user is None:
             return Result(tr("{account} is no mailbox here any more.", account=account))
-        if user.state is not (aim.target.user_state or UserState.NO_SENDING):
+        as_done = aim.target.user_state or UserState.NO_SENDING
+        if user.state not in (as_done, undo.user_state):
             state = tr(_STATES[user.state])
             return Result(
                 tr("{account} is {state} since, and stays so.", account=account, state=state)
