@@ -48,6 +48,10 @@ NOTHING, GONE = "there is nothing to show", "somebody deleted it"  # not shown
 _FAILED = "Showing something failed inside the bot; its log has the details."  # not shown
 
 
+class _Unforeseen(Exception):
+    """Something could not be shown for a reason that nobody foresaw, and all else is."""
+
+
 class Publisher:
     """Shows one chat's channel what there is to show."""
 
@@ -70,6 +74,7 @@ class Publisher:
         self._boards = Boards(chat.place.chat, store, servers, clock)
         self._wake = asyncio.Event()
         self._showing = asyncio.Lock()
+        self._failed: set[str] = set()  # what cannot be shown now, for reasons nobody foresaw
         #: Called when all is told, as there may be something to draw then.
         self.told: Callable[[], None] = lambda: None
         self.trouble: str | None = None  # why the channel is behind, if it is
@@ -92,7 +97,10 @@ class Publisher:
                     _log.warning("the channel is behind: %s", error.sentence)
                 self.trouble = error.sentence
                 wait = error.retry_after if isinstance(error, ChatDown) else 1.0
-            except Exception:  # noqa: BLE001 - one card that fails must not silence the channel
+            except _Unforeseen:
+                self.trouble = _FAILED
+                wait = _AFTER_FAILURE
+            except Exception:  # noqa: BLE001 - whatever it is, it is tried again
                 _log.exception("the channel is behind for a reason nobody foresaw")
                 self.trouble = _FAILED
                 wait = _AFTER_FAILURE
@@ -169,6 +177,7 @@ class Publisher:
 
     async def _catch_up(self) -> int:
         shown = 0
+        self._failed.clear()
         while True:
             # Lines first: they are what somebody who pressed a button is waiting for.
             # They come after their incident's card, which they hang under.
@@ -177,6 +186,8 @@ class Publisher:
                 break
             shown += now
         await self._dashboards()
+        if self._failed:
+            raise _Unforeseen
         return shown
 
     async def _dashboards(self) -> None:
@@ -219,9 +230,12 @@ class Publisher:
         query = select(Incident).where(col(Incident.id).not_in(posted)).order_by(col(Incident.id))
         async with self._store.reading() as session:
             rows = (await session.exec(query.limit(_BATCH))).all()
+        shown = 0
         for incident in rows:
-            await self._show(INCIDENT, incident.id or 0, incident.version, None, self._alert)
-        return len(rows)
+            shown += await self._try(
+                INCIDENT, incident.id or 0, incident.version, None, self._alert
+            )
+        return shown
 
     async def _changed(self) -> int:
         query = (
@@ -238,9 +252,12 @@ class Publisher:
         )
         async with self._store.reading() as session:
             rows = (await session.exec(query.limit(_BATCH))).all()
+        shown = 0
         for incident in rows:
-            await self._show(INCIDENT, incident.id or 0, incident.version, None, self._alert)
-        return len(rows)
+            shown += await self._try(
+                INCIDENT, incident.id or 0, incident.version, None, self._alert
+            )
+        return shown
 
     async def _lines(self) -> int:
         place = self._chat.place
@@ -260,12 +277,13 @@ class Publisher:
         )
         async with self._store.reading() as session:
             rows = (await session.exec(query.limit(_BATCH))).all()
+        shown = 0
         for line in rows:
             thread = None
             if line.incident_id is not None:
                 thread = await self._thread(line.incident_id)
-            await self._show(LINE, line.id or 0, line.version, thread, self._line)
-        return len(rows)
+            shown += await self._try(LINE, line.id or 0, line.version, thread, self._line)
+        return shown
 
     async def _thread(self, incident_id: int) -> str | None:
         """Return the message that an incident's lines hang under: a campaign's is one for all."""
@@ -277,6 +295,28 @@ class Publisher:
             if above is not None and above.message_id is not None:
                 return above.message_id
         return None
+
+    async def _try(
+        self,
+        kind: str,
+        ref: int,
+        version: int,
+        thread: str | None,
+        draw: Callable[[int, Posted], Awaitable[Card | None]],
+    ) -> bool:
+        """Show one message; where that fails unforeseen, the others are shown all the same."""
+        name = f"{kind}:{ref}"
+        if name in self._failed:
+            return False
+        try:
+            await self._show(kind, ref, version, thread, draw)
+        except (ChatDown, StoreError):
+            raise
+        except Exception:  # noqa: BLE001 - one card that fails must not silence the channel
+            _log.exception("%s cannot be shown for a reason nobody foresaw", name)
+            self._failed.add(name)
+            return False
+        return True
 
     async def _show(
         self,

@@ -1,5 +1,6 @@
 """The publisher: what may have arrived is posted once, and an alert that matters is shown."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,10 @@ from bot.slack.chat import SlackChat, make_client
 from bot.workspace import Member, SlashCommand, Workspace
 from services.incidents import open_key
 from services.models import Announcement, Incident, IncidentState
+from services.tasks import end
 from tests.faults.world import Paper, publisher
 
+from ..mail.harness import BOB
 from .bench import Bench, open_bench
 
 
@@ -116,6 +119,29 @@ async def test_a_line_under_an_alert_that_was_deleted_holds_nothing_up_in_slack(
         assert found == [*shown, None]
     finally:
         await workspace.stop()
+
+
+async def test_a_card_that_cannot_be_drawn_keeps_no_other_from_being_shown(bench: Bench) -> None:
+    broken = await bench.alert()
+    whole = await bench.alert(user=BOB)
+    await _have_evidence(bench, broken, "of another release")
+    channel = _Mute()
+    tells = publisher(bench, channel)
+    telling = asyncio.create_task(tells.run())
+    async with asyncio.timeout(10):
+        while tells.trouble is None:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+    await end([telling])
+    assert channel.card(f"{INCIDENT}:{whole}") is not None
+    assert channel.card(f"{INCIDENT}:{broken}") is None
+
+
+async def _have_evidence(bench: Bench, incident_id: int, text: str) -> None:
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        row.evidence = text
+        session.add(row)
 
 
 async def _set(bench: Bench, incident_id: int, state: IncidentState) -> None:
