@@ -280,7 +280,9 @@ class Pipeline:
         """
         asked = await self.asked_by(actor, await self.look(actor, place, intent_id))
         remedy, target = REMEDIES[asked.action], Target.model_validate_json(asked.target)
-        target = await self._gate.authorise(actor, remedy, asked.server, target, asked.incident_id)
+        target = await self._gate.authorise(
+            actor, remedy, asked.server, target, asked.incident_id, whole=True
+        )
         if not approve:
             return await self._decline(actor, asked)
         if self._approval.is_same(actor.key, asked.asked_by or ""):
