@@ -259,7 +259,8 @@ class Pipeline:
         target = await self._gate.authorise(
             actor, remedy, intent.server, target, intent.incident_id, original
         )
-        if remedy.name == "block" and original is None:
+        # To put a block back is to block: by now the address may be one that never may be.
+        if remedy.name == ("block" if original is None else "unblock"):
             await self._gate.check_networks(actor, intent, target)
         why = None if original else self._approval.why(remedy.name, target)
         if why is not None:

@@ -132,7 +132,7 @@ async def test_a_protected_account_can_be_enabled_but_that_not_undone(bench: Ben
 
 async def test_a_stop_can_be_undone_after_the_account_became_protected(bench: Bench) -> None:
     outcome = await bench.act("stop", Target(account=ANN))
-    bench.safety = SafetySettings(protected_accounts=(ANN,))
+    bench.rules = Rules(SafetySettings(protected_accounts=(ANN,)))
     bench.build()
     assert (await bench.undo(outcome)).ok
     assert await bench.state() is UserState.ACTIVE
@@ -176,6 +176,22 @@ async def test_no_button_and_no_form_gets_around_the_network_rules(bench: Bench,
             await bench.pipeline.execute(OPERATOR, CHANNEL, intent_id, choose)
     assert list(await bench.server.blocks()) == []
     assert await bench.phases() == [("refused", "block")] * 4
+
+
+async def test_a_block_is_not_put_back_on_what_has_become_trusted(bench: Bench) -> None:
+    await bench.server.block(_NET, reason="by hand", lasting=None)
+    lifted = await bench.act("unblock", Target(networks=(_NET,)))
+    bench.rules = Rules(SafetySettings(trusted_networks=(_NET,)))
+    bench.build()
+    with pytest.raises(Refused, match=r"safety\.trusted_networks\).* Nothing was blocked\.$"):
+        await bench.undo(lifted)
+    assert list(await bench.server.blocks()) == []
+    assert (await bench.phases())[-1] == ("refused", "undo")
+    # What only lets somebody in again is no matter of these rules.
+    blocked = await bench.act("block", Target(networks=(ip_network("203.0.113.9"),)))
+    bench.rules = Rules(SafetySettings(trusted_networks=(ip_network("203.0.113.9"),)))
+    bench.build()
+    assert (await bench.undo(blocked)).ok
 
 
 class _Incapable(EmbeddedServer):
