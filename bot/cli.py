@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from bot.release import release
 from bot.rooms import DEFAULT_CHATS, ROOMS, chats_named
 from services.errors import ConfigError, SpoolwardenError
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 cli = typer.Typer(
-    help="Finds the compromised mail account and stops it from the channel.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,6 +60,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         Console(stderr=True).print(f"[red]{escape(str(error))}[/]", highlight=False)
         sys.exit(1)
+
+
+def _say_release(asked: bool) -> None:
+    if asked:
+        typer.echo(f"spoolwarden {release()}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _spoolwarden(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which release this is.", callback=_say_release, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Find the compromised mail account and stop it from the channel."""
 
 
 @cli.command()

@@ -9,7 +9,6 @@ import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -18,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.backlog import Standing
 from bot.commands import COMMANDS
+from bot.release import release
 from services.audit import AuditLog, Line, Phase
 from services.detection.detector import Poll
 from services.models import AuditEntry
@@ -176,11 +176,3 @@ class _Errors(logging.Handler):
         """Count one."""
         part = record.name.partition(".")[0]
         self._counter.labels(part if part in _PARTS else _OTHER).inc()
-
-
-def release() -> str:
-    """Return which release of Spoolwarden this is."""
-    try:
-        return version("spoolwarden")
-    except PackageNotFoundError:
-        return "unknown"

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 from asyncio.subprocess import Process
+from importlib.metadata import version
 from pathlib import Path
 
 import aiohttp
@@ -38,6 +39,10 @@ async def test_a_bad_configuration_is_one_sentence_and_no_traceback(
     assert says in said
     assert "Traceback" not in err
     assert "xoxb-secret" not in err
+
+
+async def test_the_release_is_the_packages() -> None:
+    assert await ended("--version") == (0, f"spoolwarden {version('spoolwarden')}\n", "")
 
 
 async def test_run_serves_until_it_is_terminated(play: Play) -> None:

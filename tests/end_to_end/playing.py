@@ -35,6 +35,7 @@ from services.mail.port import DELIVERING, Queue, SpoolQuery
 from services.models import AuditEntry
 from services.settings import EmbeddedServerSettings
 from tests import judge_discord
+from tests.databases import put_tables
 from tests.judge import block_faults, judge, specification
 
 _T = TypeVar("_T")
@@ -255,6 +256,7 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
     }
     if mailboxes is not None:
         shutil.copy(mailboxes, folder / "mail.db")
+    put_tables(folder / "bot.db")
     errors = _Errors()
     logging.getLogger().addHandler(errors)
     try:

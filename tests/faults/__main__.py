@@ -24,6 +24,7 @@ from typing import Any
 
 from sqlalchemy.orm import configure_mappers
 
+from ..mail.harness import cheap_passwords
 from ..mail.postfix_instance import PostfixInstance, missing
 from .cases import CASES
 from .checks import DONE, INTERRUPTED, NEVER
@@ -48,6 +49,7 @@ def main() -> None:
         sys.exit(f"Nothing was tried: {why}")
     begin = time.monotonic()
     inherit_orphans()
+    cheap_passwords()
     configure_mappers()  # once, and not in each child
     gc.freeze()  # what is imported is never collected, so children need no copy of it
     workers = min(options.workers, len(options.only))

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from bot.demo.sender import Letter, Sender, compose
 from services.clock import Clock, ManualClock
 from services.mail.embedded import EmbeddedConfig, EmbeddedServer
+from services.mail.embedded.accounts import Accounts
 from services.mail.port import MailServer, SpoolQuery
 
 PASSWORD = "correct horse"
@@ -27,6 +29,15 @@ def must_not_miss(reason: str) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+def cheap_passwords() -> None:
+    """Have the embedded server's passwords cost next to nothing.
+
+    Spam comes from eight addresses, which log in at once: that took a third of a test's time.
+    What they cost otherwise is tested by test_accounts.py.
+    """
+    Accounts.hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Mailing:

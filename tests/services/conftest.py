@@ -13,7 +13,7 @@ from services.audit import AuditLog
 from services.clock import ManualClock
 from services.store import Store
 
-from ..databases import open_store_at, postgres
+from ..databases import open_store_at, postgres, put_tables
 from ..mail.harness import START
 from .bench import Bench, open_bench
 
@@ -47,6 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that is the test's own."""
     if request.param == "sqlite":
+        put_tables(tmp_path / "bot.db")
         yield f"sqlite:///{tmp_path}/bot.db"
     else:
         with request.getfixturevalue("postgres").lent() as url:

@@ -23,6 +23,8 @@ from services.mail.embedded.address import parse_path
 from services.mail.embedded.database import Database
 from services.mail.port import UserState
 
+#: The second choice of the OWASP Password Storage Cheat Sheet: 19 MiB, two passes.
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _REMEMBERED_LOGINS = 256
 
 
@@ -39,11 +41,11 @@ class Mailbox:
 class Accounts:
     """All mailboxes of one server."""
 
+    hasher = HASHER
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._mailboxes: dict[str, Mailbox] = {}
-        # The second choice of the OWASP Password Storage Cheat Sheet: 19 MiB, two passes.
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._nobody = ""
         self._hashing = asyncio.Semaphore(2)
         # Logins that were right, as a keyed hash of the password. The key is random and
@@ -55,7 +57,7 @@ class Accounts:
 
     async def load(self) -> None:
         """Read all mailboxes. Raises ServerDown."""
-        self._nobody = await asyncio.to_thread(self._hasher.hash, secrets.token_hex(16))
+        self._nobody = await asyncio.to_thread(self.hasher.hash, secrets.token_hex(16))
         async with self._database.read() as connection:
             rows = (await connection.execute(select(tables.account))).all()
         self._mailboxes = {
@@ -165,10 +167,10 @@ class Accounts:
         if not password:
             raise BadArgument(tr("A password cannot be empty."))
         async with self._hashing:
-            return await asyncio.to_thread(self._hasher.hash, password)
+            return await asyncio.to_thread(self.hasher.hash, password)
 
     def _verify(self, hashed: str, password: bytes) -> bool:
         try:
-            return self._hasher.verify(hashed, password)
+            return self.hasher.verify(hashed, password)
         except (VerifyMismatchError, InvalidHashError):
             return False
