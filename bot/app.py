@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from bot.chats import Chats, Connection
+from bot.commands import misnamed
 from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.jobs import Jobs
@@ -58,6 +59,8 @@ class App:
 
         Raises ConfigError.
         """
+        if (why := misnamed(settings)) is not None:
+            raise ConfigError(f"{why} Nothing was started.")
         self.settings = settings
         self.clock = clock or SystemClock()
         self.servers = (
