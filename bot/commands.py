@@ -578,5 +578,6 @@ def misnamed(settings: Settings) -> str | None:
         for name in names:
             if name not in known:
                 there_are = ", ".join(sorted(known))
-                return f"{setting} names {name!r}, which is no remedy. There are: {there_are}."
+                wrong = f"{setting} names {name!r}, which is no remedy"  # not shown
+                return f"{wrong}. There are: {there_are}."  # not shown
     return None

@@ -15,6 +15,7 @@ from bot.workspace import Member, SlashCommand, Workspace
 from services.incidents import open_key
 from services.models import Announcement, Incident, IncidentState
 from services.tasks import end
+from tests.faults.telling import publisher_of
 from tests.faults.world import Paper, publisher
 
 from ..mail.harness import BOB
@@ -99,7 +100,7 @@ async def test_a_line_under_an_alert_that_was_deleted_holds_nothing_up_in_slack(
         chat = SlackChat(
             make_client(workspace.bot_token, workspace.base_url), workspace.channel_id("mail-ops")
         )
-        tells = publisher(bench, chat)
+        tells = publisher_of(bench, chat)
         await tells.catch_up()
         shown = workspace.store.channels[chat.place.channel].messages
         (alert,) = shown
