@@ -358,7 +358,7 @@ class Pipeline:
             async with self.progress.kept(intent.id) as progress:
                 aim = replace(aim, progress=progress)
                 if original is not None and remedy.undo is not None:
-                    undo, stays = await self._record.hand_states_on(original)
+                    undo, stays = await self._record.left_to_undo(original)
                     result = await remedy.undo(aim, undo)
                     result = replace(result, summary=" ".join((*stays, result.summary)).rstrip())
                 else:

@@ -29,8 +29,9 @@ from services.intents import (
 from services.language import later, tr
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place
-from services.remedy import SET_STATES, STOPS, Remedy, Result
+from services.remedy import STOPS, Remedy, Result
 from services.scope import of_domains
+from services.since import leave_to_later
 from services.store import Store
 from services.targets import Target, Undo
 from services.tuning import forget_act, set_forgotten, teach
@@ -200,48 +201,10 @@ class Record:
             session.add(row)
         return earlier
 
-    async def hand_states_on(self, original: Intent) -> tuple[Undo, tuple[str, ...]]:
-        """Return what taking an act back is to put back now, and sentences on what it is not.
-
-        What an account may do is not put back where somebody has set that since, and it stands:
-        taking the later act back then puts it back as it was before both.
-        """
-        undo, stays = undo_of(original), list[str]()
-        if original.action not in SET_STATES or original.claimed_at is None or not undo.accounts:
-            return undo, ()
+    async def left_to_undo(self, original: Intent) -> tuple[Undo, tuple[str, ...]]:
+        """Return what taking an act back is to put back now, and sentences on what it is not."""
         async with self._store.session() as session:
-            rows = await session.exec(
-                select(Intent)
-                .where(
-                    Intent.server == original.server,
-                    col(Intent.action).in_(SET_STATES),
-                    col(Intent.claimed_at) > original.claimed_at,
-                    col(Intent.undo).is_not(None),
-                    col(Intent.undone).is_(False),
-                    Intent.state != IntentState.CLAIMED,
-                )
-                .order_by(col(Intent.claimed_at))
-            )
-            later = rows.all()
-            for account, state in undo.accounts.items():
-                for row in later:
-                    theirs = undo_of(row)
-                    same = [a for a in theirs.accounts if a.lower() == account.lower()]
-                    if not same:
-                        continue
-                    row.undo = theirs.with_state(same[0], state).model_dump_json()
-                    session.add(row)
-                    undo = undo.with_state(account, None)
-                    stays.append(
-                        tr(
-                            "{account} stays as it is: {name} has changed that since, and undoing "
-                            "that puts it back as it was.",
-                            account=account,
-                            name=row.claimed_name,
-                        )
-                    )
-                    break
-        return undo, tuple(stays)
+            return await leave_to_later(session, original)
 
     def _undoable_until(self, row: Intent) -> datetime:
         return self._clock.now() + (self._kept if row.action == "delete" else _UNDO_LASTS)

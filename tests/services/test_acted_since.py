@@ -1,6 +1,7 @@
 """What somebody has done since stands, when something else is taken back or its time is over."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 from sqlmodel import col, select
@@ -118,6 +119,25 @@ async def test_what_cannot_end_is_tried_ever_more_seldom_and_ends_however_late(
     bench.pass_time(days=1)
     assert await _expiry(bench).run() == 1
     assert await bench.state() is UserState.ACTIVE
+
+
+async def test_undoing_a_block_leaves_the_one_that_somebody_else_made_since(bench: Bench) -> None:
+    shared, alone = ip_network("198.51.100.7"), ip_network("198.51.100.8")
+    await bench.server.block(shared, reason="by hand", lasting=None)
+    first = await bench.act("block", Target(networks=(shared, alone)))
+    bench.pass_time(minutes=1)
+    later = await bench.act(
+        "block", Target(networks=(shared,), lasting=timedelta(days=30)), actor=OTHER_OPERATOR
+    )
+    undone = await bench.undo(first)
+    assert undone.sentence == (
+        "198.51.100.7 stays as it is: Otto has changed that since, and undoing that puts it back "
+        "as it was. 198.51.100.8 may use SMTP again."
+    )
+    (stands,) = await bench.server.blocks()
+    assert (stands.network, stands.until is None) == (shared, False)
+    assert (await bench.undo(later)).ok
+    assert [(b.network, b.reason) for b in await bench.server.blocks()] == [(shared, "by hand")]
 
 
 class _NeverAnswers(EmbeddedServer):
