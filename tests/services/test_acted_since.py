@@ -123,8 +123,8 @@ async def test_what_cannot_end_is_tried_ever_more_seldom_and_ends_however_late(
 
 async def test_undoing_a_block_leaves_the_one_that_somebody_else_made_since(bench: Bench) -> None:
     shared, alone = ip_network("198.51.100.7"), ip_network("198.51.100.8")
-    await bench.server.block(shared, reason="by hand", lasting=None)
-    first = await bench.act("block", Target(networks=(shared, alone)))
+    await bench.server.block(shared, reason="by hand", lasting=timedelta(minutes=30))
+    first = await bench.act("block", Target(networks=(shared, alone), lasting=timedelta(hours=1)))
     bench.pass_time(minutes=1)
     later = await bench.act(
         "block", Target(networks=(shared,), lasting=timedelta(days=30)), actor=OTHER_OPERATOR
@@ -138,6 +138,23 @@ async def test_undoing_a_block_leaves_the_one_that_somebody_else_made_since(benc
     assert (stands.network, stands.until is None) == (shared, False)
     assert (await bench.undo(later)).ok
     assert [(b.network, b.reason) for b in await bench.server.blocks()] == [(shared, "by hand")]
+
+
+async def test_a_block_for_a_time_leaves_one_that_lasts_longer_as_it_is(bench: Bench) -> None:
+    shared, alone = ip_network("198.51.100.7"), ip_network("198.51.100.8")
+    await bench.act("block", Target(networks=(shared,)), actor=OTHER_OPERATOR)
+    outcome = await bench.act("block", Target(networks=(shared, alone), lasting=timedelta(hours=1)))
+    assert outcome.sentence == (
+        "SMTP from 198.51.100.8 is refused for 1 h. 198.51.100.7 is blocked for longer already, "
+        "and stays so."
+    )
+    bench.pass_time(hours=2)
+    assert [block.network for block in await bench.server.blocks()] == [shared]
+    again = await bench.act("block", Target(networks=(shared,), lasting=timedelta(hours=1)))
+    assert (again.sentence, again.undo_id) == (
+        "198.51.100.7 is blocked for longer already, and stays so.",
+        None,
+    )
 
 
 class _NeverAnswers(EmbeddedServer):
