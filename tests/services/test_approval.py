@@ -230,5 +230,5 @@ async def test_who_is_asked_sees_how_many_networks_there_are_and_the_widest_of_t
     assert said == (
         "Olga asks for blocking addresses: 100.128.0.0/17, 203.0.112.0/23, 198.51.100.1, "
         "198.51.100.2, 198.51.100.3 and 27 more. 100.128.0.0/17 is wider than /24, which takes "
-        "two (setting approval.widest_v4)."
+        "two persons (setting approval.widest_v4)."
     )
