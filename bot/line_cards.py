@@ -26,7 +26,7 @@ from services.language import later, tr, trn
 from services.models import Intent, IntentState
 from services.remedies import REMEDIES
 from services.targets import Target
-from services.words import act, listed, show_network
+from services.words import act, listed, show_network, span
 
 APPROVE_ASKS, APPROVE_YES = later("Approve this?"), later("Approve")
 _UNDO = later("Undo")
@@ -55,6 +55,8 @@ def asked_text(intent: Intent) -> str:
                 what=what,
             )
         )
+    if target.lasting is not None:
+        about = tr("{what} for {span}", what=about, span=span(target.lasting))
     who, doing = named(intent.asked_name or tr("Somebody")), tr(REMEDIES[intent.action].doing)
     why = f"{intent.asked_why[:1].upper()}{intent.asked_why[1:]}."
     if target.permanent:

@@ -225,10 +225,10 @@ async def test_who_is_asked_sees_how_many_networks_there_are_and_the_widest_of_t
 ) -> None:
     few = tuple(ip_network(f"198.51.100.{number}") for number in range(1, 31))
     networks = (ip_network("203.0.112.0/23"), *few, ip_network("100.128.0.0/17"))
-    outcome = await bench.act("block", Target(networks=networks))
+    outcome = await bench.act("block", Target(networks=networks, lasting=timedelta(hours=24)))
     said = asked_text(await bench.intent(outcome.intent_id))
     assert said == (
         "Olga asks for blocking addresses: 100.128.0.0/17, 203.0.112.0/23, 198.51.100.1, "
-        "198.51.100.2, 198.51.100.3 and 27 more. 100.128.0.0/17 is wider than /24, which takes "
-        "two persons (setting approval.widest_v4)."
+        "198.51.100.2, 198.51.100.3 and 27 more for 24 h. 100.128.0.0/17 is wider than /24, "
+        "which takes two persons (setting approval.widest_v4)."
     )
