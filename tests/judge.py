@@ -60,8 +60,10 @@ NEWER_ERRORS = {
     "invalid_metadata_format",
     "metadata_too_large",
     "missing_scope",
+    "msg_blocks_too_long",
     "not_allowed_token_type",
     "ratelimited",
+    "thread_not_found",
     "unknown_method",
 }
 # Parts of answers the description forbids or shapes otherwise: method, regular expression over
