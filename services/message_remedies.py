@@ -127,9 +127,7 @@ async def _undo_restore(aim: Aim, undo: Undo) -> Result:
 async def _retry(aim: Aim) -> Result:
     aim.progress.expect(len(aim.target.queue_ids))
     results = await aim.server.retry(aim.target.queue_ids, tell=aim.progress.part())
-    return Result(
-        tally(results, _RETRIED, gone=_NOT_WAITING), tuple(results), ok=all_well(results)
-    )
+    return Result(tally(results, _RETRIED, gone=_NOT_WAITING), tuple(results), ok=all_well(results))
 
 
 async def _delete(aim: Aim) -> Result:

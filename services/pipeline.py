@@ -145,8 +145,8 @@ class Pipeline:
     ) -> Proposal:
         """Freeze what would be done, for the person to confirm.
 
-        Raises Refused (role, rules, too many messages), NotCapable and ServerDown. Nothing is done. Where
-        nothing matches, the proposal has no ids.
+        Raises Refused (role, rules, too many messages), NotCapable and ServerDown. Nothing is
+        done. Where nothing matches, the proposal has no ids.
         """
         remedy = REMEDIES[action]
         target = await self._gate.authorise(actor, remedy, server, target, incident_id)

@@ -96,8 +96,8 @@ async def _waiting(server: MailServer, target: Target) -> str:
     left = frozenset(await server.matching_ids(query, limit=MAX_MESSAGES))
     ids = frozenset(target.queue_ids)
     return trn(
-        "Now of {n} message {waiting} still wait.",
-        "Now of {n} messages {waiting} still wait.",
+        "Now {waiting} of {n} message still waits.",
+        "Now {waiting} of {n} messages still wait.",
         len(ids),
         waiting=len(ids & left),
     )

@@ -13,8 +13,7 @@ from sqlalchemy import select
 
 from bot.demo.sender import Letter, Sender, compose
 from services.clock import Clock, ManualClock
-from services.mail.embedded import EmbeddedConfig, EmbeddedServer
-from services.mail.embedded import tables
+from services.mail.embedded import EmbeddedConfig, EmbeddedServer, tables
 from services.mail.embedded.accounts import Accounts
 from services.mail.port import MailServer, SpoolQuery
 
