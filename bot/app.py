@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from bot.chats import Chats, Connection
+from bot.commands import misnamed
 from bot.desk import Desk
 from bot.dispatch import Dispatch
 from bot.jobs import Jobs
@@ -58,6 +59,8 @@ class App:
 
         Raises ConfigError.
         """
+        if (why := misnamed(settings)) is not None:
+            raise ConfigError(f"{why} Nothing was started.")
         self.settings = settings
         self.clock = clock or SystemClock()
         self.servers = (
@@ -137,6 +140,7 @@ class App:
             watch=self.watch,
             keeper=AuditKeeper(self.store, self.audit, self.clock, settings.audit, self._changed),
             ready=self._ready,
+            under_way=self.pipeline.under_way,
             poll_seconds=settings.detection.poll_seconds,
             claims=claims,
             changed=self._changed,
@@ -221,7 +225,9 @@ class App:
             await end(publishing)
             await self.lease.hand_over()
         limit = self.settings.operations.stop_seconds
-        cut = await asyncio.gather(*(each.drain(limit) for each in self.connections))
+        cut = await asyncio.gather(
+            self.jobs.drain(limit), *(each.drain(limit) for each in self.connections)
+        )
         if sum(cut):
             _log.warning(
                 "%s cut off, not having ended after %g s; what became of each is said in "
@@ -244,6 +250,7 @@ class App:
     async def _take_turn(self, leads: bool) -> None:
         """Begin or cease to poll and publish; of several instances one does."""
         await self.jobs.stop()
+        await self.jobs.drain(0)  # whoever leads now begins at once
         publishing, self._publishing = self._publishing, []
         await end(publishing)
         if leads:

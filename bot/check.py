@@ -5,6 +5,7 @@ import shlex
 from collections.abc import AsyncIterator, Sequence
 
 from bot import chats
+from bot.commands import misnamed
 from bot.finding import Finding
 from bot.publisher import given_up
 from services.audit import AuditLog, keyring
@@ -175,6 +176,8 @@ def _people(settings: Settings) -> Finding:
             "Nobody is an operator or admin, so nobody can act: list user ids or "
             "group:ID in [access].",
         )
+    if (why := misnamed(settings)) is not None:
+        return Finding(False, "access", why)
     some = f"; {len(access.domains)} of them for some domains only" if access.domains else ""
     return Finding(
         True,

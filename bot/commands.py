@@ -50,6 +50,7 @@ from services.models import Intent
 from services.people import Role
 from services.remedies import REMEDIES
 from services.responding import JUDGE, LOOK, REPORT, RESPOND
+from services.settings import Settings
 from services.tables import Kind, Window
 from services.targets import Target
 
@@ -591,3 +592,20 @@ COMMANDS = {
 
 #: The actions an incident's card offers, in the order of their making.
 CARD_ACTIONS = ("stop", "search", "acknowledge", RESPOND, *(action for action, _, _ in MORE))
+
+
+def misnamed(settings: Settings) -> str | None:
+    """Return in a sentence which remedy the settings have a rule for that there is not, if any.
+
+    Such a rule would hold nobody, unseen.
+    """
+    for setting, names, known in (
+        ("approval.remedies", settings.approval.remedies, REMEDIES.keys()),
+        ("access.remedies", settings.access.remedies, REMEDIES.keys() | COMMANDS.keys()),
+    ):
+        for name in names:
+            if name not in known:
+                there_are = ", ".join(sorted(known))
+                wrong = f"{setting} names {name!r}, which is no remedy"  # not shown
+                return f"{wrong}. There are: {there_are}."  # not shown
+    return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.dashboards import EVERY as BOARD_SECONDS
+from bot.underway import UnderWay
 from services.audit.keeper import AuditKeeper
 from services.claims import Claims
 from services.containment import Containment
@@ -60,6 +61,7 @@ class Jobs:
         claims: Claims,
         containment: Containment,
         ready: Callable[[HostedServer], Awaitable[None]],
+        under_way: Collection[str],
         poll_seconds: float,
         changed: Callable[[], None],
         polled: Polled,
@@ -67,6 +69,7 @@ class Jobs:
         digests: Digests,
         ip_databases: IpDatabases,
     ) -> None:
+        """``under_way``, see Upkeep.recover_left()."""
         self._servers = servers
         self._detector = detector
         self._upkeep = upkeep
@@ -76,6 +79,8 @@ class Jobs:
         self._claims = claims
         self._containment = containment
         self._ready = ready
+        self._under_way = under_way
+        self._acts = UnderWay()
         self._changed = changed
         self._polled = polled
         self._listings = listings
@@ -114,6 +119,9 @@ class Jobs:
             # On every instance: each answers looks, and may have to lead.
             files = IntervalTrigger(seconds=_FILES_SECONDS)
             self._scheduler.add_job(self.renew_files, files, id="files")
+        # Each instance has its own.
+        left = IntervalTrigger(seconds=_EXPIRE_SECONDS)
+        self._scheduler.add_job(self.left, left, id="left")
         if leading:
             expire = IntervalTrigger(seconds=_EXPIRE_SECONDS)
             self._scheduler.add_job(self.expire, expire, id="expire")
@@ -137,13 +145,20 @@ class Jobs:
         self._looking = asyncio.create_task(self._look())
 
     async def stop(self) -> None:
-        """Stop it; a job under way is cut off, and nothing is half-written by that."""
+        """Stop it; a job under way is cut off, and nothing is half-written by that.
+
+        What the bot does by itself goes on; see drain().
+        """
         looking, self._looking = self._looking, None
         if looking is not None:
             await end([looking])
         scheduler, self._scheduler = self._scheduler, None
         if scheduler is not None and scheduler.running:
             scheduler.shutdown(wait=False)
+
+    async def drain(self, seconds: float) -> int:
+        """Let acts of the bot itself end, for so long at most; return how many were cut off."""
+        return await self._acts.over(seconds)
 
     async def poll(self, server: HostedServer) -> None:
         """Look at one server; trouble is told to the channel, once."""
@@ -166,7 +181,7 @@ class Jobs:
         else:
             told = await _try(lambda: self._watch.worked(server.name))
             # It may take long where much waits, so it is no part of the poll.
-            told |= await _try(lambda: self._containment.run(server))
+            told |= await self._whole(lambda: self._containment.run(server))
         if told or (poll is not None and poll.changed):
             self._changed()
 
@@ -177,7 +192,11 @@ class Jobs:
     async def expire(self) -> None:
         """End what was asked for, or done, for a time that is over."""
         await _try(self._upkeep.expire)
-        await _try(self._expiry.run)
+        await self._whole(self._expiry.run)
+
+    async def left(self) -> None:
+        """Tell of acts of this instance that have no end, and that nobody works on."""
+        await _try(lambda: self._upkeep.recover_left(self._under_way))
 
     async def listings(self) -> None:
         """Ask block lists about the servers' own addresses, where that is due."""
@@ -192,6 +211,10 @@ class Jobs:
     async def renew_files(self) -> None:
         """Read the files on addresses that were replaced."""
         await self._ip_databases.renew()
+
+    async def _whole(self, work: Callable[[], Awaitable[object]]) -> bool:
+        """Do what acts: it is not cut off with the job that waits for it."""
+        return await asyncio.shield(self._acts.keep(_try(work)))
 
     async def _renew(self) -> None:
         self._changed()
@@ -209,6 +232,7 @@ class Jobs:
     async def upkeep(self) -> None:
         """Purge what was deleted long ago, forget what is too old, and keep the audit log."""
         await _try(self._upkeep.purge)
+        await _try(self._upkeep.forget)
         await _try(self._detector.prune)
         await _try(self._claims.prune)
         await _try(self._keeper.anchor)

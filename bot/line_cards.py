@@ -26,16 +26,23 @@ from services.language import later, tr, trn
 from services.models import Intent, IntentState
 from services.remedies import REMEDIES
 from services.targets import Target
-from services.words import act
+from services.words import act, listed, show_network, span
 
 APPROVE_ASKS, APPROVE_YES = later("Approve this?"), later("Approve")
 _UNDO = later("Undo")
+_NETWORKS = 5  # so many that a second person is asked about are named
 
 
 def asked_text(intent: Intent) -> str:
     """Return what a second person is asked to approve."""
     target = Target.model_validate_json(intent.target)
     about = cut(target.subject, 120)
+    if target.networks:
+        # The widest first: whoever approves must not find them in the log alone.
+        widest = sorted(target.networks, key=lambda network: network.num_addresses, reverse=True)
+        shown = [show_network(network) for network in widest[:_NETWORKS]]
+        more = len(widest) - len(shown)
+        about = listed([*shown, tr("{n} more", n=more)] if more else shown)
     if target.queue_ids:
         number, what = len(target.queue_ids), about or tr("what was chosen")
         about = (
@@ -48,6 +55,8 @@ def asked_text(intent: Intent) -> str:
                 what=what,
             )
         )
+    if target.lasting is not None:
+        about = tr("{what} for {span}", what=about, span=span(target.lasting))
     who, doing = named(intent.asked_name or tr("Somebody")), tr(REMEDIES[intent.action].doing)
     why = f"{intent.asked_why[:1].upper()}{intent.asked_why[1:]}."
     if target.permanent:

@@ -48,6 +48,10 @@ NOTHING, GONE = "there is nothing to show", "somebody deleted it"  # not shown
 _FAILED = "Showing something failed inside the bot; its log has the details."  # not shown
 
 
+class _Unforeseen(Exception):
+    """Something could not be shown for a reason that nobody foresaw, and all else is."""
+
+
 class Publisher:
     """Shows one chat's channel what there is to show."""
 
@@ -70,6 +74,7 @@ class Publisher:
         self._boards = Boards(chat.place.chat, store, servers, clock)
         self._wake = asyncio.Event()
         self._showing = asyncio.Lock()
+        self._failed: set[str] = set()  # what cannot be shown now, for reasons nobody foresaw
         #: Called when all is told, as there may be something to draw then.
         self.told: Callable[[], None] = lambda: None
         self.trouble: str | None = None  # why the channel is behind, if it is
@@ -92,7 +97,10 @@ class Publisher:
                     _log.warning("the channel is behind: %s", error.sentence)
                 self.trouble = error.sentence
                 wait = error.retry_after if isinstance(error, ChatDown) else 1.0
-            except Exception:  # noqa: BLE001 - one card that fails must not silence the channel
+            except _Unforeseen:
+                self.trouble = _FAILED
+                wait = _AFTER_FAILURE
+            except Exception:  # noqa: BLE001 - whatever it is, it is tried again
                 _log.exception("the channel is behind for a reason nobody foresaw")
                 self.trouble = _FAILED
                 wait = _AFTER_FAILURE
@@ -169,6 +177,7 @@ class Publisher:
 
     async def _catch_up(self) -> int:
         shown = 0
+        self._failed.clear()
         while True:
             # Lines first: they are what somebody who pressed a button is waiting for.
             # They come after their incident's card, which they hang under.
@@ -177,6 +186,8 @@ class Publisher:
                 break
             shown += now
         await self._dashboards()
+        if self._failed:
+            raise _Unforeseen
         return shown
 
     async def _dashboards(self) -> None:
@@ -219,9 +230,12 @@ class Publisher:
         query = select(Incident).where(col(Incident.id).not_in(posted)).order_by(col(Incident.id))
         async with self._store.reading() as session:
             rows = (await session.exec(query.limit(_BATCH))).all()
+        shown = 0
         for incident in rows:
-            await self._show(INCIDENT, incident.id or 0, incident.version, None, self._alert)
-        return len(rows)
+            shown += await self._try(
+                INCIDENT, incident.id or 0, incident.version, None, self._alert
+            )
+        return shown
 
     async def _changed(self) -> int:
         query = (
@@ -230,16 +244,20 @@ class Publisher:
             .where(
                 Posted.chat == self._chat.place.chat,
                 Posted.kind == INCIDENT,
-                col(Posted.error).is_(None),
+                # One that was deleted when it was over may matter again.
+                col(Posted.error).is_(None) | (col(Posted.error) == GONE),
                 col(Posted.version) < col(Incident.version),
             )
             .order_by(col(Posted.version))
         )
         async with self._store.reading() as session:
             rows = (await session.exec(query.limit(_BATCH))).all()
+        shown = 0
         for incident in rows:
-            await self._show(INCIDENT, incident.id or 0, incident.version, None, self._alert)
-        return len(rows)
+            shown += await self._try(
+                INCIDENT, incident.id or 0, incident.version, None, self._alert
+            )
+        return shown
 
     async def _lines(self) -> int:
         place = self._chat.place
@@ -259,12 +277,13 @@ class Publisher:
         )
         async with self._store.reading() as session:
             rows = (await session.exec(query.limit(_BATCH))).all()
+        shown = 0
         for line in rows:
             thread = None
             if line.incident_id is not None:
                 thread = await self._thread(line.incident_id)
-            await self._show(LINE, line.id or 0, line.version, thread, self._line)
-        return len(rows)
+            shown += await self._try(LINE, line.id or 0, line.version, thread, self._line)
+        return shown
 
     async def _thread(self, incident_id: int) -> str | None:
         """Return the message that an incident's lines hang under: a campaign's is one for all."""
@@ -276,6 +295,28 @@ class Publisher:
             if above is not None and above.message_id is not None:
                 return above.message_id
         return None
+
+    async def _try(
+        self,
+        kind: str,
+        ref: int,
+        version: int,
+        thread: str | None,
+        draw: Callable[[int, Posted], Awaitable[Card | None]],
+    ) -> bool:
+        """Show one message; where that fails unforeseen, the others are shown all the same."""
+        name = f"{kind}:{ref}"
+        if name in self._failed:
+            return False
+        try:
+            await self._show(kind, ref, version, thread, draw)
+        except (ChatDown, StoreError):
+            raise
+        except Exception:  # noqa: BLE001 - one card that fails must not silence the channel
+            _log.exception("%s cannot be shown for a reason nobody foresaw", name)
+            self._failed.add(name)
+            return False
+        return True
 
     async def _show(
         self,
@@ -290,6 +331,12 @@ class Publisher:
         posted = await self._posted(kind, ref) or Posted(
             chat=self._chat.place.chat, kind=kind, ref=ref, channel=self._chat.place.channel
         )
+        if posted.error == GONE:
+            posted.version = version
+            if not await self._is_live(ref):
+                await self._save(posted)
+                return
+            _forget_message(posted)
         card = await draw(ref, posted)
         try:
             if card is None:
@@ -312,20 +359,14 @@ class Publisher:
                 if posted.message_id is None:
                     posted.tried_at = self._clock.now()
                     posted = await self._save(posted, leading=True)
-                    posted.message_id = await self._chat.post(card, ref=name, thread=thread)
-                    posted.tried_at = None
+                    await self._post(posted, card, name, thread)
                 else:
                     await self._chat.update(posted.message_id, card)
-        except ChatDown as error:
-            if not error.unsure and posted.message_id is None and posted.tried_at is not None:
-                posted.tried_at = None  # it surely did not arrive
-                await self._save(posted)
-            raise
         except ChatGone:
             # An alert that was deleted comes back while it matters; a line does not.
             if kind == INCIDENT and await self._is_live(ref):
-                posted.message_id, posted.channel = None, self._chat.place.channel
-                _forget_picture(posted)
+                _forget_message(posted)
+                posted.channel = self._chat.place.channel
                 await self._save(posted)
                 return
             posted.error = GONE
@@ -334,6 +375,17 @@ class Publisher:
             posted.error = error.sentence
         posted.version = version
         await self._save(posted)
+
+    async def _post(self, posted: Posted, card: Card, name: str, thread: str | None) -> None:
+        try:
+            posted.message_id = await self._chat.post(card, ref=name, thread=thread)
+        except ChatDown as error:
+            if not error.unsure:
+                # It surely did not arrive. Where searching for it fails that is not known.
+                posted.tried_at = None
+                await self._save(posted)
+            raise
+        posted.tried_at = None
 
     async def _is_live(self, incident_id: int) -> bool:
         async with self._store.reading() as session:
@@ -403,6 +455,11 @@ class Publisher:
             return line_cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return line_cards.act_line(intent, acted.action, undo_id)
+
+
+def _forget_message(posted: Posted) -> None:
+    posted.message_id = posted.error = None
+    _forget_picture(posted)
 
 
 def _forget_picture(posted: Posted) -> None:

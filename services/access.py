@@ -88,7 +88,7 @@ class Access:
         role = await self.role(actor)
         raise Refused(
             tr(
-                "You may not {what}: that needs the role {needed}, and you are {role}. Nothing "
+                "You may not {what}: that needs the role {needed}, and yours is {role}. Nothing "
                 "was done. Someone who runs Spoolwarden can add you in its [access] settings.",
                 what=what,
                 needed=needed.word,

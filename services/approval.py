@@ -43,10 +43,11 @@ class Approval:
         widest = {4: rules.widest_v4, 6: rules.widest_v6}
         wide = [n for n in target.networks if n.prefixlen < widest[n.version]]
         if remedy == "block" and wide:
-            version = wide[0].version
+            widest_one = max(wide, key=lambda network: network.num_addresses)
+            version = widest_one.version
             return tr(
                 "{network} is wider than /{length}, which takes two persons (setting {setting})",
-                network=show_network(wide[0]),
+                network=show_network(widest_one),
                 length=widest[version],
                 setting=f"approval.widest_v{version}",
             )

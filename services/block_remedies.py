@@ -25,7 +25,11 @@ async def _block(aim: Aim) -> Result:
     replaced: list[Block] = []
     blocked: list[Network] = []
     failed = ""
+    # Put for a shorter time in a longer one's place, it would let them in too early.
+    longer = await _longer(aim)
     for network in _named(aim):
+        if network in longer:
+            continue
         try:
             before = await aim.server.block(network, reason=aim.reason, lasting=aim.target.lasting)
         except SpoolwardenError as error:
@@ -38,6 +42,14 @@ async def _block(aim: Aim) -> Result:
         blocked.append(network)
         if before:
             replaced.append(before)
+    stays = trn(
+        "{networks} is blocked for longer already, and stays so.",
+        "{networks} are blocked for longer already, and stay so.",
+        len(longer),
+        networks=_networks(longer),
+    )
+    if not blocked:
+        return Result(stays)
     networks, lasting = _networks(blocked), aim.target.lasting
     said = (
         tr("SMTP from {networks} is refused for {time}.", networks=networks, time=span(lasting))
@@ -45,10 +57,19 @@ async def _block(aim: Aim) -> Result:
         else tr("SMTP from {networks} is refused until lifted.", networks=networks)
     )
     return Result(
-        sentences(said, failed),
+        sentences(said, stays if longer else "", failed),
         undo=Undo(blocked=tuple(blocked), replaced=tuple(replaced)),
         ok=not failed,
     )
+
+
+async def _longer(aim: Aim) -> Sequence[Network]:
+    """Return those of the networks that are blocked for longer than they are to be."""
+    if aim.target.lasting is None:
+        return ()
+    until = aim.now + aim.target.lasting
+    standing = (aim.before or await _look_blocks(aim)).replaced
+    return [block.network for block in standing if block.until is None or block.until > until]
 
 
 async def _undo_block(aim: Aim, undo: Undo) -> Result:

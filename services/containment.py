@@ -16,7 +16,7 @@ from services.clock import Clock
 from services.detection.confidence import as_set, confidence, shown
 from services.detection.detector import Detector
 from services.detection.evidence import Evidence
-from services.errors import Refused, SpoolwardenError
+from services.errors import Expired, Refused, SpoolwardenError
 from services.hosts import host_of
 from services.incidents import redraw
 from services.intents import Intents
@@ -119,6 +119,8 @@ class Containment:
         before = next((act for act in acts if act.state is IntentState.DONE), None)
         if any(act.undone for act in acts) or (acts and acts[0].state in _ENDED):
             return False  # somebody took it back, or it failed: it is people's now
+        if acts and await self._enabled_since(acts[-1]):
+            return False  # somebody let it send again: it is people's now
         if before is None and incident.state is not IncidentState.OPEN:
             return False  # somebody is on it
         if not evidence.queued:
@@ -132,7 +134,10 @@ class Containment:
             BOT, self._place, server.name, [(CONTAIN, target, incident.id)]
         )
         follows = before.id if before is not None else None
-        outcome = await self._pipeline.execute(BOT, self._place, offered[0], follows=follows)
+        try:
+            outcome = await self._pipeline.execute(BOT, self._place, offered[0], follows=follows)
+        except Expired:
+            return False  # somebody is taking it back at this moment: it is people's now
         if before is None and outcome.ok:
             # Not sooner: a bot that stops in between would have said what is not so.
             await self._say(incident, why, announce=False)
@@ -173,7 +178,7 @@ class Containment:
                 sure=sure,
             )
             return _Why(False, "dry_run", dry)
-        if not begun and await self._this_hour() >= settings.accounts_an_hour:
+        if not begun and await self._this_hour(incident) >= settings.accounts_an_hour:
             limit = trn(
                 "{n} account an hour is the limit that is set.",
                 "{n} accounts an hour is the limit that is set.",
@@ -215,13 +220,31 @@ class Containment:
             )
             return list(rows.all())
 
-    async def _this_hour(self) -> int:
-        """Return how many incidents' accounts were held by itself within the last hour."""
+    async def _enabled_since(self, act: Intent) -> bool:
+        """Tell whether somebody has enabled the account since that act."""
+        async with self._store.reading() as session:
+            rows = await session.exec(
+                select(Intent.id).where(
+                    Intent.action == "enable",
+                    Intent.incident_id == act.incident_id,
+                    Intent.state == IntentState.DONE,
+                    col(Intent.undone).is_(False),
+                    col(Intent.claimed_at) >= act.claimed_at,
+                )
+            )
+            return rows.first() is not None
+
+    async def _this_hour(self, besides: Incident) -> int:
+        """Return how many other incidents' accounts were held by itself within the last hour."""
         since: datetime = self._clock.now() - _HOUR
         async with self._store.reading() as session:
             rows = await session.exec(
                 select(Intent.incident_id)
-                .where(Intent.action == CONTAIN, col(Intent.claimed_at) > since)
+                .where(
+                    Intent.action == CONTAIN,
+                    Intent.incident_id != besides.id,
+                    col(Intent.claimed_at) > since,
+                )
                 .distinct()
             )
             return len(rows.all())

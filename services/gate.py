@@ -44,10 +44,13 @@ class Gate:
         target: Target,
         incident_id: int | None,
         original: Intent | None = None,
+        *,
+        whole: bool = False,
     ) -> Target:
         """Return the target with what is not this person's to touch left out. Raises Refused.
 
-        ``original`` is the act that is taken back, if any.
+        ``original`` is the act that is taken back, if any. Somebody else has asked for the
+        ``whole`` of it: whoever may not touch all of that decides nothing of it.
         """
         try:
             usual = Role.ADMIN if target.permanent else remedy.role
@@ -56,7 +59,8 @@ class Gate:
                 needed = max(needed, usual)
             what = tr("use “{remedy}”", remedy=act(remedy.name))
             scope = await self._access.require(actor, needed, what)
-            target = await self._within(scope, what, server, target, original)
+            whole = whole or original is not None
+            target = await self._within(scope, what, server, target, original, whole=whole)
             if _may_disable(remedy, target, undoing=original is not None):
                 target = self._unprotected(target)
             why = lacking(remedy.name, named(self._servers, server).capabilities, target)
@@ -87,7 +91,14 @@ class Gate:
         return target.model_copy(update={"accounts": tuple(mine), "left_out": left_out})
 
     async def _within(
-        self, scope: Scope, what: str, server: str, target: Target, original: Intent | None
+        self,
+        scope: Scope,
+        what: str,
+        server: str,
+        target: Target,
+        original: Intent | None,
+        *,
+        whole: bool,
     ) -> Target:
         """Leave out what a person's role is not about. Raises Refused, ServerDown.
 
@@ -97,7 +108,7 @@ class Gate:
         if scope.everything:
             return target
         asked, target = target, scope.limited(target, what)
-        if original is not None and target.accounts != asked.accounts:
+        if whole and target.accounts != asked.accounts:
             why = tr("other domains' accounts were concerned too")
             raise scope.refusal(what, because=why)
         # Those of a campaign's accounts were found by them; fewer accounts now are fewer messages.

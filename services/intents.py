@@ -117,9 +117,10 @@ class Intents:
         now = self._clock.now()
         async with self._store.session() as session:
             done = await session.get(Intent, intent_id)
-            if done is None or not _undoable(done) or (done.undo_until or now) <= now:
+            if done is None or not undoable(done) or (done.undo_until or now) <= now:
                 return None
-            if found := await _offered(session, place, Intent.undo_of == intent_id):
+            lasts = col(Intent.expires_at) > now
+            if found := await _offered(session, place, Intent.undo_of == intent_id, lasts):
                 return found
             undo = self.new(place, UNDO, done.server, Target(), timedelta(0))
             undo.incident_id = done.incident_id
@@ -211,7 +212,8 @@ def _free(place: Place) -> tuple[ColumnElement[bool] | bool, ...]:
     )
 
 
-def _undoable(intent: Intent) -> bool:
+def undoable(intent: Intent) -> bool:
+    """Tell whether there is something of an act to take back, as far as it goes by itself."""
     return (
         intent.undo is not None
         and not intent.undone
@@ -263,6 +265,8 @@ async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
         ).order_by(col(Intent.claimed_at))
     )
     same = [row for row in tries.all() if _of(row).shares(target)]
+    taken_back = await undos_under_way(session, *(row.id for row in same))
+    same = [row for row in same if row.id not in taken_back]
     if not same or same[0].claimed_at is None:
         return same
     done = await session.exec(
@@ -315,6 +319,34 @@ async def touch(session: AsyncSession, intent: Intent | str) -> None:
         update(Announcement)
         .where(col(Announcement.intent_id) == (intent if isinstance(intent, str) else intent.id))
         .values(version=Announcement.version + 1)
+    )
+
+
+async def undos_under_way(session: AsyncSession, *intent_ids: str) -> set[str]:
+    """Return those of these acts that somebody is taking back at this moment."""
+    undos = select(Intent.undo_of).where(
+        col(Intent.undo_of).in_(intent_ids), Intent.state == IntentState.CLAIMED
+    )
+    return {found for found in (await session.exec(undos)).all() if found is not None}
+
+
+async def hand_undo_on(session: AsyncSession, before: Intent, later: Intent) -> None:
+    """Have a later act take back, too, what one before it did; the caller has put both together.
+
+    The undo buttons of the one before it, which somebody may have been asked about already,
+    take back the later one.
+    """
+    before.undo = None
+    session.add_all((before, later))
+    await session.exec(
+        update(Intent)
+        .where(col(Intent.undo_of) == before.id, col(Intent.state) == IntentState.OFFERED)
+        .values(
+            undo_of=later.id,
+            target=later.target,
+            incident_id=later.incident_id,
+            expires_at=later.undo_until,
+        )
     )
 
 

@@ -10,7 +10,8 @@ A button or form holds only the id of an Intent. Using it goes:
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
@@ -27,6 +28,7 @@ from services.clock import Clock
 from services.errors import (
     Expired,
     Refused,
+    ServerDown,
     SpoolwardenError,
     StoreError,
 )
@@ -89,7 +91,7 @@ class Outcome:
 
 
 class Pipeline:
-    """Runs every remedy. Built once; holds no state of its own."""
+    """Runs every remedy. Built once; of its own it knows only what is under way."""
 
     def __init__(
         self,
@@ -119,6 +121,8 @@ class Pipeline:
         self._approval_minutes = approval.minutes
         self._changed = changed
         self._passwords = passwords or Passwords()
+        #: The ids of the intents that are being worked on here, from before they are claimed.
+        self.under_way: set[str] = set()
         self._gate = Gate(servers=servers, access=access, audit=audit, rules=rules)
         self._record = Record(
             store=store,
@@ -259,15 +263,19 @@ class Pipeline:
         target = await self._gate.authorise(
             actor, remedy, intent.server, target, intent.incident_id, original
         )
-        if remedy.name == "block" and original is None:
+        # To put a block back is to block: by now the address may be one that never may be.
+        if remedy.name == ("block" if original is None else "unblock"):
             await self._gate.check_networks(actor, intent, target)
         why = None if original else self._approval.why(remedy.name, target)
         if why is not None:
             if remedy.name == "password" and not self._passwords.command:
                 why = tr("{why}; the new password will be shown to who approves it", why=why)
             return await self._ask(actor, intent, remedy, target, why)
-        intent = await self._record.claim(actor, intent, remedy, target, follows=follows)
-        return await self._act(actor, place, intent, original, remedy, target, follows)
+        with self._working_on(intent):
+            intent = await self._record.claim(actor, intent, remedy, target, follows=follows)
+            # As it was when that was claimed: from then on nothing changes what there is to undo.
+            original = await self._intents.original(intent)
+            return await self._act(actor, place, intent, original, remedy, target, follows)
 
     @for_everybody
     async def decide(self, actor: Actor, place: Place, intent_id: str, *, approve: bool) -> Outcome:
@@ -277,7 +285,9 @@ class Pipeline:
         """
         asked = await self.asked_by(actor, await self.look(actor, place, intent_id))
         remedy, target = REMEDIES[asked.action], Target.model_validate_json(asked.target)
-        target = await self._gate.authorise(actor, remedy, asked.server, target, asked.incident_id)
+        target = await self._gate.authorise(
+            actor, remedy, asked.server, target, asked.incident_id, whole=True
+        )
         if not approve:
             return await self._decline(actor, asked)
         if self._approval.is_same(actor.key, asked.asked_by or ""):
@@ -285,8 +295,19 @@ class Pipeline:
             await self._gate.refuse(actor, APPROVE, asked.server, target, asked.incident_id, why)
         if remedy.name == "block":
             await self._gate.check_networks(actor, asked, target)
-        asked = await self._record.claim(actor, asked, remedy, target, approved=True)
-        return await self._act(actor, place, asked, None, remedy, target)
+        with self._working_on(asked):
+            asked = await self._record.claim(actor, asked, remedy, target, approved=True)
+            return await self._act(actor, place, asked, None, remedy, target)
+
+    @contextmanager
+    def _working_on(self, intent: Intent) -> Iterator[None]:
+        mine = intent.id not in self.under_way
+        self.under_way.add(intent.id)
+        try:
+            yield
+        finally:
+            if mine:
+                self.under_way.discard(intent.id)
 
     async def asked_by(self, actor: Actor, button: Intent) -> Intent:
         """Return what a button approves or declines. Raises Expired where that is over."""
@@ -333,6 +354,7 @@ class Pipeline:
             reason=f"{actor.key} through Spoolwarden",  # not shown: the mail server keeps it
             passwords=self._passwords,
             copies=self._safety.copies_folder,
+            by_itself=actor == BOT,
         )
         earlier = undo_of(intent) if intent.undo is not None else None
         before: Undo | None = None
@@ -340,14 +362,19 @@ class Pipeline:
             async with self.progress.kept(intent.id) as progress:
                 aim = replace(aim, progress=progress)
                 if original is not None and remedy.undo is not None:
-                    result = await remedy.undo(aim, undo_of(original))
+                    undo, stays = await self._record.left_to_undo(original)
+                    result = await remedy.undo(aim, undo)
+                    result = replace(result, summary=" ".join((*stays, result.summary)).rstrip())
                 else:
                     before = await remedy.look(aim) if remedy.look else None
                     if before is not None:
                         earlier = await self._record.note(intent, before, earlier)
                     result = await remedy.act(replace(aim, before=before))
         except SpoolwardenError as error:
-            result = Result(tr("It failed: {why}", why=error.sentence), ok=False)
+            # Where it is not known whether it was done, it can be taken back all the same.
+            doubtful = isinstance(error, ServerDown) and await _may_have_acted(remedy, aim, before)
+            failed = tr("It failed: {why}", why=error.sentence)
+            result = Result(failed, undo=before if doubtful else None, ok=False)
         except Exception:  # noqa: BLE001 - whatever it is, the person is told and it is logged
             _log.exception("the remedy %s failed in a way nobody foresaw", remedy.name)
             result = Result(
@@ -368,7 +395,7 @@ class Pipeline:
         try:
             undo_id = await self._record.finish(actor, place, intent, original, result)
         except StoreError as error:
-            # The intent stays claimed: the next start says in the channel that it was cut off.
+            # The intent stays claimed: Upkeep.recover_left() says so in the channel.
             _log.error("the result of %s could not be written: %s", intent.id, result.summary)
             lost = tr(
                 "But that could not be written down: {why} Look at the mail server for what is "
@@ -508,6 +535,16 @@ class Pipeline:
                 )
             )
             return rows.first()
+
+
+async def _may_have_acted(remedy: Remedy, aim: Aim, before: Undo | None) -> bool:
+    """Tell whether an act whose answer never came may have been done, for all that is known."""
+    if before is None or before == Undo() or remedy.look is None:
+        return False
+    try:
+        return await remedy.look(aim) != before
+    except SpoolwardenError:
+        return True
 
 
 def _distinct(networks: Sequence[Network]) -> tuple[Network, ...]:

@@ -17,22 +17,27 @@ from services.intents import (
     Intents,
     cut_off_before,
     hand_on,
+    hand_undo_on,
     overtaken,
     people_of,
     touch,
     touch_responses,
     undo_of,
+    undoable,
+    undos_under_way,
 )
-from services.language import tr
+from services.language import later, tr
 from services.models import Announcement, Incident, Intent, IntentState
 from services.people import Actor, Place
 from services.remedy import STOPS, Remedy, Result
 from services.scope import of_domains
+from services.since import leave_to_later
 from services.store import Store
 from services.targets import Target, Undo
 from services.tuning import forget_act, set_forgotten, teach
 from services.words import show_network
 
+_TAKEN_BACK = later("Somebody is taking this back at this moment. Nothing was done.")
 #: How long most acts can be undone; a deletion only until it is purged.
 _UNDO_LASTS = timedelta(days=7)
 
@@ -71,7 +76,8 @@ class Record:
         """Claim an intent for this person, once, and have it told; return it claimed.
 
         ``approved`` is where it waited for a second person, who this is then; ``follows``, see
-        Pipeline.execute(). Raises Expired where it was claimed before, or its like was.
+        Pipeline.execute(). Raises Expired where it was claimed before, or its like was, or what
+        it takes back or goes on with has changed meanwhile.
         """
         now = self._clock.now()
         name = storable(actor.name)
@@ -89,7 +95,8 @@ class Record:
         )
         async with self._store.session() as session:
             repeat = await self._twin(session, intent, remedy)
-            if repeat is None:
+            why = None if repeat is not None else await _changed_since(session, intent, follows)
+            if repeat is None and why is None:
                 claimed = await session.exec(
                     update(Intent)
                     .where(
@@ -108,7 +115,7 @@ class Record:
                 )
                 if claimed.rowcount != 1:
                     repeat = await session.get(Intent, intent.id, populate_existing=True)
-            if repeat is None:
+            if repeat is None and why is None:
                 if approved:
                     said = {"approved": True, "asked_by": intent.asked_by, **of_domains(target)}
                     decided = replace(line, phase=Phase.DECIDED, detail=said)
@@ -125,6 +132,8 @@ class Record:
                     await self._take_over(session, follows, row)
             else:
                 await self._audit.append(session, replace(line, phase=Phase.REPEATED))
+        if why is not None:
+            raise Expired(why)
         if repeat is not None or row is None:
             raise Expired(repeated(repeat))
         self._changed()
@@ -134,9 +143,8 @@ class Record:
         """Have an act take back, too, what the one before it did, however it will end."""
         before = await session.get(Intent, follows)
         if before is not None and before.undo is not None and not before.undone:
-            row.undo, before.undo = before.undo, None
-            row.undo_until = self._undoable_until(row)
-            session.add_all((row, before))
+            row.undo, row.undo_until = before.undo, self._undoable_until(row)
+            await hand_undo_on(session, before, row)
 
     async def _twin(self, session: AsyncSession, intent: Intent, remedy: Remedy) -> Intent | None:
         """Return the same act on the same incident, under way or standing, asked elsewhere."""
@@ -183,16 +191,20 @@ class Record:
         async with self._store.session() as session:
             row = await session.get(Intent, intent.id)
             assert row is not None  # noqa: S101 - rows are never deleted
+            row.undo_until = self._undoable_until(row)
             for cut in await cut_off_before(session, row):
                 found = undo_of(cut)
                 earlier = found if earlier is None else earlier.then(found)
-                cut.undo = None
-                session.add(cut)
+                await hand_undo_on(session, cut, row)
                 await touch(session, cut)
             row.undo = (before if earlier is None else earlier.then(before)).model_dump_json()
-            row.undo_until = self._undoable_until(row)
             session.add(row)
         return earlier
+
+    async def left_to_undo(self, original: Intent) -> tuple[Undo, tuple[str, ...]]:
+        """Return what taking an act back is to put back now, and sentences on what it is not."""
+        async with self._store.session() as session:
+            return await leave_to_later(session, original)
 
     def _undoable_until(self, row: Intent) -> datetime:
         return self._clock.now() + (self._kept if row.action == "delete" else _UNDO_LASTS)
@@ -258,6 +270,28 @@ class Record:
             )
         self._changed()
         return await self._intents.offer_undo(place, row.id) if undo is not None else None
+
+
+async def _changed_since(session: AsyncSession, intent: Intent, follows: str | None) -> str | None:
+    """Return why an act cannot be taken back, or gone on with, as it was; None where it can."""
+    if follows is not None:
+        before = await session.get(Intent, follows)
+        if before is None or before.undone or await undos_under_way(session, follows):
+            return tr(_TAKEN_BACK)
+    if intent.undo_of is None:
+        return None
+    row = await session.get(Intent, intent.id, populate_existing=True)
+    if row is None or row.undo_of != intent.undo_of:
+        return tr("It went on meanwhile. Nothing was done; press the button again.")
+    original = await session.get(Intent, intent.undo_of)
+    if original is not None and original.state is IntentState.CLAIMED:
+        return tr(
+            "This is still under way, so it cannot be taken back yet. Nothing was done; try "
+            "again when it has ended."
+        )
+    if original is None or not undoable(original):
+        return tr("There is nothing of this left to take back. Nothing was done.")
+    return None
 
 
 def repeated(before: Intent | None) -> str:

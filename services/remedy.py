@@ -18,6 +18,8 @@ from services.targets import Target, Undo
 STOPS = ("stop", "disable")
 #: The same, with the one that leaves nothing to send.
 ENDS = (*STOPS, "delete_account")
+#: Acts that set what an account may do.
+SET_STATES = (*STOPS, "enable", "contain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Aim:
     progress: Progress = field(default_factory=Progress)
     passwords: Passwords = field(default_factory=Passwords)
     copies: Path | None = None  # where a mailbox is copied to before it is deleted
+    by_itself: bool = False  # nobody asks for it: the bot does, as the time for that has come
 
 
 Act = Callable[[Aim], Awaitable[Result]]

@@ -122,7 +122,9 @@ async def _stop(aim: Aim) -> Result:
                 "{account} is no mailbox here, so there was nothing to disable.", account=account
             )
         case UserState.ACTIVE:
-            await server.set_user_state(account, UserState.NO_SENDING)
+            # Somebody else may have disabled it since that was looked at.
+            state = await server.set_user_state(account, UserState.NO_SENDING)
+            undo = undo.model_copy(update={"user_state": state})
             said = tr(_CAN[UserState.NO_SENDING], account=account, more="")
         case state:
             said = tr(
@@ -229,6 +231,18 @@ async def _disable(aim: Aim) -> Result:
 
 
 async def _undo_disable(aim: Aim, undo: Undo) -> Result:
+    if aim.by_itself and undo.accounts:
+        # Its time is over, and whatever somebody has made of the account since stands.
+        account = account_of(aim)
+        user = await aim.server.user(account)
+        if user is None:
+            return Result(tr("{account} is no mailbox here any more.", account=account))
+        as_done = aim.target.user_state or UserState.NO_SENDING
+        if user.state not in (as_done, undo.user_state):
+            state = tr(_STATES[user.state])
+            return Result(
+                tr("{account} is {state} since, and stays so.", account=account, state=state)
+            )
     return Result(await _put_state_back(aim, undo))
 
 

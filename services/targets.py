@@ -126,6 +126,21 @@ class Undo(_Value):
         """The messages that an act put into its folder, wherever they were before."""
         return (*self.moved, *(i for ids in self.moved_from.values() for i in ids))
 
+    @property
+    def accounts(self) -> dict[str, UserState]:
+        """What each account could do before, as far as it is to be put back."""
+        if self.states:
+            return {name: state for name, state in self.states.items() if state is not None}
+        if self.account is None or self.user_state is None:
+            return {}
+        return {self.account: self.user_state}
+
+    def with_state(self, account: str, state: UserState | None) -> "Undo":
+        """Return this with another state of one of its accounts from before."""
+        if self.states:
+            return self.model_copy(update={"states": self.states | {account: state}})
+        return self.model_copy(update={"user_state": state})
+
     def then(self, later: "Undo") -> "Undo":
         """Return what takes both acts back, this one and a later one: the older state counts."""
         known = set(self.in_folder)

@@ -5,7 +5,9 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
+from sqlalchemy import delete
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -14,7 +16,7 @@ from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
 from services.errors import SpoolwardenError
 from services.incidents import redraw
-from services.intents import touch, undo_of
+from services.intents import touch, undo_of, undos_under_way
 from services.language import later, tr
 from services.mail.port import MailServer, Queue, SpoolQuery
 from services.message_remedies import DELETED, MAX_MESSAGES
@@ -31,6 +33,12 @@ _CUT_OFF = later(
     "Spoolwarden was stopped in the middle of this; part of it may have been done. "
     "It is safe to do it again: what is already so stays so."
 )
+_LEFT = later(
+    "What came of this could not be written down; part of it or all of it may have been done. "
+    "It is safe to do it again: what is already so stays so."
+)
+#: Until then whoever presses an old button hears that it is too old.
+_UNUSED_KEPT = timedelta(days=30)
 # A server that is down must not keep the bot from starting.
 _PATIENCE = 20.0  # seconds
 
@@ -65,17 +73,39 @@ class Upkeep:
         async with self._store.reading() as session:
             # It is asked often, and where there is none it waits for nobody.
             some = (await session.exec(query.limit(1))).first() is not None
-        cut = await self._mark(query) if some else 0
+        return await self._recover(query if some else None, _CUT_OFF)
+
+    async def recover_left(self, under_way: Collection[str]) -> int:
+        """Mark acts that this instance, which lives, has left without an end; return how many.
+
+        They were cut off with a job, or how they ended could not be written down. Those whose
+        ids are in ``under_way``, which is looked at again and again, are being worked on.
+        """
+        query = select(Intent).where(
+            Intent.state == IntentState.CLAIMED, Intent.claimed_in == self._store.number
+        )
+        async with self._store.reading() as session:
+            some = any(row.id not in under_way for row in (await session.exec(query)).all())
+        return await self._recover(query, _LEFT, under_way) if some else 0
+
+    async def _recover(
+        self, query: SelectOfScalar[Intent] | None, why: str, under_way: Collection[str] = ()
+    ) -> int:
+        cut = 0 if query is None else await self._mark(query, why, under_way)
         told = await self._tell_the_truth()
         if cut or told:
             self._changed()
         return cut
 
-    async def _mark(self, cut_off: SelectOfScalar[Intent]) -> int:
+    async def _mark(
+        self, cut_off: SelectOfScalar[Intent], why: str, under_way: Collection[str]
+    ) -> int:
         async with self._store.session() as session:
-            cut = (await session.exec(cut_off)).all()
+            # Looked at only now: what ends meanwhile can't be written down before this is over.
+            found = (await session.exec(cut_off)).all()
+            cut = [intent for intent in found if intent.id not in under_way]
             for intent in cut:
-                intent.state, intent.summary = IntentState.INTERRUPTED, tr(_CUT_OFF)
+                intent.state, intent.summary = IntentState.INTERRUPTED, tr(why)
                 intent.doubted = True
                 session.add(intent)
                 if intent.undo_of is not None:
@@ -173,6 +203,17 @@ class Upkeep:
             self._changed()
         return len(over)
 
+    async def forget(self) -> int:
+        """Forget buttons and forms that nobody used in their time, long ago; return how many."""
+        async with self._store.session() as session:
+            gone = await session.exec(
+                delete(Intent).where(
+                    col(Intent.state) == IntentState.OFFERED,
+                    col(Intent.expires_at) < self._clock.now() - _UNUSED_KEPT,
+                )
+            )
+        return gone.rowcount
+
     async def purge(self) -> int:
         """Delete for good what was deleted long enough ago; return how many messages.
 
@@ -187,18 +228,25 @@ class Upkeep:
                         Intent.action == "delete",
                         # Of a deletion that failed in part or was cut off, some was done.
                         col(Intent.state).in_(
-                            (IntentState.DONE, IntentState.FAILED, IntentState.INTERRUPTED)
+                            (
+                                IntentState.CLAIMED,
+                                IntentState.DONE,
+                                IntentState.FAILED,
+                                IntentState.INTERRUPTED,
+                            )
                         ),
                         col(Intent.undo).is_not(None),
                         col(Intent.undone).is_(False),
                     )
                 )
             ).all()
+            brought_back = await undos_under_way(session, *(intent.id for intent in standing))
         due: list[Intent] = []
         # What was brought back and deleted anew is kept as long as the later deletion says.
         kept: dict[str, set[str]] = {}
         for intent in standing:
-            if (intent.undo_until or now) <= now:
+            under_way = intent.state is IntentState.CLAIMED or intent.id in brought_back
+            if (intent.undo_until or now) <= now and not under_way:
                 due.append(intent)
             else:
                 kept.setdefault(intent.server, set()).update(undo_of(intent).in_folder)

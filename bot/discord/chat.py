@@ -40,7 +40,7 @@ PERMISSIONS = discord.Permissions(
 PICTURES = discord.Permissions(attach_files=True)
 _NOBODY = discord.AllowedMentions.none()
 _WEEK: Literal[10080] = 10_080  # minutes; the longest that a thread stays in the list by itself
-_THREAD_NAME = 100
+_THREAD_NAME, _NAMES = 100, 2000
 # Discord's "JSON Error Codes".
 _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE = 10003, 10008
 _MISSING_ACCESS, _MISSING_PERMISSIONS = 50001, 50013
@@ -76,7 +76,8 @@ class DiscordChat:
         self._place = Place(DISCORD, channel)
         self._nonces: dict[str, int] = {}  # of what was tried to post and may have arrived
         self._taken: OrderedDict[str, Drawing] = OrderedDict()  # to be sent with a card
-        self._names: dict[str, str] = {}  # what a thread under a message would be called
+        # What a thread under a message would be called, of the newest ones.
+        self._names: OrderedDict[str, str] = OrderedDict()
 
     @property
     def place(self) -> Place:
@@ -247,6 +248,9 @@ class DiscordChat:
     def _named(self, message_id: str, card: Card) -> None:
         if card.title:
             self._names[message_id] = cut(card.title, _THREAD_NAME)
+            self._names.move_to_end(message_id)
+            if len(self._names) > _NAMES:
+                self._names.popitem(last=False)
 
     async def _called(self, call: Awaitable[_T]) -> _T:
         """Await a call of the library and turn its failure into one of ours."""

@@ -109,7 +109,7 @@ async def preview(scene: Scene, listed: Shown) -> tuple[str, str] | None:
 
 async def kept_out(scene: Scene, refused: Shown) -> None:
     """See that a viewer was refused an act, and that a stranger is refused a look."""
-    expect(refused.text, "needs the role operator", "you are viewer", "Nothing was done")
+    expect(refused.text, "needs the role operator", "yours is viewer", "Nothing was done")
     expect((await scene.nobu.type("")).text, "you have no role")
 
 

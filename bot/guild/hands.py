@@ -272,12 +272,18 @@ class GuildHands:
 
     def _answer(self, state: GuildState, seen: Mapping[str, ShownMessage]) -> Shown | None:
         for message in reversed(state.ephemerals):
-            fresh = message.id not in self._answered and message != seen.get(message.id)
+            before = seen.get(message.id)
+            fresh = message.id not in self._answered and message != before
+            if before is not None and self._pending(before):
+                continue  # that is the answer to something earlier, which took long
             if fresh and not message.thinking:
                 shown = _shown(message)
                 if self.signs.working not in shown.text:
                     return shown
         return None
+
+    def _pending(self, message: ShownMessage) -> bool:
+        return message.thinking or self.signs.working in _shown(message).text
 
 
 def _is_choice(value: str, option: JsonObject) -> bool:

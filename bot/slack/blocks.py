@@ -6,11 +6,12 @@ and never anything else, and a link is to a message of ours and nowhere else. A 
 Slack's own date everywhere, so that a card writes all of them alike. The limits are those of
 Slack's Block Kit reference: header 150, button text 75, option text 75, confirm title
 100 and text 300, view title 24,
-50 blocks a message, 100 a view, plain_text in a section 3000.
+50 blocks a message, 100 a view, plain_text in a section 3000. A message as a whole has a limit,
+too, which Slack does not publish: see _MOST.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -60,6 +61,11 @@ PICK = "pick"
 # Rich text has no limit of its own in the reference; this is a section's.
 _LONGEST = 3000
 _MAX_SMALL = 10  # elements of a context block
+# "msg_blocks_too_long" of chat.postMessage has no number in the reference. Who has measured it
+# (slackapi/bolt-js, issue 2509) found about 13,200 characters, of which each block takes 125.
+_MOST, _EACH = 12_000, 125
+_SHOWN = ("text", "alt_text")
+_SHORTEST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,11 @@ class Carried:
 
 
 def message(card: Card) -> list[Block]:
-    """Return a card's blocks for a message."""
+    """Return a card's blocks for a message: cut to what Slack takes as one."""
+    return _fitting(_blocks(card))
+
+
+def _blocks(card: Card) -> list[Block]:
     blocks: list[Block] = []
     if card.title:
         blocks.append({"type": "header", "text": _plain(card.title, 150)})
@@ -106,6 +116,47 @@ def message(card: Card) -> list[Block]:
         )
     blocks += _sections(card.below, len(card.sections))
     return blocks[:MAX_BLOCKS]
+
+
+def _fitting(blocks: list[Block]) -> list[Block]:
+    """Return blocks whose texts are cut as far as it takes; then the last ones are left out."""
+    longest = _LONGEST
+    while _weight(blocks) > _MOST and longest > _SHORTEST:
+        longest //= 2
+        blocks = [_cut_to(longest, block) for block in blocks]
+    while _weight(blocks) > _MOST:
+        place = max(n for n, block in enumerate(blocks) if block["type"] != "actions")
+        del blocks[place]
+    return blocks
+
+
+def _weight(blocks: list[Block]) -> int:
+    return sum(_EACH + sum(map(len, _texts(block))) for block in blocks)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if name in _SHOWN and isinstance(one, str):
+                yield one
+            else:
+                yield from _texts(one)
+
+
+def _cut_to(longest: int, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_cut_to(longest, one) for one in value]
+    if not isinstance(value, dict) or value.get("type") == "mrkdwn":
+        return value
+    return {
+        name: (one if len(one) <= longest else cut(one, longest, lines=True))
+        if name in _SHOWN and isinstance(one, str)
+        else _cut_to(longest, one)
+        for name, one in value.items()
+    }
 
 
 def fallback(card: Card) -> str:
@@ -126,7 +177,7 @@ def panel(card: Card, channel: str) -> dict[str, Any]:
         "title": _plain(card.title or "Spoolwarden", 24),
         "close": _plain(tr("Close"), 24),
         "private_metadata": Carried(channel).dumps(),
-        "blocks": message(untitled) or [_paragraph(())],
+        "blocks": _blocks(untitled) or [_paragraph(())],
     }
 
 
@@ -134,7 +185,7 @@ def home(cards: Sequence[Card]) -> dict[str, Any]:
     """Return cards, one below the other, as a Home; none of them has anything to press."""
     blocks: list[Block] = []
     for card in cards:
-        blocks += message(card)
+        blocks += _blocks(card)
     return {"type": "home", "blocks": blocks[:MAX_VIEW_BLOCKS]}
 
 

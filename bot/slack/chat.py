@@ -25,10 +25,23 @@ _NEVER = {
     "invalid_blocks",
     "invalid_blocks_format",
     "msg_too_long",
+    "msg_blocks_too_long",
+    "metadata_too_large",
+    "invalid_metadata_format",
+    "invalid_metadata_schema",
+    "block_mismatch",
     "no_text",
     "invalid_arguments",
     "cant_update_message",
     "edit_window_closed",
+}
+# Answers that mean that there can be no line under this message, which was deleted or locked
+# ("Errors" of chat.postMessage and conversations.replies).
+_NO_THREAD = {
+    "thread_not_found",
+    "cannot_reply_to_message",
+    "restricted_action_thread_locked",
+    "restricted_action_non_threadable_channel",
 }
 # Answers that mean that no file will be taken before somebody changes that.
 _NO_FILES = {
@@ -88,7 +101,16 @@ class SlackChat:
         return self._place
 
     async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
-        """Post a card; the reference travels in the message's metadata."""
+        """Post a card; the reference travels in the message's metadata.
+
+        Where there can be no thread any more, it comes into the channel.
+        """
+        try:
+            return await self._post(card, ref, thread)
+        except _NoThread:
+            return await self._post(card, ref, None)
+
+    async def _post(self, card: Card, ref: str, thread: str | None) -> str:
         answer = await _called(
             self._client.chat_postMessage(
                 channel=self._place.channel,
@@ -145,7 +167,14 @@ class SlackChat:
         return str(answer["permalink"])
 
     async def find(self, ref: str, *, thread: str | None, since: datetime) -> str | None:
-        """Look through what the channel (or thread) got since then for the reference."""
+        """Look through what the thread, and the channel, got since then for the reference."""
+        if thread is not None:
+            with contextlib.suppress(_NoThread):
+                if found := await self._found(ref, thread, since):
+                    return found
+        return await self._found(ref, None, since)
+
+    async def _found(self, ref: str, thread: str | None, since: datetime) -> str | None:
         cursor: str | None = None
         while True:
             common: dict[str, Any] = {
@@ -194,6 +223,10 @@ class SlackChat:
         return frozenset(answer.get("users", []))
 
 
+class _NoThread(ChatRefused):
+    """There can be no line under this message."""
+
+
 async def _called(call: Awaitable[Any]) -> Any:
     """Await a Web API call and turn its failure into one of ours."""
     try:
@@ -225,6 +258,8 @@ def _ours(error: SlackApiError) -> ChatDown | ChatRefused:
     if status == 429 or code == "ratelimited":
         wait = float(answer.headers.get("Retry-After", 30))
         return ChatDown(f"Slack asks to wait {wait:.0f} s.", retry_after=wait)
+    if code in _NO_THREAD:
+        return _NoThread(f"Slack takes no line under this message: {code}.")  # not shown
     if code == "message_not_found":
         return ChatGone("The message is no longer in the channel.")
     if code == "invalid_blocks" and "slack_file" in str(answer.get("errors")):

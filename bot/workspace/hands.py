@@ -132,10 +132,12 @@ class WorkspaceHands:
 
     async def press(self, shown: Shown, label: str) -> None:
         """Press a button; the question it may ask is answered with yes."""
+        await self._uncover(shown)
         _taken(await self._client.press(shown.raw, label))
 
     async def press_privately(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label; return its private answer."""
+        await self._uncover(shown)
         seen = self._client.state().ephemerals
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
         return await self._private(seen)
@@ -146,9 +148,7 @@ class WorkspaceHands:
 
     async def press_for_form(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label, that opens a window; return that."""
-        left = self._client.state().view
-        if left is not None and isinstance(shown.raw, ShownMessage):
-            await self._close(left)  # of an answer that took long; it covers the channel
+        await self._uncover(shown)
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
         return _window_shown(await self.wait(self._window))
 
@@ -159,10 +159,12 @@ class WorkspaceHands:
 
     async def pick(self, shown: Shown, option: str) -> None:
         """Pick an entry of a menu that acts at once."""
+        await self._uncover(shown)
         _taken(await self._client.pick(shown.raw, option))
 
     async def pick_privately(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that answers privately; return that."""
+        await self._uncover(shown)
         seen = self._client.state().ephemerals
         await self.pick(shown, option)
         return await self._private(seen)
@@ -196,6 +198,15 @@ class WorkspaceHands:
     async def close_window(self) -> None:
         """Close whatever window is open."""
         await self._close(await self.wait(lambda state: state.view))
+
+    async def _uncover(self, shown: Shown) -> None:
+        """Close the window of an earlier answer, which took long and covers the channel."""
+        left = self._client.state().view
+        if left is None or not isinstance(shown.raw, ShownMessage):
+            return
+        if left.submit is None:
+            left = await self.wait(self._window)  # read before it is closed
+        await self._close(left)
 
     async def _close(self, view: ShownView) -> None:
         _taken(await self._client.close(view))

@@ -42,6 +42,7 @@ class Rate:
     usual: float
     high: int
     detected_at: datetime
+    until: datetime  # when the newest message that is counted was sent
     addresses: tuple[Share, ...]  # the client IPs with most messages, most first
     address_count: int
 
@@ -109,6 +110,7 @@ async def rate_of(session: AsyncSession, incident: Incident) -> Rate:
         usual=middle,
         high=high,
         detected_at=opened,
+        until=evidence.last_at,
         addresses=evidence.addresses,
         address_count=evidence.address_count,
     )
@@ -138,6 +140,7 @@ def described(rate: Rate) -> str:
         if rate.high
         else tr("It was never seen sending before."),
         tr("Detected at {moment} UTC.", moment=_moment(rate.detected_at)),
+        tr("Counted until {moment} UTC.", moment=moment(rate.until.astimezone(UTC), seconds=True)),
     ]
     shares = rate.shares()
     if shares:

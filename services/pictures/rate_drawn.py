@@ -118,6 +118,9 @@ def _shares(canvas: Canvas, rate: Rate) -> None:
     shares = rate.shares()
     title = tr("Sent from") if shares else tr("From where is not known")
     canvas.write(MARGIN, _ROWS - 34, title, SMALL, QUIET)
+    # The card beside it is drawn anew more often.
+    until = tr("counted until {time} UTC", time=clock(rate.until, seconds=True))
+    canvas.write(_RIGHT, _ROWS - 34, until, SMALL, QUIET, anchor="rm")
     for place, (name, share) in enumerate(shares):
         top = _ROWS + place * _ROW
         canvas.box(MARGIN, top, MARGIN + (WIDTH - 2 * MARGIN) * share, top + _ROW - 8, SHARE)

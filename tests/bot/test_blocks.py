@@ -74,6 +74,19 @@ def assert_harmless_text(text: str) -> None:
     assert 0 < len(text) <= TEXT_LIMIT
 
 
+def test_a_message_is_cut_to_what_slack_takes_as_one_and_keeps_its_title_and_buttons() -> None:
+    stop = Button("first", "Stop sending", INTENT)
+    long = tuple(Paragraph(say("x" * 2900)) for _ in range(45))
+    blocks = message(Card("Much", long, (stop,), fallback="Much", below=long))
+    assert check_blocks(blocks) == blocks
+    kinds = [block["type"] for block in blocks]
+    assert (kinds[0], kinds.count("actions")) == ("header", 1)
+    assert len(blocks) > 40
+    # What a card usually has is not touched.
+    some = tuple(Paragraph(say("x" * 2900)) for _ in range(3))
+    assert message(Card("", some, fallback="Some")) == panel(Card("", some), CHANNEL)["blocks"]
+
+
 def assert_form_is_safe(asked: Form) -> None:
     view = form(asked, CHANNEL)
     assert_harmless(view)

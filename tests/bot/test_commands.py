@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,10 @@ from bot import acts, respond
 from bot.alert_card import MORE
 from bot.app import App
 from bot.arguments import Arguments, parse
-from bot.commands import CARD_ACTIONS, COMMAND, COMMANDS, Command
+from bot.commands import CARD_ACTIONS, COMMAND, COMMANDS, Command, misnamed
 from bot.dispatch import Dispatch, understand
 from bot.elements import Card, Points, plain
-from services.errors import BadArgument
+from services.errors import BadArgument, ConfigError
 from services.intents import APPROVE, DECLINE, UNDO
 from services.people import Actor, Place, Role
 from services.remedies import REMEDIES
@@ -265,3 +266,32 @@ async def test_only_who_may_use_a_command_is_given_suggestions_for_it(dispatch: 
     assert await dispatch.suggestions(nobody, "search", {}, "on") == ()
     assert await dispatch.suggestions(VERA, "search", {}, "subject") == ()
     assert await dispatch.suggestions(VERA, "nothing", {}, "on") == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "wrong"),
+    [
+        ("approval", ["stop", "delete_account"], None),
+        ("approval", ["stop", "delet_account"], "delet_account"),
+        ("approval", ["search"], "search"),
+        ("access", {"block": "admin", "search": "operator", "undo": "admin"}, None),
+        ("access", {"blok": "admin"}, "blok"),
+    ],
+)
+def test_a_rule_for_a_remedy_that_there_is_not_is_refused_and_not_passed_over(
+    table: str, name: Any, wrong: str | None
+) -> None:
+    made = Settings.model_validate(
+        {
+            "mail_server": [{"kind": "embedded", "name": "mail"}],
+            table: {"remedies": name},
+        }
+    )
+    said = misnamed(made)
+    if wrong is None:
+        assert said is None
+        return
+    assert said is not None
+    assert said.startswith(f"{table}.remedies names '{wrong}', which is no remedy. There are: ")
+    with pytest.raises(ConfigError, match="Nothing was started"):
+        App(made)

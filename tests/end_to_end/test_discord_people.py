@@ -40,7 +40,7 @@ async def test_a_role_gives_its_members_theirs_and_takes_it_back_at_once(play: P
     refused = (await play.use(play.nobu.press_privately, "Stop sending")).text
     assert "you have no role" in refused
     refused = (await play.use(play.vera.press_privately, "Stop sending")).text
-    assert "needs the role operator, and you are viewer" in refused
+    assert "needs the role operator, and yours is viewer" in refused
     guild.faults.give_role(play.nobu.user, "operator")
     await play.use(play.nobu.press, "Stop sending")
     await play.nobu.line(card, "60 messages held")

@@ -19,7 +19,7 @@ async def test_a_user_group_gives_its_members_their_role_and_takes_it_back(play:
     refused = (await play.use(play.ada.press_privately, "Stop sending")).text
     assert "you have no role" in refused
     refused = (await play.use(play.vera.press_privately, "Stop sending")).text
-    assert "needs the role operator, and you are viewer" in refused
+    assert "needs the role operator, and yours is viewer" in refused
     await play.use(play.nobu.press, "Stop sending")
     await play.nobu.line(card, "60 messages held")
     workspace.store.usergroups["S0OPS"] = ("U0OTTO",)

@@ -140,3 +140,21 @@ async def _results(play: Play, action: str) -> bool:
 
 async def _repeated(play: Play, action: str) -> bool:
     return any(entry.phase == Phase.REPEATED for entry in await play.audited(action))
+
+
+async def test_an_alert_that_was_deleted_comes_back_while_it_matters_and_no_line_is_lost(
+    play: Play,
+) -> None:
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    await play.app.publishers[0]._chat.remove(card.id)
+    form = await play.otto.type_for_form(f"stop {ACCOUNT}")
+    await play.otto.choose(form)
+    # The line that says it is under way may come when there is no alert to hang it under.
+    await play.otto.message("60 messages held")
+    back = await play.otto.card_with(ACCOUNT, "Stopped by otto")
+    assert back.id != card.id
+    await play.otto.choose(await play.use(play.otto.press_for_form, "Undo stop"))
+    await play.otto.line(back, "60 messages released")
+    assert [shown.id for shown in play.otto.cards()] == [back.id]
+    await until(lambda: play.app.publishers[0].trouble is None)

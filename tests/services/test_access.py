@@ -116,7 +116,7 @@ async def test_a_refusal_names_both_roles_and_what_to_do(clock: ManualClock) -> 
     with pytest.raises(Refused) as refused:
         await access.require(_ANN, Role.ADMIN, "use “delete”")
     assert refused.value.sentence == (
-        "You may not use “delete”: that needs the role admin, and you are viewer. Nothing was "
+        "You may not use “delete”: that needs the role admin, and yours is viewer. Nothing was "
         "done. Someone who runs Spoolwarden can add you in its [access] settings."
     )
     with pytest.raises(Refused, match=r"needs the role operator, and you have no role\. Nothing"):

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import pytest
 from sqlmodel import col, select
 
+from bot.line_cards import asked_text
 from services.approval import Approval
 from services.errors import Expired, Refused
 from services.expiry import Expiry
@@ -217,3 +218,17 @@ async def test_what_cannot_be_taken_back_now_is_tried_again_later_not_at_once(
     bench.pass_time(minutes=11)
     assert await expiry.run() == 1
     assert await bench.state() is UserState.ACTIVE
+
+
+async def test_who_is_asked_sees_how_many_networks_there_are_and_the_widest_of_them(
+    bench: Bench,
+) -> None:
+    few = tuple(ip_network(f"198.51.100.{number}") for number in range(1, 31))
+    networks = (ip_network("203.0.112.0/23"), *few, ip_network("100.128.0.0/17"))
+    outcome = await bench.act("block", Target(networks=networks, lasting=timedelta(hours=24)))
+    said = asked_text(await bench.intent(outcome.intent_id))
+    assert said == (
+        "Olga asks for blocking addresses: 100.128.0.0/17, 203.0.112.0/23, 198.51.100.1, "
+        "198.51.100.2, 198.51.100.3 and 27 more for 24 h. 100.128.0.0/17 is wider than /24, "
+        "which takes two persons (setting approval.widest_v4)."
+    )

@@ -277,3 +277,63 @@ def test_confidence_rises_with_the_score_and_never_is_certain(score: float, more
     assert 0 <= confidence(score) <= confidence(score + more) <= 100
     assert confidence(OPENS_AT) == 50
     assert float(shown(confidence(score)).removesuffix("%")) <= confidence(score)
+
+
+async def test_who_was_asked_before_it_went_on_takes_all_of_it_back(bench: Bench) -> None:
+    await _attack(bench)
+    await _containment(bench).run(bench.server)
+    (first,) = await _acts(bench)
+    asked = await bench.intents.offer_undo(CHANNEL, first.id)
+    assert asked is not None
+    # While somebody reads what is asked, more comes and is held.
+    bench.pass_time(seconds=20)
+    await _attack(bench, number=7)
+    await _containment(bench).run(bench.server)
+    assert await _counts(bench) == (0, _BURST + 7)
+    outcome = await bench.pipeline.execute(OPERATOR, CHANNEL, asked)
+    assert (outcome.ok, outcome.sentence) == (True, "67 messages released.")
+    assert await _counts(bench) == (_BURST + 7, 0)
+    assert await _containment(bench).run(bench.server) is False
+
+
+async def test_what_is_being_taken_back_is_not_gone_on_with(bench: Bench) -> None:
+    await _held_and_goes_on(bench)
+    (first,) = await _acts(bench)
+    undo_id = await bench.intents.offer_undo(CHANNEL, first.id)
+    assert undo_id is not None
+    await _claim(bench, undo_id)
+    assert await _containment(bench).run(bench.server) is False
+    assert await _counts(bench) == (7, _BURST)
+    assert [act.id for act in await _acts(bench)] == [first.id]
+
+
+async def _claim(bench: Bench, intent_id: str) -> None:
+    """Have an intent stand as one that is under way."""
+    async with bench.store.session() as session:
+        row = await session.get(Intent, intent_id)
+        assert row is not None
+        row.state, row.claimed_at = IntentState.CLAIMED, bench.clock.now()
+        session.add(row)
+
+
+async def test_whom_somebody_let_send_again_it_does_not_stop_anew(bench: Bench) -> None:
+    await _attack(bench)
+    await _containment(bench, disable=True).run(bench.server)
+    bench.pass_time(seconds=20)
+    assert (await bench.act("enable", Target(account=ANN))).ok
+    await _attack(bench, number=7)
+    assert (await bench.incident()).state is IncidentState.OPEN
+    assert await _containment(bench, disable=True).run(bench.server) is False
+    assert await bench.state() is UserState.ACTIVE
+    assert await _counts(bench) == (7, _BURST)
+
+
+async def test_what_was_cut_off_is_no_other_account_of_the_hour(bench: Bench) -> None:
+    await _attack(bench)
+    one_an_hour = {"accounts_an_hour": 1}
+    await cut_off_in(bench, lambda: _containment(bench, **one_an_hour).run(bench.server))
+    assert await _counts(bench) == (_BURST - 1, 1)
+    bench.pass_time(seconds=20)
+    await _containment(bench, **one_an_hour).run(bench.server)
+    assert await _counts(bench) == (0, _BURST)
+    assert (await bench.incident()).containment.startswith("Spoolwarden itself holds")

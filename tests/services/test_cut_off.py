@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from services.errors import ServerDown
+from services.errors import ServerDown, StoreError
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import (
     Block,
@@ -303,3 +303,51 @@ def test_of_two_acts_taken_back_as_one_the_older_state_counts(first: Undo, secon
     fresh = set(first.blocked) - {block.network for block in first.replaced}
     assert fresh.isdisjoint(block.network for block in both.replaced)
     assert first.then(Undo()).in_folder == first.in_folder
+
+
+async def test_what_has_no_end_here_and_nobody_works_on_is_told_and_can_be_taken_back(
+    bench: Bench,
+) -> None:
+    await bench.deferred(3)
+    stuck = await _with(bench, _Stuck)
+    assert isinstance(stuck, _Stuck)
+    stuck.reached = asyncio.Event()
+    proposal = await bench.propose("stop", Target(account=ANN))
+    act = asyncio.ensure_future(bench.pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id))
+    await stuck.reached.wait()
+    assert await bench.upkeep.recover_left(bench.pipeline.under_way) == 0
+    act.cancel()  # as a job is when another instance leads
+    with pytest.raises(asyncio.CancelledError):
+        await act
+    # It was claimed by this instance, which lives.
+    assert await bench.upkeep.recover([bench.store.number]) == 0
+    assert await bench.upkeep.recover_left(bench.pipeline.under_way) == 1
+    assert await bench.upkeep.recover_left(bench.pipeline.under_way) == 0
+    cut = await bench.intent(proposal.intent_id)
+    assert cut.state is IntentState.INTERRUPTED
+    assert cut.summary.startswith("What came of this could not be written down")
+    assert "2 messages of it waiting, 1 held." in cut.summary
+    await _with(bench, EmbeddedServer)
+    assert (
+        await bench.pipeline.execute(
+            OPERATOR, CHANNEL, await bench.intents.offer_undo(CHANNEL, cut.id) or ""
+        )
+    ).ok
+    assert await bench.state() is UserState.ACTIVE
+
+
+async def test_a_result_that_could_not_be_written_down_is_told_without_a_restart(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = await bench.propose("disable", Target(account=ANN))
+
+    async def down(*_: object, **__: object) -> None:
+        raise StoreError("The bot's database could not be used.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.record.touch_responses", down)
+        outcome = await bench.pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id)
+    assert not outcome.ok
+    assert await bench.upkeep.recover_left(bench.pipeline.under_way) == 1
+    row = await bench.intent(proposal.intent_id)
+    assert row.summary.endswith(f"Now {ANN} cannot send and still receives.")

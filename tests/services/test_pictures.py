@@ -37,6 +37,7 @@ def rate(**over: object) -> Rate:
         "usual": 2,
         "high": 7,
         "detected_at": BEGIN + timedelta(minutes=17),
+        "until": BEGIN + timedelta(minutes=23, seconds=4),
         "addresses": (Share(name="203.0.113.7", messages=30), Share(name="192.0.2.1", messages=10)),
         "address_count": 2,
         **over,
@@ -48,7 +49,8 @@ def test_the_words_have_what_the_picture_has() -> None:
     assert described(rate()) == (
         "Messages sent in each 5 min, from 2026-03-02 12:00 to 2026-03-02 12:25 UTC: at most 412, "
         "in the 5 min from 2026-03-02 12:15; 380 in the last. Usual when it sends: 2 to 7. "
-        "Detected at 2026-03-02 12:17 UTC. Sent from: 203.0.113.7 75%, 192.0.2.1 25%."
+        "Detected at 2026-03-02 12:17 UTC. Counted until 2026-03-02 12:23:04 UTC. "
+        "Sent from: 203.0.113.7 75%, 192.0.2.1 25%."
     )
 
 

@@ -12,7 +12,7 @@ from services.clock import Clock
 from services.errors import BadArgument, Expired, NotCapable, Refused, ServerDown
 from services.mail.embedded import EmbeddedConfig, EmbeddedServer
 from services.mail.port import Capabilities, Capability, Queue, SpoolQuery, UserState
-from services.models import Announcement, Incident, IncidentState, IntentState
+from services.models import Announcement, Incident, IncidentState, Intent, IntentState
 from services.people import BOT, Actor, Place
 from services.pipeline import Pipeline
 from services.remedies import REMEDIES
@@ -80,7 +80,7 @@ async def test_a_role_taken_away_between_asking_and_confirming_counts(
     proposal = await bench.propose("disable", Target(account=ANN))
     bench.access = Access(AccessSettings(viewers=(OPERATOR.user_id,)), {}, bench.clock)
     bench.build()
-    with pytest.raises(Refused, match="you are viewer"):
+    with pytest.raises(Refused, match="yours is viewer"):
         await bench.pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id)
     assert await bench.state() is UserState.ACTIVE
 
@@ -92,7 +92,7 @@ async def test_deleting_for_good_needs_an_admin_and_has_no_undo(bench: Bench) ->
         return target.model_copy(update={"permanent": True})
 
     proposal = await bench.propose("delete", Target(queue_ids=(queue_id,)))
-    with pytest.raises(Refused, match="needs the role admin, and you are operator"):
+    with pytest.raises(Refused, match="needs the role admin, and yours is operator"):
         await bench.pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id, permanently)
     assert queue_id in await bench.queues()
     proposal = await bench.propose("delete", Target(queue_ids=(queue_id,)), actor=ADMIN)
@@ -132,7 +132,7 @@ async def test_a_protected_account_can_be_enabled_but_that_not_undone(bench: Ben
 
 async def test_a_stop_can_be_undone_after_the_account_became_protected(bench: Bench) -> None:
     outcome = await bench.act("stop", Target(account=ANN))
-    bench.safety = SafetySettings(protected_accounts=(ANN,))
+    bench.rules = Rules(SafetySettings(protected_accounts=(ANN,)))
     bench.build()
     assert (await bench.undo(outcome)).ok
     assert await bench.state() is UserState.ACTIVE
@@ -176,6 +176,22 @@ async def test_no_button_and_no_form_gets_around_the_network_rules(bench: Bench,
             await bench.pipeline.execute(OPERATOR, CHANNEL, intent_id, choose)
     assert list(await bench.server.blocks()) == []
     assert await bench.phases() == [("refused", "block")] * 4
+
+
+async def test_a_block_is_not_put_back_on_what_has_become_trusted(bench: Bench) -> None:
+    await bench.server.block(_NET, reason="by hand", lasting=None)
+    lifted = await bench.act("unblock", Target(networks=(_NET,)))
+    bench.rules = Rules(SafetySettings(trusted_networks=(_NET,)))
+    bench.build()
+    with pytest.raises(Refused, match=r"safety\.trusted_networks\).* Nothing was blocked\.$"):
+        await bench.undo(lifted)
+    assert list(await bench.server.blocks()) == []
+    assert (await bench.phases())[-1] == ("refused", "undo")
+    # What only lets somebody in again is no matter of these rules.
+    blocked = await bench.act("block", Target(networks=(ip_network("203.0.113.9"),)))
+    bench.rules = Rules(SafetySettings(trusted_networks=(ip_network("203.0.113.9"),)))
+    bench.build()
+    assert (await bench.undo(blocked)).ok
 
 
 class _Incapable(EmbeddedServer):
@@ -744,6 +760,40 @@ async def test_what_is_deleted_anew_is_kept_as_long_as_the_later_deletion_says(
     assert await bench.queues() == {queue_id: Queue.DEFERRED}
 
 
+async def _stands_claimed(bench: Bench, intent_id: str) -> None:
+    async with bench.store.session() as session:
+        row = await session.get(Intent, intent_id)
+        assert row is not None
+        row.state, row.claimed_at = IntentState.CLAIMED, bench.clock.now()
+        session.add(row)
+
+
+async def test_what_is_being_brought_back_is_not_purged_meanwhile(bench: Bench) -> None:
+    ids = await bench.deferred(2)
+    outcome = await bench.act("delete", Target(queue_ids=tuple(ids)))
+    assert outcome.undo_id is not None
+    # Somebody presses it in the last moment, and to put many back takes a while.
+    bench.pass_time(days=7, seconds=-1)
+    await _stands_claimed(bench, outcome.undo_id)
+    bench.pass_time(minutes=1)
+    assert await bench.upkeep.purge() == 0
+    assert set(await bench.queues()) == set(ids)
+
+
+async def test_what_is_being_deleted_anew_is_not_purged_for_the_earlier_deletion(
+    bench: Bench,
+) -> None:
+    (queue_id,) = await bench.deferred(1)
+    target = Target(queue_ids=(queue_id,))
+    await bench.act("delete", target)
+    await bench.act("restore", target)
+    bench.pass_time(days=7)
+    later = await bench.act("delete", target)
+    await _stands_claimed(bench, later.intent_id)
+    assert await bench.upkeep.purge() == 0
+    assert set(await bench.queues()) == {queue_id}
+
+
 async def test_a_server_that_is_gone_does_not_keep_the_others_from_being_purged(
     bench: Bench,
 ) -> None:
@@ -779,6 +829,24 @@ async def test_a_purge_waits_for_a_server_that_is_down(bench: Bench) -> None:
     await bench.mail.restart()
     bench.build()
     assert await bench.upkeep.purge() == 1
+
+
+async def test_what_nobody_pressed_is_forgotten_long_after_it_could_be(bench: Bench) -> None:
+    unused = await bench.propose("disable", Target(account=ANN))
+    done = await bench.act("disable", Target(account=ANN))
+    asked = await bench.act(
+        "delete", Target(queue_ids=("a", "b", "c"), permanent=True), actor=ADMIN
+    )
+    bench.pass_time(days=30)
+    assert await bench.upkeep.forget() == 0
+    with pytest.raises(Expired, match="too old"):
+        await bench.pipeline.look(OPERATOR, CHANNEL, unused.intent_id)
+    bench.pass_time(days=8)
+    assert await bench.upkeep.forget() == 2  # and the button to take the other one back
+    with pytest.raises(Expired, match="unknown"):
+        await bench.pipeline.look(OPERATOR, CHANNEL, unused.intent_id)
+    assert (await bench.intent(done.intent_id)).state is IntentState.DONE
+    assert (await bench.intent(asked.intent_id)).state is IntentState.WAITING
 
 
 async def test_a_change_is_reported_to_the_chats(bench: Bench) -> None:

@@ -11,7 +11,7 @@ import pytest
 from services.access import Access
 from services.errors import Expired, Refused
 from services.mail.port import Queue, SpoolQuery, UserState
-from services.models import Intent
+from services.models import Intent, IntentState
 from services.people import Actor
 from services.remedies import REMEDIES
 from services.settings import AccessSettings
@@ -217,3 +217,22 @@ async def test_a_role_that_shrank_meanwhile_moves_no_message_of_the_others(bench
     with pytest.raises(Refused, match="a message of these is another's or gone"):
         await bench.pipeline.execute(SUE, CHANNEL, proposal.intent_id)
     assert set((await bench.queues()).values()) == {Queue.DEFERRED}
+
+
+@pytest.mark.parametrize("approve", [True, False])
+async def test_who_is_for_some_of_the_accounts_decides_nothing_of_all_of_them(
+    bench: Bench, approve: bool
+) -> None:
+    bench.approval = bench.approval.model_copy(update={"remedies": ("stop",)})
+    bench.build()
+    outcome = await bench.act("stop", Target(accounts=(ANN, EVE)))
+    asked = await bench.intent(outcome.intent_id)
+    action = "approve" if approve else "decline"
+    button = await bench.intents.offer_decision(CHANNEL, action, asked)
+    with pytest.raises(Refused, match="other domains' accounts were concerned too"):
+        await bench.pipeline.decide(SUE, CHANNEL, button, approve=approve)
+    assert (await bench.intent(asked.id)).state is IntentState.WAITING
+    assert (await last(bench))[0] == "refused"
+    assert await bench.state(ANN) is UserState.ACTIVE
+    assert (await bench.pipeline.decide(ADMIN, CHANNEL, button, approve=True)).ok
+    assert await bench.state(EVE) is UserState.NO_SENDING

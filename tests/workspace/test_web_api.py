@@ -129,6 +129,12 @@ async def test_messages_need_text_and_a_channel_the_bot_is_in(clock: ManualClock
         long = web.chat_postMessage(channel=ops, text="x" * 40_001)
         assert await refused(long) == "msg_too_long"
         assert (await web.chat_postMessage(channel=ops, text="x" * 40_000))["ok"]
+        much = [{"type": "section", "text": {"type": "plain_text", "text": "x" * 3000}}] * 4
+        assert (await web.chat_postMessage(channel=ops, text="x", blocks=much))["ok"]
+        much.append({"type": "section", "text": {"type": "plain_text", "text": "x" * 600}})
+        too_much = web.chat_postMessage(channel=ops, text="x", blocks=much)
+        assert await refused(too_much) == "msg_blocks_too_long"
+        clock.advance(60)
         lost = web.chat_postMessage(channel=ops, text="x", thread_ts="1.000001")
         assert await refused(lost) == "thread_not_found"
         whisper = web.chat_postEphemeral(channel=few, user=OTTO.id, text="x")
