@@ -197,6 +197,27 @@ def _messages(desk: Desk, asked: Arguments) -> Target:
     return Target(query=query, folder=asked.folder, permanent=asked.permanent)
 
 
+def _waiting(desk: Desk, asked: Arguments) -> Target:
+    query = _query(desk, asked)
+    if query == SpoolQuery():
+        raise BadArgument(
+            tr(
+                "That would be all that waits. Say which messages, for example {command} retry "
+                "sender:anna@example.com, or queue:deferred for all deferred ones.",
+                command=COMMAND,
+            )
+        )
+    if asked.queue is not None and asked.queue not in DELIVERING:
+        raise BadArgument(
+            tr(
+                "Only what waits is tried again: what is held or in quarantine stays there. Take "
+                "the hold back with its Undo, or use {command} restore, first.",
+                command=COMMAND,
+            )
+        )
+    return Target(query=replace(query, queues=query.queues or DELIVERING))
+
+
 def _quarantined(desk: Desk, asked: Arguments) -> Target:
     query = _query(desk, asked)
     if query == SpoolQuery():
@@ -402,6 +423,13 @@ COMMANDS = {
             (*_MATCH, _FOLDER, _ON),
             f"{COMMAND} restore folder:review sender:anna@example.com",
             _quarantined,
+        ),
+        _remedy(
+            "retry",
+            later("try waiting messages again now, not at the next queue run"),
+            (*_MATCH, _ON),
+            f"{COMMAND} retry sender:anna@example.com",
+            _waiting,
         ),
         _remedy(
             "delete",

@@ -63,6 +63,12 @@ _RESTORED = later_n(
     "{messages} will be put back in the queue they came from: {which} on {server} as of {moment}. "
     "Later ones are not touched.",
 )
+_RETRIED = later_n(
+    "{messages} will be tried again now: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+    "{messages} will be tried again now: {which} on {server} as of {moment}. "
+    "Later ones are not touched.",
+)
 _DELETED = later_n(
     "{messages} will be deleted: {which} on {server} as of {moment}. Later ones are not touched.",
     "{messages} will be deleted: {which} on {server} as of {moment}. Later ones are not touched.",
@@ -179,6 +185,19 @@ def _restore(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequen
         _messages(proposal, now, _RESTORED),
         (),
         tr("Put back"),
+        proposal.intent_id,
+    )
+
+
+def _retry(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
+    return Form(
+        tr("Try messages again?"),
+        (
+            *_messages(proposal, now, _RETRIED),
+            Small(rich("What is delivered cannot be called back.")),
+        ),
+        (),
+        tr("Try again"),
         proposal.intent_id,
     )
 
@@ -462,6 +481,7 @@ _FORMS: Mapping[str, Callable[[Proposal, datetime, timedelta, Sequence[str]], Fo
     "stop": _stop,
     "move": _move,
     "restore": _restore,
+    "retry": _retry,
     "delete": _delete,
     "disable": _disable,
     "enable": _enable,

@@ -1,4 +1,4 @@
-"""What can be done about messages: moved, put back, deleted; and how it is undone."""
+"""What can be done about messages: moved, put back, tried again, deleted; how it is undone."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,8 @@ from services.words import sentences, span
 
 #: The most messages one act takes on; a larger spool takes several.
 MAX_MESSAGES = 100_000
+#: The most that are tried again at once: Postfix takes a call for each.
+MAX_RETRIED = 1_000
 #: Where deleted messages wait until they are purged.
 DELETED = "deleted"
 REVIEW = "review"
@@ -23,6 +25,9 @@ _MOVED_BACK = later_n(
 )
 _PUT_BACK = later_n("{n} message put back", "{n} messages put back")
 _REQUEUED = later_n("{n} message put back in the queue", "{n} messages put back in the queue")
+_RETRIED = later_n("{n} message tried again", "{n} messages tried again")
+#: Of a message that left, is held or in a folder by now.
+_NOT_WAITING = later("{n} no longer waiting")
 _DELETED = later_n("{n} message deleted", "{n} messages deleted")
 
 
@@ -119,6 +124,12 @@ async def _undo_restore(aim: Aim, undo: Undo) -> Result:
     return Result(tally(results, _MOVED_BACK), tuple(results), ok=all_well(results))
 
 
+async def _retry(aim: Aim) -> Result:
+    aim.progress.expect(len(aim.target.queue_ids))
+    results = await aim.server.retry(aim.target.queue_ids, tell=aim.progress.part())
+    return Result(tally(results, _RETRIED, gone=_NOT_WAITING), tuple(results), ok=all_well(results))
+
+
 async def _delete(aim: Aim) -> Result:
     if aim.target.permanent:
         aim.progress.expect(len(aim.target.queue_ids))
@@ -137,6 +148,17 @@ async def _delete(aim: Aim) -> Result:
     )
 
 
+def too_many(number: int, most: int) -> str:
+    """Return the sentence that refuses to act on so many messages."""
+    return tr(
+        "That is {number} messages, and at most {most} are tried again at once, as a mail server "
+        "may take them one by one. Nothing was done. Choose fewer: by sender:, to:, subject: or "
+        "older:, such as older:2h.",
+        number=number,
+        most=most,
+    )
+
+
 def with_fate(results: Sequence[MessageResult], fate: Fate) -> tuple[str, ...]:
     """Return the ids of the messages that met a fate."""
     return tuple(result.queue_id for result in results if result.fate is fate)
@@ -147,11 +169,16 @@ def all_well(results: Sequence[MessageResult]) -> bool:
     return not any(result.fate is Fate.FAILED for result in results)
 
 
-def tally(results: Sequence[MessageResult], done: tuple[str, str]) -> str:
+def tally(
+    results: Sequence[MessageResult],
+    done: tuple[str, str],
+    *,
+    gone: str = later("{n} already gone"),
+) -> str:
     """Return "1,812 messages held; 3 already gone."; ``done`` is one of the pairs above."""
     said = [trn(*done, len(with_fate(results, Fate.DONE)))]
-    if gone := len(with_fate(results, Fate.GONE)):
-        said.append(tr("{n} already gone", n=gone))
+    if number := len(with_fate(results, Fate.GONE)):
+        said.append(tr(gone, n=number))
     failed = [result for result in results if result.fate is Fate.FAILED]
     if failed:
         said.append(
@@ -182,6 +209,14 @@ MESSAGE_REMEDIES = (
         _undo_restore,
         _look_folders,
         needs=lambda c, t: (c.quarantine,),
+    ),
+    Remedy(
+        "retry",
+        later("trying messages again"),
+        Role.OPERATOR,
+        _retry,
+        needs=lambda c, t: (c.retry,),
+        most=MAX_RETRIED,
     ),
     Remedy(
         "delete",

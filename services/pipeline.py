@@ -43,7 +43,7 @@ from services.intents import (
 )
 from services.language import for_everybody, later, tr
 from services.mail.port import MailServer, Network
-from services.message_remedies import MAX_MESSAGES
+from services.message_remedies import MAX_MESSAGES, too_many
 from services.models import Announcement, Incident, Intent, IntentState
 from services.passwords import Passwords
 from services.people import BOT, Actor, Place
@@ -149,8 +149,8 @@ class Pipeline:
     ) -> Proposal:
         """Freeze what would be done, for the person to confirm.
 
-        Raises Refused (role, rules), NotCapable and ServerDown. Nothing is done. Where
-        nothing matches, the proposal has no ids.
+        Raises Refused (role, rules, too many messages), NotCapable and ServerDown. Nothing is
+        done. Where nothing matches, the proposal has no ids.
         """
         remedy = REMEDIES[action]
         target = await self._gate.authorise(actor, remedy, server, target, incident_id)
@@ -160,6 +160,9 @@ class Pipeline:
         if (target.query is not None or of_all) and not target.queue_ids:
             ids = await matching(mail, target, MAX_MESSAGES)
             target = target.model_copy(update={"queue_ids": ids})
+        if remedy.most is not None and len(target.queue_ids) > remedy.most:
+            why = too_many(len(target.queue_ids), remedy.most)
+            await self._gate.refuse(actor, action, server, target, incident_id, why)
         target = target.model_copy(update={"networks": _distinct(target.networks)})
         if action == "block":
             allowed = []

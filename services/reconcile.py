@@ -91,6 +91,18 @@ async def _deleted(server: MailServer, target: Target) -> str:
     return await _messages(server, target, DELETED)
 
 
+async def _waiting(server: MailServer, target: Target) -> str:
+    query = SpoolQuery(queues=DELIVERING)
+    left = frozenset(await server.matching_ids(query, limit=MAX_MESSAGES))
+    ids = frozenset(target.queue_ids)
+    return trn(
+        "Now {waiting} of {n} message still waits.",
+        "Now {waiting} of {n} messages still wait.",
+        len(ids),
+        waiting=len(ids & left),
+    )
+
+
 async def _blocked(server: MailServer, target: Target) -> str:
     standing = {block.network for block in await server.blocks()}
     number = sum(network in standing for network in target.networks)
@@ -117,6 +129,7 @@ _LOOKS: Mapping[str, Callable[[MailServer, Target], Awaitable[str]]] = {
     "enable": _account,
     "move": _moved,
     "restore": _moved,
+    "retry": _waiting,
     "delete": _deleted,
     "block": _blocked,
     "unblock": _blocked,

@@ -81,4 +81,5 @@ class Remedy:
     look: Look | None = None
     needs: Callable[[Capabilities, Target], Sequence[Capability]] = field(default=_always)
     changes_account: bool = False  # the protected list applies
+    most: int | None = None  # messages at once, where they are fewer than of every act
     once: bool = False  # offered on a card: a second one on the same incident is a repeat

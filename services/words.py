@@ -24,6 +24,7 @@ ACTS = (
     later("reported"),
     later("respond"),
     later("restore"),
+    later("retry"),
     later("snooze"),
     later("stop"),
     later("unblock"),

@@ -191,6 +191,37 @@ async def block(scene: Attack, feature: Feature) -> None:
     feature.evidence = f"{address} is told {refused!r}, others {other!r}; undone: {again!r}"
 
 
+async def retried(scene: Attack, feature: Feature) -> None:
+    """Good mail that was moved and put back goes out by /spool retry, and not at the next run."""
+    recipient, subject, sink = "y@list1.invalid", "not spam at all", scene.stage.sink
+    await scene.wire.send(COLLEAGUE, recipient, subject)
+    theirs, words = SpoolQuery(sender=COLLEAGUE), f"sender:{COLLEAGUE}"
+
+    async def taken() -> int:
+        return sum(subject.encode() in one.content for one in sink.latest)
+
+    async with asyncio.timeout(PATIENCE):
+        while not await scene.total(replace(theirs, queues=(Queue.DEFERRED,))):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # nothing tells us
+    await typed.say(scene, f"move {words} folder:{scene.folder}", "1 message moved")
+    await typed.say(scene, f"restore folder:{scene.folder} {words}", "1 message put back")
+    before, refusing = await taken(), sink.policy
+    # The other side takes it now; when the server would next ask it by itself is minutes away.
+    sink.policy = lambda sender, to: None if to == recipient else refusing(sender, to)
+    try:
+        feature.asked = True
+        await typed.say(scene, f"retry {words}", "1 message tried again")
+        async with asyncio.timeout(PATIENCE):
+            while await scene.total(theirs):  # noqa: ASYNC110 - nothing tells us
+                await asyncio.sleep(0.05)
+    finally:
+        sink.policy = refusing
+    feature.done = True
+    after = await taken()
+    feature.verified = (before, after) == (0, 1)
+    feature.evidence = f"put back, the relay had taken {before}; tried again, {after}"
+
+
 async def for_good(scene: Attack, feature: Feature) -> None:
     """/spool delete permanent: refused to an operator, done for an admin, gone."""
     await scene.wire.send(COLLEAGUE, "x@list1.invalid", "not spam after all")

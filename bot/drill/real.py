@@ -49,6 +49,7 @@ ACTING = (
     acting.undo_stop,
     typed.moved,
     typed.deleted,
+    typed.retried,
     typed.blocked,
     typed.for_good,
 )

@@ -42,6 +42,7 @@ STEPS: tuple[Step, ...] = (
     typed.refusing,
     typed.moved,
     typed.deleted,
+    acting.retried,
     acting.for_good,
     acting.false_alarm,
     acting.campaign,

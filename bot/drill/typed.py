@@ -1,5 +1,7 @@
 """The drill's steps that act by what is typed after /spool, and take it back the same way."""
 
+import asyncio
+import contextlib
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -9,12 +11,14 @@ from bot.drill.scene import Acting
 from bot.drill.wire import is_refused, is_taken
 from bot.hands import expect
 from services.language import trn
-from services.mail.port import DELIVERING, User, UserState
+from services.mail.port import DELIVERING, Queue, User, UserState
 from services.message_remedies import DELETED
 from services.targets import Target
 
 #: Of a network for documentation (RFC 5737), so that nobody is shut out.
 ADDRESS = ip_network("192.0.2.250/32")
+#: Seconds that the other side has to answer, once messages are tried again.
+_PATIENCE = 10.0
 
 
 async def disabled(scene: Acting, feature: Feature) -> None:
@@ -78,6 +82,29 @@ async def deleted(scene: Acting, feature: Feature) -> None:
     """/spool delete and /spool restore what was deleted: the same bytes."""
     needs(scene, "delete")
     await _there_and_back(scene, feature, f"delete {scene.words}", "deleted", DELETED)
+
+
+async def retried(scene: Acting, feature: Feature) -> None:
+    """/spool retry what waits, after it was put back: the server takes each to try at once."""
+    needs(scene, "retry")
+    number = await _movable(scene)
+    ids = set(await scene.server.matching_ids(replace(scene.mine, queues=DELIVERING), limit=number))
+    kept = replace(scene.mine, queues=(Queue.HELD, Queue.QUARANTINE))
+    before = await scene.total(kept)
+    feature.asked = True
+    said = f"{trn('{n} message', '{n} messages', number)} tried again"
+    await say(scene, f"retry {scene.words}", said)
+    feature.done = True
+    active = replace(scene.mine, queues=(Queue.ACTIVE,))
+    with contextlib.suppress(TimeoutError):  # the other side may be slow to answer
+        async with asyncio.timeout(_PATIENCE):
+            while await scene.total(active):  # noqa: ASYNC110 - nothing tells us
+                await asyncio.sleep(0.2)
+    left = set(
+        await scene.server.matching_ids(replace(scene.mine, queues=DELIVERING), limit=number)
+    )
+    feature.verified = left <= ids and await scene.total(kept) == before
+    feature.evidence = f"of {len(ids)} handed over, {len(ids - left)} went out, {len(left)} wait"
 
 
 async def for_good(scene: Acting, feature: Feature) -> None:

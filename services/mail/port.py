@@ -277,6 +277,7 @@ class Capabilities:
     preview: Capability = ABLE
     hold: Capability = ABLE  # hold and release
     quarantine: Capability = ABLE  # move and restore
+    retry: Capability = ABLE  # try what waits again at once
     delete: Capability = ABLE
     no_sending: Capability = ABLE  # disable a user that still receives
     refusing: Capability = ABLE  # disable a user and refuse its mail
@@ -378,6 +379,13 @@ class MailServer(Protocol):
         self, queue_ids: Sequence[str], *, tell: Tell = nobody
     ) -> list[MessageResult]:
         """Put these back in the queue they were moved from (a held one comes back held)."""
+        ...
+
+    async def retry(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
+        """Try to deliver these now, not at the next turn; one being tried now is DONE.
+
+        Nothing is let go by it: held and quarantined ones are GONE, and stay where they are.
+        """
         ...
 
     async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:

@@ -72,6 +72,7 @@ TAKEN: list[tuple[str, str, Arguments]] = [
     ("search", "SENDER:a@b.example", Arguments(sender="a@b.example")),
     ("move", "sender:a@b.example folder:spam", Arguments(sender="a@b.example", folder="spam")),
     ("restore", "folder:deleted", Arguments(folder="deleted")),
+    ("retry", "queue:deferred older:2h", Arguments(queue=Queue.DEFERRED, older=timedelta(hours=2))),
     ("delete", "queue:held permanent:yes", Arguments(queue=Queue.HELD, permanent=True)),
     ("delete", "queue:held permanent:NO", Arguments(queue=Queue.HELD)),
     ("disable", "anna@example.com", Arguments(account="anna@example.com")),

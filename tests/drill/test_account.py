@@ -86,6 +86,7 @@ async def test_mail_that_is_delivered_at_once_leaves_only_the_acts_on_waiting_ma
         ("preview", "The spool is empty, so there is no message to look into."),
         ("moved", none),
         ("deleted", none),
+        ("retried", none),
         ("for_good", none),
     ]
     assert [(f.name, said[f.name]) for f in report.features if not f.ok] == []

@@ -333,6 +333,31 @@ async def restore(play: Play) -> None:
 
 
 @row
+async def retry(play: Play) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    await until(lambda: _all_deferred(play))
+    await play.otto.choose(await play.otto.type_for_form(f"move sender:{ACCOUNT}"))
+    assert "Only what waits is tried again" in (await play.otto.type("retry queue:held")).text
+    assert "needs the role operator" in (await play.vera.type(f"retry sender:{ACCOUNT}")).text
+    refused = await play.otto.type(f"retry sender:{ACCOUNT}")
+    assert "No message in the spool matches" in refused.text
+    await play.otto.choose(await play.otto.type_for_form("restore folder:review"))
+    form = await play.otto.type_for_form(f"retry sender:{ACCOUNT}")
+    assert "60 messages will be tried again now: those that match" in form.text
+    # The other side takes them by now, and is asked at once instead of in some minutes.
+    sink = play.stage.sink
+    taken, sink.policy = sink.messages, lambda sender, recipient: None
+    assert "60 messages tried again" in await play.otto.choose(form)
+
+    async def gone() -> bool:
+        return not await play.waiting()
+
+    await until(gone)
+    assert sink.messages == taken + 60
+
+
+@row
 async def delete(play: Play) -> None:
     await play.spam()
     await play.otto.alert(ACCOUNT)

@@ -37,6 +37,7 @@ FOR_AN_HOUR = Act("disable for an hour", "disable", Target(account=ANN, lasting=
 ENABLE = Act("enable", "enable", Target(account=BOB), on_incident=False)
 MOVE = Act("move", "move", Target(query=_OF_ANN, folder="review"))
 RESTORE = Act("restore", "restore", Target(query=SpoolQuery(folder=EVIDENCE)), on_incident=False)
+RETRY = Act("retry", "retry", Target(query=_WAITING), on_incident=False)
 DELETE = Act("delete", "delete", Target(query=_OF_ANN))
 FOR_GOOD = Act("delete for good", "delete", Target(query=_WAITING, permanent=True), ADMIN)
 BLOCK = Act(
@@ -70,8 +71,8 @@ REPORTING = Act("reported", "reported", Target(account=ANN))
 BLOCK_WIDE = Act("block widely", "block", Target(networks=(WIDE,)), on_incident=False)
 
 _ACTS = (
-    STOP, DISABLE, REFUSE, FOR_AN_HOUR, ENABLE, MOVE, RESTORE, DELETE, FOR_GOOD, BLOCK, UNBLOCK,
-    ACKNOWLEDGE, SNOOZE, FALSE_ALARM, FORGET, CONTAIN, CONTAIN_OFF, STOP_ALL, STOP_ONE,
+    STOP, DISABLE, REFUSE, FOR_AN_HOUR, ENABLE, MOVE, RESTORE, RETRY, DELETE, FOR_GOOD, BLOCK,
+    UNBLOCK, ACKNOWLEDGE, SNOOZE, FALSE_ALARM, FORGET, CONTAIN, CONTAIN_OFF, STOP_ALL, STOP_ONE,
     PASSWORD, HANDED_ON, END_SESSIONS, DELETE_ACCOUNT, RESPONDING, LOOKING, JUDGING, REPORTING,
 )  # fmt: skip
 CASES: Sequence[Case] = (

@@ -17,8 +17,8 @@ from .telling import CHATS
 
 #: What a Postfix does otherwise; the rest goes on in the bot alone.
 _ON_POSTFIX = (
-    "stop", "disable, refusing", "move", "restore", "delete", "delete for good", "block", "unblock",
-    "new password", "delete account", "undo move", "undo restore",
+    "stop", "disable, refusing", "move", "restore", "retry", "delete", "delete for good", "block",
+    "unblock", "new password", "delete account", "undo move", "undo restore",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import pytest
 from bot.demo.sender import Sender, SmtpRefused
 from services.errors import BadArgument, NotCapable
 from services.mail.port import (
+    DELIVERING,
     Capability,
     Fate,
     MailServer,
@@ -66,6 +67,9 @@ class ServerUnderTest(Protocol):
 
     async def settle(self) -> None:
         """Return when what was just submitted is delivered or deferred."""
+
+    async def tried(self, queue_id: str) -> int:
+        """Return how often a message that waits, to one recipient, was tried so far."""
 
     def now(self) -> datetime: ...
 
@@ -421,6 +425,62 @@ class MailServerConformance:
         await mail.server.release([queue_id])
         assert await mail.server.raw(queue_id) == before
 
+    async def test_waiting_mail_is_tried_again_at_once_and_no_other(
+        self, mail: ServerUnderTest, ann: str
+    ) -> None:
+        first, second, third = ids = await self.deferred(mail, ann, 3)
+        before = {queue_id: await mail.tried(queue_id) for queue_id in ids}
+        told: list[int] = []
+        results = await mail.server.retry([first, third], tell=told.append)
+        assert [(r.queue_id, r.fate) for r in results] == [(first, Fate.DONE), (third, Fate.DONE)]
+        assert told[-1] == 2
+        assert told == sorted(told)
+        await mail.settle()
+        tried = {queue_id: await mail.tried(queue_id) - before[queue_id] for queue_id in ids}
+        assert tried == {first: 1, second: 0, third: 1}
+        assert await mail.server.matching_ids(SpoolQuery(queues=DELIVERING), limit=10) == ids
+        # A second time it is tried once more, and that is all.
+        assert _fates(await mail.server.retry([first])) == [Fate.DONE]
+        await mail.settle()
+        assert await mail.tried(first) == before[first] + 2
+        assert await self.queue_of(mail, first) is Queue.DEFERRED
+
+    async def test_what_is_gone_is_not_tried_again(self, mail: ServerUnderTest, ann: str) -> None:
+        ids = await self.deferred(mail, ann, 2)
+        await mail.server.delete(ids[:1])
+        asked = [ids[0], "ALL", "0000DEADBEEF", "../../etc/passwd", "a\nb", ids[1], ids[1]]
+        results = await mail.server.retry(asked)
+        assert [result.queue_id for result in results] == asked[:-1]
+        assert _fates(results) == [Fate.GONE] * 5 + [Fate.DONE]
+        assert await mail.server.retry([]) == []
+        assert _fates(await mail.server.retry(asked[:5])) == [Fate.GONE] * 5
+
+    async def test_held_and_quarantined_mail_is_not_let_go_by_trying_again(
+        self, mail: ServerUnderTest, ann: str
+    ) -> None:
+        ids = await self.deferred(mail, ann, 2)
+        await mail.server.hold(ids[:1])
+        await mail.server.move(ids[1:], "review")
+        before = [await mail.tried(queue_id) for queue_id in ids]
+        assert _fates(await mail.server.retry(ids)) == [Fate.GONE] * 2
+        await mail.settle()
+        assert [await mail.tried(queue_id) for queue_id in ids] == before
+        assert await self.queue_of(mail, ids[0]) is Queue.HELD
+        assert await self.queue_of(mail, ids[1]) is Queue.QUARANTINE
+
+    async def test_what_was_let_go_is_tried_again_at_once(
+        self, mail: ServerUnderTest, ann: str
+    ) -> None:
+        ids = await self.deferred(mail, ann, 2)
+        before = [await mail.tried(queue_id) for queue_id in ids]
+        await mail.server.hold(ids[:1])
+        await mail.server.move(ids[1:], "review")
+        await mail.server.release(ids[:1])
+        await mail.server.restore(ids[1:])
+        assert _fates(await mail.server.retry(ids)) == [Fate.DONE] * 2
+        await mail.settle()
+        assert [await mail.tried(queue_id) for queue_id in ids] == [n + 1 for n in before]
+
     async def test_deleted_mail_is_gone_for_good(self, mail: ServerUnderTest, ann: str) -> None:
         ids = await self.deferred(mail, ann, 4)
         await mail.server.hold(ids[:1])
@@ -760,6 +820,7 @@ class MailServerConformance:
             (able.hold, lambda: server.release([queue_id])),
             (able.quarantine, lambda: server.move([queue_id], "review")),
             (able.quarantine, lambda: server.restore([queue_id])),
+            (able.retry, lambda: server.retry([queue_id])),
             (able.delete, lambda: server.delete([queue_id])),
             (able.no_sending, lambda: server.set_user_state(ann, UserState.NO_SENDING)),
             (able.refusing, lambda: server.set_user_state(ann, UserState.REFUSING)),

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import select
 
 from bot.demo.sender import Letter, Sender, compose
 from services.clock import Clock, ManualClock
-from services.mail.embedded import EmbeddedConfig, EmbeddedServer
+from services.mail.embedded import EmbeddedConfig, EmbeddedServer, tables
 from services.mail.embedded.accounts import Accounts
 from services.mail.port import MailServer, SpoolQuery
 
@@ -93,6 +94,14 @@ class Mailing:
         return queue_id
 
 
+async def attempts(server: EmbeddedServer, queue_id: str) -> int:
+    """Return how often an embedded server has tried a message that waits."""
+    column = tables.message.c
+    asked = select(column.attempts).where(column.queue_id == queue_id)
+    async with server._database.read() as connection:
+        return await connection.scalar(asked) or 0
+
+
 class EmbeddedHarness(Mailing):
     """An embedded server with a clock that stands still and no relay.
 
@@ -141,6 +150,10 @@ class EmbeddedHarness(Mailing):
     async def settle(self) -> None:
         """Let the server try once whatever is due."""
         await self.server.deliver_due()
+
+    async def tried(self, queue_id: str) -> int:
+        """Return how often a message was tried so far."""
+        return await attempts(self.server, queue_id)
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -117,6 +117,11 @@ class PostfixHarness(Mailing):
             while (await self.server.counts()).active:  # noqa: ASYNC110 - nothing tells us
                 await asyncio.sleep(0.01)
 
+    async def tried(self, queue_id: str) -> int:
+        """Count the lines of the log on its attempts; settle() returns after each is written."""
+        log = self.instance.log.read_text("utf-8", "replace")
+        return log.count(f": {queue_id}: to=<")
+
     async def logged(self, *texts: str) -> None:
         """Return when the log holds these."""
         async with asyncio.timeout(_DEADLINE_SECONDS):

@@ -11,7 +11,7 @@ from bot.demo.sender import Sender
 from services.clock import ManualClock
 from services.mail.smartermail import SmarterMailConfig, SmarterMailServer
 
-from .harness import DOMAIN, PASSWORD, START, Mailing
+from .harness import DOMAIN, PASSWORD, START, Mailing, attempts
 from .smartermail_server import ADMIN, LocalSmarterMail
 from .smartermail_server import PASSWORD as ADMIN_PASSWORD
 
@@ -75,6 +75,9 @@ class SmarterMailHarness(Mailing):
 
     async def settle(self) -> None:
         await self.there.engine.deliver_due()
+
+    async def tried(self, queue_id: str) -> int:
+        return await attempts(self.there.engine, self.there.state.queue_id(queue_id) or "")
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -123,6 +123,59 @@ async def test_many_ids_are_acted_on_in_batches(postfix: PostfixHarness, ann: st
     assert [result.fate for result in results] == [Fate.GONE] * 2500 + [Fate.DONE]
 
 
+def refuses_to_flush(postfix: PostfixHarness, folder: Path, from_call: int) -> None:
+    """Have postqueue say, from so many calls of it on, what it says to who may not flush."""
+    (folder / "postqueue").write_text(
+        f"""#!/bin/sh
+case "$*" in *" -i "*)
+    echo "$*" >> {folder}/calls
+    if [ "$(wc -l < {folder}/calls)" -ge {from_call} ]; then
+        echo "postqueue: fatal: User bot(99) is not allowed to flush the mail queue" >&2
+        exit 77
+    fi;;
+esac
+exec /usr/sbin/postqueue "$@"
+"""
+    )
+    (folder / "postqueue").chmod(0o755)
+    for program in ("postconf", "postsuper", "postcat", "postfix", "postmap"):
+        (folder / program).symlink_to(f"/usr/sbin/{program}")
+
+
+async def test_who_may_not_flush_is_told_so_by_the_act_and_by_check(
+    postfix: PostfixHarness, ann: str, tmp_path: Path
+) -> None:
+    queue_id = await one_deferred(postfix, ann)
+    refuses_to_flush(postfix, tmp_path, 1)
+    async with server(postfix, command_directory=tmp_path) as other:
+        with pytest.raises(ServerDown, match=r"not allowed to flush .* authorized_flush_users"):
+            await other.retry([queue_id])
+        assert [(c.what, c.good) for c in await other.check() if not c.good] == [
+            ("try messages again", False)
+        ]
+
+
+async def test_trying_again_that_fails_on_the_way_tells_which_were_tried_and_goes_no_further(
+    postfix: PostfixHarness, ann: str, tmp_path: Path
+) -> None:
+    await postfix.submit(ann, ["x@elsewhere.test"], "again", times=40)
+    await postfix.settle()
+    ids = await postfix.server.matching_ids(ALL, limit=100)
+    refuses_to_flush(postfix, tmp_path, 11)
+    told: list[int] = []
+    async with server(postfix, command_directory=tmp_path) as other:
+        results = await other.retry(ids, tell=told.append)
+    done = [result.queue_id for result in results if result.fate is Fate.DONE]
+    failed = [result for result in results if result.fate is Fate.FAILED]
+    assert len(done) + len(failed) == 40
+    # Four run side by side: those that were begun before the first failure are counted out.
+    assert 7 <= len(done) <= 10
+    assert told == [*range(1, len(done) + 1)]
+    assert all("not allowed to flush" in result.why for result in failed)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert len(calls) <= 14
+
+
 async def test_details_are_read_past_messages_that_vanish(
     postfix: PostfixHarness, ann: str
 ) -> None:

@@ -30,6 +30,8 @@ _NEEDS = {
     "test_moving_and_restoring_twice_changes_nothing": CAPABILITIES.quarantine,
     "test_quarantined_mail_is_not_delivered": CAPABILITIES.quarantine,
     "test_the_bytes_survive_hold_move_and_restore": CAPABILITIES.preview,
+    "test_held_and_quarantined_mail_is_not_let_go_by_trying_again": CAPABILITIES.hold,
+    "test_what_was_let_go_is_tried_again_at_once": CAPABILITIES.hold,
     "test_deleted_mail_is_gone_for_good": CAPABILITIES.hold,
     "test_what_is_gone_is_said_to_be_gone_and_the_rest_is_done": CAPABILITIES.hold,
     "test_an_act_tells_how_many_are_settled": CAPABILITIES.hold,

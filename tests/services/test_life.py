@@ -40,6 +40,7 @@ _ACTS = {
     "move": Target(query=_MINE, folder="evidence"),
     "delete": Target(query=_MINE),
     "restore": Target(query=_MINE),
+    "retry": Target(query=_MINE),
     "block": Target(networks=(ip_network("198.51.100.7"),), lasting=timedelta(days=30)),
     "unblock": Target(networks=(ip_network("198.51.100.7"),)),
     "acknowledge": Target(account=ANN),

@@ -7,8 +7,10 @@ from ipaddress import ip_network
 import pytest
 
 from bot.demo.sender import SmtpRefused
+from services.errors import Refused
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import (
+    DELIVERING,
     Block,
     Fate,
     MessageResult,
@@ -24,7 +26,7 @@ from services.pipeline import Outcome
 from services.remedies import REMEDIES
 from services.targets import Target, describe
 
-from ..mail.harness import ANN, BOB, DOMAIN
+from ..mail.harness import ANN, BOB, DOMAIN, attempts
 from .bench import ADMIN, CHANNEL, ELSEWHERE, OPERATOR, OTHER_OPERATOR, Bench
 
 _NET = ip_network("198.51.100.7")
@@ -228,6 +230,44 @@ async def test_only_what_was_there_when_it_was_proposed_is_touched(bench: Bench)
     await bench.server.delete(first[1:2])
     undone = await bench.undo(outcome)
     assert undone.sentence == "1 message put back; 1 already gone."
+
+
+async def test_what_was_put_back_is_tried_again_now_and_there_is_nothing_to_undo(
+    bench: Bench,
+) -> None:
+    ids = await bench.deferred(3)
+    await bench.server.move(ids, "review")
+    await bench.act("restore", Target(queue_ids=ids))
+    before = [await attempts(bench.server, queue_id) for queue_id in ids]
+    proposal = await bench.propose("retry", Target(query=SpoolQuery(sender=ANN)))
+    assert set(proposal.target.queue_ids) == set(ids)
+    # Since it was asked, one was deleted and one is held.
+    await bench.server.delete(ids[:1])
+    await bench.server.hold(ids[1:2])
+    outcome = await bench.pipeline.execute(OPERATOR, CHANNEL, proposal.intent_id)
+    assert outcome.ok
+    assert outcome.sentence == "1 message tried again; 2 no longer waiting."
+    assert outcome.undo_id is None
+    await bench.mail.settle()
+    tried = [await attempts(bench.server, queue_id) for queue_id in ids]
+    assert tried == [0, before[1], before[2] + 1]
+    assert await bench.queues() == {ids[1]: Queue.HELD, ids[2]: Queue.DEFERRED}
+    again = await bench.act("retry", Target(queue_ids=ids[2:]))
+    assert again.sentence == "1 message tried again."
+    said = [(entry.phase, entry.action) for entry in await bench.log()][-2:]
+    assert said == [("intent", "retry"), ("result", "retry")]
+
+
+async def test_more_than_a_thousand_are_not_tried_again_at_once(bench: Bench) -> None:
+    await bench.mail.submit(ANN, [f"x@{ELSEWHERE}"], "again", times=1001)
+    wanted = Target(query=SpoolQuery(sender=ANN, queues=DELIVERING))
+    with pytest.raises(Refused, match=r"^That is 1,001 messages, and at most 1,000 are tried"):
+        await bench.propose("retry", wanted)
+    said = [(entry.phase, entry.action) for entry in await bench.log()]
+    assert said[-1] == ("refused", "retry")
+    first = (await bench.server.matching_ids(wanted.query or SpoolQuery(), limit=1))[:1]
+    await bench.server.delete(first)
+    assert len((await bench.propose("retry", wanted)).target.queue_ids) == 1000
 
 
 @pytest.mark.parametrize("queue_ids", [("' OR 1=1 --",), ("*", "ALL"), ("../../etc/passwd", "\0")])

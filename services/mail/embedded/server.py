@@ -290,6 +290,12 @@ class EmbeddedServer:
         self._wake()
         return results
 
+    async def retry(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
+        """Make these due, and have them delivered."""
+        results = await self._spool.retry(queue_ids, tell=tell)
+        self._wake()
+        return results
+
     async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good."""
         return await self._spool.delete(queue_ids, tell=tell)

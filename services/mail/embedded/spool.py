@@ -1,4 +1,4 @@
-"""The spool: finding messages, and holding, moving, restoring and deleting them."""
+"""The spool: finding messages, and holding, moving, restoring, retrying and deleting them."""
 
 import json
 from collections import Counter
@@ -226,6 +226,21 @@ class Spool:
         return await self._act(
             queue_ids, lambda row: None if row.queue == _QUARANTINE else Fate.GONE, [change], tell
         )
+
+    async def retry(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
+        """Make waiting ones due now. One being delivered this moment is let finish, and is DONE."""
+        change = (
+            update(tables.message)
+            .where(among(_m.id, "ids"))
+            .values(due=to_stored(self._clock.now()))
+        )
+
+        def decide(row: Any) -> Fate | None:
+            if row.queue not in _DELIVERING:
+                return Fate.GONE
+            return Fate.DONE if row.claimed else None
+
+        return await self._act(queue_ids, decide, [change], tell)
 
     async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete these for good."""

@@ -21,6 +21,14 @@ class Programs:
         """List the queue, one JSON object a line. Needs no rights."""
         return [*self._plain("postqueue"), "-j"]
 
+    def retry(self, queue_id: str) -> list[str]:
+        """Have one message that waits tried now. Needs no rights: authorized_flush_users is all.
+
+        postqueue(1): its exit status is 0 whether the message is there or not, and one on
+        hold stays there.
+        """
+        return [*self._plain("postqueue"), "-i", queue_id]
+
     def act(self, option: str) -> list[str]:
         """Hold (-h), release (-H) or delete (-d) the ids on standard input."""
         return [*self._privileged("postsuper"), option, "-"]

@@ -188,6 +188,7 @@ class PostfixServer:
             await self._tried("Postfix is running", self.healthy()),  # not shown
             await self._tried("list the queue", self._spool.counts()),  # not shown
             await self._act_on_none(),
+            await self._ran("try messages again", self._programs.retry(_NO_MESSAGE)),  # not shown
             await self._read_a_message(),
             await self._tried("read the log", self._try_log()),  # not shown
             await self._same_name(),
@@ -305,6 +306,10 @@ class PostfixServer:
     ) -> list[MessageResult]:
         """Put quarantined ones back where they came from; an active one becomes deferred."""
         return await self._spool.restore(queue_ids, tell=tell)
+
+    async def retry(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
+        """Have waiting ones tried now: a call for each, a few side by side."""
+        return await self._spool.retry(queue_ids, tell=tell)
 
     async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good."""

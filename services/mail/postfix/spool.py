@@ -1,4 +1,4 @@
-"""The spool: finding messages, and holding, moving, restoring and deleting them.
+"""The spool: finding messages, and holding, moving, restoring, retrying and deleting them.
 
 Postfix has no folders: a message in quarantine is one on hold with a note of ours. A note
 without its message on hold says nothing, and is dropped when the queue is next read.
@@ -44,6 +44,8 @@ from services.mail.postfix.state import Note, Seen, State
 
 # Ids one command is given.
 _BATCH = 1000
+# Commands that have one message each tried again, at a time: SSH has six for all that is asked.
+_SIDE_BY_SIDE = 4
 _MAX_FOLDER = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DONE = re.compile(
@@ -257,6 +259,19 @@ class Spool:
             fates.update(results)
         return list(fates.values())
 
+    async def retry(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
+        """Have waiting ones tried now. Which of these wait the listing tells, not the command."""
+        # No other act waits for it: it changes no note, and what is held meanwhile stays held.
+        fates = _fates(queue_ids)
+        waiting: set[str] = set()
+        if fates:
+            async with aclosing(self._entries()) as bundles:
+                async for bundle in bundles:
+                    waiting.update(one.queue_id for one in bundle if one.queue != "hold")
+        asked = [queue_id for queue_id in fates if queue_id in waiting and is_id(queue_id)]
+        fates.update(_results(asked, await self._flushed(asked, tell), set()))
+        return list(fates.values())
+
     async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete these for good."""
         async with self._acting:
@@ -329,6 +344,51 @@ class Spool:
                 break
             tell(number - len(waiting))
         return told
+
+    async def _flushed(self, queue_ids: Sequence[str], tell: Tell) -> _Told:
+        """Have each of these tried now; after the first failure no more are begun.
+
+        Raises ServerDown when nothing at all is known to have been done.
+        """
+        told = _Told(set(), {})
+        left = list(reversed(queue_ids))
+        failures: list[ServerDown] = []
+
+        async def some() -> None:
+            while left and not failures:
+                queue_id = left.pop()
+                try:
+                    # It reads no input: with some, a command that is cut short is not said to
+                    # have changed nothing.
+                    end = await self._runner.run(self._programs.retry(queue_id), stdin=b"\n")
+                except ServerDown as error:
+                    failures.append(error)
+                    return
+                if end.code != 0:
+                    failures.append(self._not_flushed(end.complaint))
+                    return
+                told.done.add(queue_id)
+                tell(len(told.done))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_SIDE_BY_SIDE):
+                group.create_task(some())
+        if failures and not told.done:
+            raise failures[0]
+        if failures:
+            rest = (queue_id for queue_id in queue_ids if queue_id not in told.done)
+            told.failed.update(dict.fromkeys(rest, str(failures[0])))
+        return told
+
+    def _not_flushed(self, why: str) -> ServerDown:
+        return ServerDown(
+            tr(
+                "postqueue failed on {server}: {why}. The bot's account must be among "
+                "authorized_flush_users there.",
+                server=self._server,
+                why=why,
+            )
+        )
 
     async def _oldest(self, query: SpoolQuery, number: int) -> tuple[int, list[Entry]]:
         """Return how many match, and the oldest ``number`` of them."""

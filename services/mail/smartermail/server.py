@@ -230,6 +230,10 @@ class SmarterMailServer:
         """Raise NotCapable."""
         return _nothing(queue_ids, CAPABILITIES.quarantine)
 
+    async def retry(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
+        """Reset waiting ones; what its own quarantines hold stays there, and is GONE."""
+        return await self._spool.retry(queue_ids, tell=tell)
+
     async def delete(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
         """Delete for good; each id is answered once."""
         return await self._spool.delete(queue_ids, tell=tell)

@@ -1,4 +1,4 @@
-"""The spool: what waits, and deleting it.
+"""The spool: what waits, having it tried again, and deleting it.
 
 Seen in public clients (A: two agree, B: one well kept, C: one):
 
@@ -9,6 +9,8 @@ Seen in public clients (A: two agree, B: one well kept, C: one):
   another ("Pending", B): tried in this order.
 - POST settings/sysadmin/spool-delete-messages, spool-delete-message {spoolInput:
   [{fileName, spoolName}]} (B)
+- POST settings/sysadmin/reset-spool-messages {spoolInput: [{fileName, spoolName}]} (B): sets
+  a message's attempts back, as one that just came, so that it is tried at once.
 
 Of a listed message's other fields nothing is public. Those named like the columns of
 SmarterMail's own page are read where they are there (C); who authenticated, from where,
@@ -22,6 +24,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from services.clock import Clock
+from services.errors import ServerDown
 from services.language import later, tr
 from services.mail.domains import is_in
 from services.mail.port import (
@@ -45,10 +48,11 @@ from services.mail.smartermail.api import Api
 from services.mail.smartermail.config import SmarterMailConfig
 from services.mail.smartermail.journal import Journal
 from services.mail.smartermail.log import Accepted
+from services.mail.smartermail.ways import Refusal, suppress_nothing_there
 
 _SYSADMIN = "settings/sysadmin"
 _LIST = later("list the spool")
-_BATCH = 200  # messages one call deletes
+_BATCH = 200  # messages one call deletes or resets
 _PASSES = 3  # a spool that moves while it is read is read again
 _MOST_PAGES = 1000
 
@@ -194,8 +198,56 @@ class Spool:
             for queue_id in asked
         ]
 
+    async def retry(self, queue_ids: Sequence[str], *, tell: Tell = nobody) -> list[MessageResult]:
+        """Have waiting ones tried now. That one was is believed: the API shows no attempt."""
+        fates = {queue_id: MessageResult(queue_id, Fate.GONE) for queue_id in queue_ids}
+        listed = {item.file_name: item for item in await self._items()} if fates else {}
+        waiting = [
+            listed[queue_id]
+            for queue_id in fates
+            if queue_id in listed and listed[queue_id].queue in DELIVERING
+        ]
+        for start in range(0, len(waiting), _BATCH):
+            try:
+                done = await self._reset(waiting[start : start + _BATCH])
+            except ServerDown as error:
+                if not any(result.fate is Fate.DONE for result in fates.values()):
+                    raise
+                for item in waiting[start:]:
+                    name = item.file_name
+                    fates[name] = MessageResult(name, Fate.FAILED, str(error))
+                break
+            fates.update({name: MessageResult(name, Fate.DONE) for name in done})
+            tell(min(start + _BATCH, len(waiting)))
+        return list(fates.values())
+
+    async def _reset(self, some: Sequence[Item]) -> list[str]:
+        """Reset these; return which of them were there. One that left meanwhile is left out."""
+
+        async def reset(items: Sequence[Item]) -> None:
+            await self._api.post(
+                f"{_SYSADMIN}/reset-spool-messages",
+                {"spoolInput": _named(items)},
+                doing=tr("try messages again"),
+                acting=True,
+            )
+
+        try:
+            await reset(some)
+        except Refusal as refusal:
+            if not refusal.nothing_there:
+                raise
+        else:
+            return [item.file_name for item in some]
+        done = []
+        for item in some:
+            with suppress_nothing_there():
+                await reset([item])
+                done.append(item.file_name)
+        return done
+
     async def _delete(self, some: Sequence[Item]) -> None:
-        named = [{"fileName": item.file_name, "spoolName": item.spool_name} for item in some]
+        named = _named(some)
         doing = tr("delete messages")
 
         async def many() -> None:
@@ -360,6 +412,10 @@ class Spool:
 def _all_the_same(lists: Sequence[Sequence[Fields]]) -> bool:
     names = [{answers.text(fields, "fileName") for fields in listed} for listed in lists]
     return len(names) > 1 and bool(names[0]) and all(some == names[0] for some in names)
+
+
+def _named(some: Sequence[Item]) -> list[dict[str, str]]:
+    return [{"fileName": item.file_name, "spoolName": item.spool_name} for item in some]
 
 
 def _item(fields: Fields, queue: Queue, folder: str | None) -> Item:

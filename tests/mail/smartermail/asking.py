@@ -16,6 +16,7 @@ SYS = "settings/sysadmin"
 COUNTS = f"{SYS}/spool-message-counts"
 LIST = f"{SYS}/spool-messages"
 LOG = f"{SYS}/log-files"
+RESET = f"{SYS}/reset-spool-messages"
 POST_USER = "settings/domain/post-user"
 BLOCK = f"{SYS}/ip-access"
 

@@ -11,7 +11,7 @@ from services.mail.smartermail import CAPABILITIES
 
 from ..harness import ANN, BOB, START
 from ..smartermail_harness import SmarterMailHarness
-from .asking import ALL, AWAY, COUNTS, LIST, LOG, SYS, polled
+from .asking import ALL, AWAY, COUNTS, LIST, LOG, RESET, SYS, polled, told
 
 
 async def test_pages_shorter_than_asked_for_join_to_the_whole(
@@ -275,3 +275,54 @@ async def test_what_the_api_cannot_do_is_said_with_a_reason(
             await act
         assert refused.value.sentence == capability.why
     assert (await mail.server.counts()).waiting == 1
+
+
+async def test_what_its_own_quarantine_holds_is_not_tried_again(
+    mail: SmarterMailHarness, ann: str
+) -> None:
+    await mail.submit(ann, [AWAY], "again", times=2)
+    await mail.settle()
+    ids = await mail.server.matching_ids(ALL, limit=10)
+    spam = mail.there.state.queue_id(ids[0]) or ""
+    await mail.there.engine.move([spam], "spam")
+    assert [r.fate for r in await mail.server.retry(ids)] == [Fate.GONE, Fate.DONE]
+    assert await mail.server.folders() == {"spam": 1}
+
+
+async def test_messages_that_leave_before_they_are_tried_again_are_gone_and_the_rest_is_done(
+    mail: SmarterMailHarness, ann: str
+) -> None:
+    await mail.submit(ann, [AWAY], "again", times=3)
+    await mail.settle()
+    ids = await mail.server.matching_ids(ALL, limit=10)
+    before = await mail.tried(ids[0])
+
+    async def one_leaves() -> None:
+        await mail.there.engine.delete([mail.there.state.queue_id(ids[1]) or ""])
+
+    mail.there.faults.then[LIST] = one_leaves
+    results = await mail.server.retry(ids)
+    assert [r.fate for r in results] == [Fate.DONE, Fate.GONE, Fate.DONE]
+    await mail.settle()
+    assert [await mail.tried(queue_id) for queue_id in ids] == [before + 1, 0, before + 1]
+
+
+async def test_trying_again_that_fails_on_the_way_tells_which_were_tried(
+    mail: SmarterMailHarness, ann: str
+) -> None:
+    await mail.submit(ann, [AWAY], "again", times=230)
+    ids = await mail.server.matching_ids(ALL, limit=1000)
+
+    async def breaks() -> None:
+        mail.there.faults.refused[RESET] = "DISK_FULL"
+
+    mail.there.faults.then[RESET] = breaks
+    results = await mail.server.retry(ids)
+    fates = [result.fate for result in results]
+    assert (fates.count(Fate.DONE), fates.count(Fate.FAILED)) == (200, 30)
+    assert "DISK_FULL" in results[-1].why
+    # Where nothing at all was done it is one sentence, as of a build without the call.
+    assert "DISK_FULL" in await told(mail.server.retry(ids))
+    mail.there.faults.clear()
+    mail.there.faults.missing.add(RESET)
+    await told(mail.server.retry(ids))

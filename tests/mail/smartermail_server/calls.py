@@ -64,6 +64,7 @@ class Calls:
             f"{SYS}/spool-message-counts": self.spool_counts,
             f"{SYS}/spool-messages": self.spool_list,
             f"{SYS}/spool-delete-message": self.spool_delete_one,
+            f"{SYS}/reset-spool-messages": self.spool_reset,
             f"{SYS}/drop-user-connections": self.drop_user,
             f"{SYS}/kill-user-sessions": self.kill_sessions,
             f"{SYS}/connections": self.connections,
@@ -175,6 +176,24 @@ class Calls:
             ids.append(self.state.queue_id(named["fileName"]) or "none")
         await self.engine.delete(ids)
         return {}
+
+    async def spool_reset(self, body: Body, rest: str, scope: str) -> Answer:
+        # The facts name the call and its fields (B, one well-kept client). That a file it does
+        # not know is refused, and all of the call with it, is the strict reading.
+        ids = []
+        for named in fields(body, {"spoolInput": list})["spoolInput"]:
+            fields(named, {"fileName": str, "spoolName": str})
+            if named["spoolName"] != "Spool\\SubSpool8":
+                raise Trouble(200, "SPOOL_NOT_FOUND")
+            ids.append(self.state.queue_id(named["fileName"]) or "none")
+        if await self._absent(ids):
+            raise Trouble(200, "MESSAGE_NOT_FOUND")
+        await self.engine.retry(ids)
+        return {}
+
+    async def _absent(self, ids: list[str]) -> bool:
+        known = await self.engine.matching_ids(SpoolQuery(), limit=1_000_000)
+        return not set(ids) <= set(known)
 
     # -- Users -------------------------------------------------------------------------
 
