@@ -144,24 +144,6 @@ def _messages(proposal: Proposal, now: datetime, message: tuple[str, str]) -> tu
     )
 
 
-def _stop(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
-    return Form(
-        tr("Stop sending?"),
-        (
-            Paragraph(
-                rich(
-                    "{account} can no longer send; it still receives.",
-                    account=Bold(visible(proposal.target.account or "")),
-                )
-            ),
-            Small(rich("What it has waiting is held, where the server can. This can be undone.")),
-        ),
-        (),
-        tr("Stop sending"),
-        proposal.intent_id,
-    )
-
-
 def _move(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
     wanted = _folder(proposal.target.folder or REVIEW)
     # Another program may have made a folder whose name cannot be asked for here.
@@ -250,24 +232,6 @@ def _disable(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequen
             _how_long(proposal.target.lasting, tr("until somebody enables it"), "lifted"),
         ),
         tr("Disable"),
-        proposal.intent_id,
-    )
-
-
-def _enable(proposal: Proposal, now: datetime, kept: timedelta, folders: Sequence[str]) -> Form:
-    return Form(
-        tr("Enable the account?"),
-        (
-            Paragraph(
-                rich(
-                    "{account} can send and receive.",
-                    account=Bold(visible(proposal.target.account or "")),
-                )
-            ),
-            Small(rich("Held messages stay held. Change the password first if it leaked.")),
-        ),
-        (),
-        tr("Enable"),
         proposal.intent_id,
     )
 
@@ -478,13 +442,13 @@ def networks_of(addresses: Sequence[str]) -> tuple[Network, ...]:
 
 
 _FORMS: Mapping[str, Callable[[Proposal, datetime, timedelta, Sequence[str]], Form]] = {
-    "stop": _stop,
+    "stop": account_forms.stop,
     "move": _move,
     "restore": _restore,
     "retry": _retry,
     "delete": _delete,
     "disable": _disable,
-    "enable": _enable,
+    "enable": account_forms.enable,
     "block": _block,
     "unblock": _unblock,
     "snooze": _snooze,
