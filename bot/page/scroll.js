@@ -34,9 +34,17 @@ export class ScrollList {
     this.showPill();
   }
 
-  atEnd() {
+  /** Where the newest message is read: at its end or, where it is taller, from its beginning. */
+  end() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    return scrollHeight - scrollTop - clientHeight <= AT_END_PX;
+    const last = this.list.lastElementChild?.getBoundingClientRect();
+    const bottom = scrollHeight - clientHeight;
+    if (!last || last.height <= clientHeight) return bottom;
+    return Math.min(bottom, scrollTop + last.top - this.scroller.getBoundingClientRect().top);
+  }
+
+  atEnd() {
+    return this.end() - this.scroller.scrollTop <= AT_END_PX;
   }
 
   scrolled() {
@@ -47,7 +55,7 @@ export class ScrollList {
   }
 
   toEnd() {
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.scroller.scrollTop = this.end();
     this.place = this.scroller.scrollTop;
     this.stuck = true;
     this.unseen = 0;

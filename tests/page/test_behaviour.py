@@ -190,6 +190,26 @@ async def test_a_changed_message_keeps_focus_scroll_and_nodes(visit: Opener) -> 
     await expect(page.get_by_role("button", name="Take it")).to_be_focused()
 
 
+async def test_a_message_taller_than_the_view_is_read_from_its_beginning(visit: Opener) -> None:
+    early = [said(n, canned.ADMIN, f"Line {n}\nmore\nmore") for n in range(30)]
+    v = await visit(canned.state(*early))
+    page = v.page
+    top_of_last = """() => {
+      const [scroller, last] = ["#scroller", "#log > :last-child"].map((s) =>
+        document.querySelector(s).getBoundingClientRect());
+      return Math.round(last.top - scroller.top);
+    }"""
+    assert await page.evaluate(top_of_last) > 0
+    tall = said(98, canned.ADMIN, "A long one\n" + "more\n" * 90)
+    await v.api.push({"type": "message", "message": tall})
+    await expect(page.get_by_text("A long one")).to_be_in_viewport()
+    assert await page.evaluate(top_of_last) == 0
+    # Who reads there follows what comes next.
+    await v.api.push({"type": "message", "message": said(99, canned.ADMIN, "the newest")})
+    await expect(page.get_by_text("the newest")).to_be_in_viewport()
+    await expect(page.locator("#pill")).to_be_hidden()
+
+
 async def test_new_messages_are_told_when_one_reads_further_up(visit: Opener) -> None:
     early = [said(n, canned.ADMIN, f"Line {n}\nmore\nmore") for n in range(30)]
     v = await visit(canned.state(*early))
