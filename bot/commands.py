@@ -181,17 +181,22 @@ async def _search(desk: Desk, request: Request, asked: Arguments) -> Reply:
     return await reads.search(desk, request, asked, _query(desk, asked))
 
 
+def _must_choose(query: SpoolQuery, all_of_it: str) -> None:
+    """Raise BadArgument, with this sentence, where it was not said which messages are meant."""
+    if query == SpoolQuery():
+        raise BadArgument(tr(all_of_it, command=COMMAND))
+
+
 def _messages(desk: Desk, asked: Arguments) -> Target:
     # For a move, the folder is where to, not where from.
     query = replace(_query(desk, asked), folder=None)
-    if query == SpoolQuery():
-        raise BadArgument(
-            tr(
-                "That would be the whole spool. Say which messages, for example {command} search "
-                "sender:anna@example.com, or queue:deferred for all deferred ones.",
-                command=COMMAND,
-            )
-        )
+    _must_choose(
+        query,
+        later(
+            "That would be the whole spool. Say which messages, for example {command} search "
+            "sender:anna@example.com, or queue:deferred for all deferred ones."
+        ),
+    )
     if not query.queues:
         query = replace(query, queues=(*DELIVERING, Queue.HELD))
     return Target(query=query, folder=asked.folder, permanent=asked.permanent)
@@ -199,14 +204,13 @@ def _messages(desk: Desk, asked: Arguments) -> Target:
 
 def _waiting(desk: Desk, asked: Arguments) -> Target:
     query = _query(desk, asked)
-    if query == SpoolQuery():
-        raise BadArgument(
-            tr(
-                "That would be all that waits. Say which messages, for example {command} retry "
-                "sender:anna@example.com, or queue:deferred for all deferred ones.",
-                command=COMMAND,
-            )
-        )
+    _must_choose(
+        query,
+        later(
+            "That would be all that waits. Say which messages, for example {command} retry "
+            "sender:anna@example.com, or queue:deferred for all deferred ones."
+        ),
+    )
     if asked.queue is not None and asked.queue not in DELIVERING:
         raise BadArgument(
             tr(
@@ -220,14 +224,13 @@ def _waiting(desk: Desk, asked: Arguments) -> Target:
 
 def _quarantined(desk: Desk, asked: Arguments) -> Target:
     query = _query(desk, asked)
-    if query == SpoolQuery():
-        raise BadArgument(
-            tr(
-                "That would be everything in quarantine, deleted messages too. Say which, for "
-                "example {command} restore folder:review",
-                command=COMMAND,
-            )
-        )
+    _must_choose(
+        query,
+        later(
+            "That would be everything in quarantine, deleted messages too. Say which, for "
+            "example {command} restore folder:review"
+        ),
+    )
     return Target(query=replace(query, queues=(Queue.QUARANTINE,)))
 
 

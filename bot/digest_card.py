@@ -84,35 +84,33 @@ def _incidents(number: int) -> str:
 def _times(report: Report) -> str:
     said = []
     if report.detected:
-        usual, worst = _usual_and_worst(report.detected)
         said.append(
-            tr(
-                "Found {usual} after the first message (median; {worst} at worst).",
-                usual=usual,
-                worst=worst,
+            _typical(
+                report.detected,
+                later("Found {usual} after the first message."),
+                later("Found {usual} after the first message (median; {worst} at worst)."),
             )
-            if len(report.detected) > 1
-            else tr("Found {usual} after the first message.", usual=usual)
         )
     number = len(report.incidents) + report.more_incidents - report.false_alarms
     if report.stopped:
-        usual, worst = _usual_and_worst(report.stopped)
         said.append(
-            tr(
-                "Stopped {usual} after the alert (median; {worst} at worst).",
-                usual=usual,
-                worst=worst,
+            _typical(
+                report.stopped,
+                later("Stopped {usual} after the alert."),
+                later("Stopped {usual} after the alert (median; {worst} at worst)."),
             )
-            if len(report.stopped) > 1
-            else tr("Stopped {usual} after the alert.", usual=usual)
         )
     if (left := number - len(report.stopped)) > 0:
         said.append(tr("{left} of {all} not stopped through Spoolwarden.", left=left, all=number))
     return " ".join(said)
 
 
-def _usual_and_worst(seconds: Sequence[float]) -> tuple[str, str]:
-    return span(middle(seconds)), span(middle([max(seconds)]))
+def _typical(seconds: Sequence[float], one: str, several: str) -> str:
+    """Return the sentence for one time, or for several, each filled in."""
+    usual = span(middle(seconds))
+    if len(seconds) == 1:
+        return tr(one, usual=usual)
+    return tr(several, usual=usual, worst=span(middle([max(seconds)])))
 
 
 def _mover(one: Mover) -> Text:

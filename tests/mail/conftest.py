@@ -1,6 +1,5 @@
 """Fixtures for running mail servers; real SMTP, loopback only."""
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ pytest.register_assert_rewrite(f"{__package__}.conformance")
 
 from .harness import EmbeddedHarness, must_not_miss  # noqa: E402 - after the rewrite is registered
 from .postfix_harness import PostfixHarness  # noqa: E402
-from .postfix_instance import PostfixInstance, missing  # noqa: E402
+from .postfix_instance import PostfixInstance, missing, running  # noqa: E402
 from .sshd import Sshd  # noqa: E402
 from .sshd import missing as missing_for_ssh  # noqa: E402
 
@@ -27,15 +26,8 @@ async def embedded(tmp_path: Path) -> AsyncIterator[EmbeddedHarness]:
 def private_postfix() -> Iterator[PostfixInstance]:
     """Start one Postfix for all tests: it takes seconds to start, and none to empty."""
     must_not_miss(missing())
-    # Not one of pytest's: Postfix's own user must be able to walk to its queue.
-    with tempfile.TemporaryDirectory(prefix="spoolwarden-postfix-") as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        instance = PostfixInstance(root)
-        instance.make()
-        instance.start()
+    with running(PostfixInstance) as instance:
         yield instance
-        instance.stop()
 
 
 @pytest.fixture

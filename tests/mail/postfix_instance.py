@@ -12,10 +12,13 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from services.mail.postfix.access import AccessTables
 from services.mail.postfix.folder import LocalFolder
@@ -219,3 +222,20 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
+
+
+_P = TypeVar("_P", bound=PostfixInstance)
+
+
+@contextmanager
+def running(kind: type[_P]) -> Iterator[_P]:
+    """Run a Postfix of its own within the block."""
+    # In no folder of pytest's: Postfix's own user must be able to walk to its queue.
+    with tempfile.TemporaryDirectory(prefix="spoolwarden-postfix-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        instance = kind(root)
+        instance.make()
+        instance.start()
+        yield instance
+        instance.stop()

@@ -5,10 +5,8 @@ its own, so that every line here is one that a real Postfix wrote.
 """
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +15,7 @@ from services.mail.port import SpoolQuery, Submission, submitted
 
 from .harness import must_not_miss
 from .postfix_harness import PASSWORD, PostfixHarness
-from .postfix_instance import PostfixInstance, free_port, missing
+from .postfix_instance import PostfixInstance, free_port, missing, running
 
 ANN = "ann@example.test"
 AWAY = "someone@elsewhere.test"
@@ -62,14 +60,8 @@ class Filtered(PostfixInstance):
 @pytest.fixture(scope="module")
 def filtering() -> Iterator[Filtered]:
     must_not_miss(missing())
-    with tempfile.TemporaryDirectory(prefix="spoolwarden-postfix-") as folder:
-        root = Path(folder)
-        root.chmod(0o755)
-        instance = Filtered(root)
-        instance.make()
-        instance.start()
+    with running(Filtered) as instance:
         yield instance
-        instance.stop()
 
 
 @pytest.fixture(params=KINDS)
