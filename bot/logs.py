@@ -1,5 +1,6 @@
 """The log: lines of text or of JSON on standard error, without any secret in them."""
 
+import asyncio
 import json
 import logging
 import sys
@@ -68,6 +69,14 @@ class Json(Text):
 
 
 def _worth_telling(record: logging.LogRecord) -> bool:
+    # SQLAlchemy calls it an error that work was stopped while it undid what it had begun. The
+    # connection is dropped, the database undoes the rest, and who stopped it knows.
+    if (
+        record.name.startswith("sqlalchemy.pool")
+        and record.exc_info
+        and isinstance(record.exc_info[1], asyncio.CancelledError)
+    ):
+        return False
     # Not by the loggers' levels: some of these libraries set their own.
     return record.levelno >= logging.INFO or record.name.partition(".")[0] not in _TALKATIVE
 

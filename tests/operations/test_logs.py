@@ -1,16 +1,21 @@
 """The log: one record a line whatever is in it, and no secret in any."""
 
+import asyncio
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from unicodedata import category
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot import logs
+from services.sqlite import connect
 
 _SECRETS = ("xoxb-CANARY-1", "xoxb-CANARY-1-longer", 'with "quotes"\\and\nline')
 
@@ -93,3 +98,33 @@ def test_libraries_that_write_out_what_they_send_are_never_heard_at_that_level(
         "connected",
         "ours",
     ]
+
+
+@pytest.mark.usefixtures("_root")
+async def test_work_that_was_stopped_while_it_undid_its_own_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stderr", out)
+    logs.set_up(logging.INFO)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}", connect_args={"async_creator_fn": connect}
+    )
+    go_on = threading.Event()
+    connection = await engine.connect()
+    raw = (await connection.get_raw_connection()).driver_connection
+    assert raw is not None
+    await raw.create_function("waits", 0, go_on.wait)
+    slow = asyncio.create_task(raw.execute("SELECT waits()"))
+    undoing = asyncio.create_task(connection.close())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # it waits for its turn by now
+    undoing.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await undoing
+    await slow
+    await engine.dispose()
+    assert out.getvalue() == ""
+    logging.getLogger("sqlalchemy.pool").error("anything else")
+    assert "anything else" in out.getvalue()
