@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import MailServerError
+from services.incidents import campaign_of
 from services.mail.port import MailServer
 from services.models import (
     Announcement,
@@ -33,6 +34,7 @@ from services.models import (
 from services.remedy import ENDS
 from services.settings import WEEKDAYS, DigestSettings
 from services.store import Store
+from services.targets import Target
 from services.words import show_network
 
 _log = logging.getLogger(__name__)
@@ -288,22 +290,36 @@ def _detected(incident: Incident) -> float:
 
 
 async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> dict[int | None, float]:
-    """Return how long after its alert each incident was stopped, where it was, by its id."""
-    opened = {incident.id: incident.opened_at for incident in incidents}
+    """Return how long after its alert each incident was stopped, where it was, by its id.
+
+    What was taken back does not count. An act on several accounts of a campaign stands on its
+    card's incident, and stopped each of them.
+    """
+    ids = {incident_id for row in incidents for incident_id in (row.id, campaign_of(row))}
     rows = await session.exec(
-        select(Intent.incident_id, func.min(Intent.finished_at))
+        select(Intent)
         .where(
-            col(Intent.incident_id).in_(opened),
+            col(Intent.incident_id).in_(ids),
             col(Intent.action).in_(ENDS),
             Intent.state == IntentState.DONE,
+            col(Intent.undone).is_(False),
+            col(Intent.finished_at).is_not(None),
         )
-        .group_by(col(Intent.incident_id))
+        .order_by(col(Intent.finished_at))
     )
-    return {
-        incident_id: max(0.0, (at - opened[incident_id]).total_seconds())
-        for incident_id, at in rows.all()
-        if at is not None
-    }
+    acts: dict[int | None, list[tuple[Intent, frozenset[str]]]] = {}
+    for act in rows.all():
+        accounts = Target.model_validate_json(act.target).accounts
+        of = frozenset(account.lower() for account in accounts)
+        acts.setdefault(act.incident_id, []).append((act, of))
+    found: dict[int | None, float] = {}
+    for row in incidents:
+        own = [act for act, of in acts.get(row.id, ()) if not of or row.sender in of]
+        shared = [act for act, of in acts.get(row.campaign, ()) if row.sender in of]
+        moments = [act.finished_at for act in (*own, *shared) if act.finished_at is not None]
+        if moments:
+            found[row.id] = max(0.0, (min(moments) - row.opened_at).total_seconds())
+    return found
 
 
 async def _movers(session: AsyncSession, due: Due) -> tuple[Mover, ...]:

@@ -14,6 +14,7 @@ from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
 from services.remedy import ENDS
 from services.responding import RESPOND
+from services.targets import Target
 from services.words import short, span
 
 # What Markdown as it is read where reports are kept (CommonMark, GitHub's, GitLab's) gives a
@@ -30,7 +31,7 @@ _LISTED = 20  # other incidents of its campaign
 
 async def summary(session: AsyncSession, incident: Incident) -> str:
     """Return an incident's summary. Times are in UTC; what a sender wrote is escaped."""
-    acts = await _acts(session, incident.id or 0)
+    acts = await _acts(session, incident)
     evidence = Evidence.model_validate_json(incident.evidence)
     group = await group_of(session, campaign_of(incident))
     parts = [
@@ -58,22 +59,39 @@ def literal(text: str) -> str:
     return _BEGINNING.sub(r"\1\\", _MARKS.sub(r"\\\1", short(seen.strip(), _LONGEST)))
 
 
-def first_remedy(acts: Sequence[Intent]) -> Intent | None:
+def first_remedy(acts: Sequence[Intent], sender: str) -> Intent | None:
     """Return the first act that stopped the sender and was not taken back."""
-    return next((act for act in acts if act.action in ENDS and not act.undone), None)
+    return next(
+        (
+            act
+            for act in acts
+            if act.action in ENDS and not act.undone and (not (of := _several(act)) or sender in of)
+        ),
+        None,
+    )
 
 
-async def _acts(session: AsyncSession, incident_id: int) -> Sequence[Intent]:
+def _several(act: Intent) -> frozenset[str]:
+    """Return the accounts of an act on several of a campaign, none where it is on one alone."""
+    return frozenset(one.lower() for one in Target.model_validate_json(act.target).accounts)
+
+
+async def _acts(session: AsyncSession, incident: Incident) -> Sequence[Intent]:
+    """Return the acts on an incident, and those on its campaign that this account was among."""
     rows = await session.exec(
         select(Intent)
         .where(
-            Intent.incident_id == incident_id,
+            col(Intent.incident_id).in_((incident.id, campaign_of(incident))),
             col(Intent.state).in_((IntentState.DONE, IntentState.FAILED, IntentState.INTERRUPTED)),
             col(Intent.claimed_at).is_not(None),
         )
         .order_by(col(Intent.claimed_at))
     )
-    return rows.all()
+    return [
+        act
+        for act in rows.all()
+        if act.incident_id == incident.id or incident.sender in _several(act)
+    ]
 
 
 def _about(
@@ -93,7 +111,8 @@ def _about(
             score=f"{incident.score:.0f}",
         ),
     ]
-    stopped = first_remedy([act for act in acts if act.state is IntentState.DONE])
+    done = [act for act in acts if act.state is IntentState.DONE]
+    stopped = first_remedy(done, incident.sender)
     if stopped is not None and stopped.finished_at is not None:
         lines.append(
             tr(

@@ -403,3 +403,22 @@ async def test_a_summary_names_the_other_incidents_of_its_campaign(bench: Bench)
     async with bench.store.reading() as session:
         text = await summary(session, lead)
     assert f"**One campaign with**: incident {other.id} ({other.sender})" in text
+
+
+async def test_the_summary_of_each_account_tells_of_the_act_that_stopped_all(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    bench.pass_time(minutes=3)
+    await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    for incident in (lead, other):
+        async with bench.store.reading() as session:
+            text = await summary(session, incident)
+        assert "by Olga, 3 min after the alert" in text, incident.sender
+        assert "**Olga**: 2 accounts can no longer send" in text, incident.sender
+
+
+async def test_the_summary_of_an_account_is_not_told_another_was_stopped(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    await bench.act("stop", Target(accounts=(other.sender,)), incident_id=lead.id)
+    async with bench.store.reading() as session:
+        assert "**Stopped**: not through Spoolwarden" in await summary(session, lead)
+        assert "**Stopped**: not through Spoolwarden" not in await summary(session, other)

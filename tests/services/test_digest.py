@@ -18,7 +18,7 @@ from services.models import Announcement, Digest
 from services.settings import DigestSettings
 from services.targets import Target
 
-from ..mail.harness import ANN
+from ..mail.harness import ANN, BOB
 from .bench import CHANNEL, OPERATOR, Bench
 
 ZURICH = "Europe/Zurich"
@@ -173,6 +173,46 @@ async def test_it_tells_what_happened_how_fast_and_what_runs_out(bench: Bench) -
     assert [one.network for one in report.ends] == ["198.51.100.7"]
     assert [(one.action, one.by) for one in report.failed] == [("password", "Olga")]
     assert not report.is_quiet
+
+
+async def test_all_that_one_act_on_a_campaign_stopped_are_told_as_stopped(bench: Bench) -> None:
+    for user in (ANN, BOB):
+        await bench.burst(44, user=user)
+    await bench.poll()
+    lead, other = await bench.incidents()
+    assert other.campaign == lead.id
+    bench.pass_time(minutes=3)
+    await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    ((_, _, report),) = await made(bench)
+    assert report.stopped == (180.0, 180.0)
+    assert "not stopped" not in str(digest(DAILY, report))
+
+
+async def test_an_act_on_some_of_a_campaign_stops_no_other_of_it(bench: Bench) -> None:
+    for user in (ANN, BOB):
+        await bench.burst(44, user=user)
+    await bench.poll()
+    lead, other = await bench.incidents()
+    await bench.act("stop", Target(accounts=(other.sender,)), incident_id=lead.id)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    ((_, _, report),) = await made(bench)
+    assert len(report.stopped) == 1
+    assert "1 of 2 not stopped" in str(digest(DAILY, report))
+
+
+async def test_what_was_taken_back_stopped_nothing(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    bench.pass_time(minutes=3)
+    outcome = await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    await bench.undo(outcome)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    ((_, _, report),) = await made(bench)
+    assert report.stopped == ()
+    assert "1 of 1 not stopped" in str(digest(DAILY, report))
 
 
 async def test_a_false_alarm_is_not_told_as_one_that_was_not_stopped(bench: Bench) -> None:
