@@ -278,7 +278,7 @@ class App:
         except ServerDown as error:
             why = error.sentence
         except TimeoutError:
-            why = f"The mail server {server.name} could not be opened within {_PATIENCE:g} s."
+            why = f"{server.name} could not be opened within {_PATIENCE:g} s."  # not shown
         else:
             return
         _log.warning("%s", why)

@@ -83,9 +83,17 @@ class Boards:
                 )
                 session.add(Announcement(at=self._clock.now(), text=said))
 
-    async def forget(self, board: Board) -> None:
-        """Let go of it: its message is no longer there."""
+    async def forget(self, board: Board, trouble: str = "") -> None:
+        """Let go of it: its message is no longer there, or stays for a reason that is told."""
         async with self._store.session() as session:
+            if trouble:
+                said = tr(
+                    "The dashboard of {server} could not be taken out of the channel and is no "
+                    "longer brought up to date: {trouble} Delete it by hand.",
+                    server=board.server,
+                    trouble=trouble,
+                )
+                session.add(Announcement(at=self._clock.now(), text=said))
             await session.exec(
                 delete(Posted).where(
                     col(Posted.chat) == self._chat,

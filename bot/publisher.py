@@ -195,9 +195,7 @@ class Publisher:
         for board in await self._boards.all():
             posted = await self._posted(BOARD, board.id or 0)
             if not board.wanted:
-                if posted is not None and posted.message_id is not None:
-                    await self._chat.remove(posted.message_id)
-                await self._boards.forget(board)
+                await self._take_away(board, posted)
                 continue
             if posted is None or posted.version < self._boards.turn:
                 turn = self._boards.turn
@@ -209,6 +207,17 @@ class Publisher:
                 await self._boards.forget(board)  # somebody deleted it: it is not wanted any more
             elif not board.pinned and not board.trouble:
                 await self._pin(board, posted.message_id)
+
+    async def _take_away(self, board: Board, posted: Posted | None) -> None:
+        why = ""
+        if posted is not None and posted.message_id is not None:
+            try:
+                await self._chat.remove(posted.message_id)
+            except ChatRefused as error:
+                why = error.sentence
+        await self._boards.forget(board, why)
+        if why:
+            self.wake()
 
     async def _pin(self, board: Board, message_id: str) -> None:
         try:
@@ -362,6 +371,8 @@ class Publisher:
                     await self._post(posted, card, name, thread)
                 else:
                     await self._chat.update(posted.message_id, card)
+            if card is not None:
+                posted.error = None  # what was refused before is shown now
         except ChatGone:
             # An alert that was deleted comes back while it matters; a line does not.
             if kind == INCIDENT and await self._is_live(ref):
