@@ -11,9 +11,11 @@ from services.detection.evidence import Evidence
 from services.incidents import campaign_of, group_of
 from services.language import moment, number, tr, trn
 from services.models import Incident, Intent, IntentState
+from services.people import Role
 from services.remedies import REMEDIES
 from services.remedy import ENDS
 from services.responding import RESPOND
+from services.scope import Scope, everyone
 from services.targets import Target
 from services.words import short, span
 
@@ -29,8 +31,13 @@ _LONGEST = 300
 _LISTED = 20  # other incidents of its campaign
 
 
-async def summary(session: AsyncSession, incident: Incident) -> str:
-    """Return an incident's summary. Times are in UTC; what a sender wrote is escaped."""
+async def summary(session: AsyncSession, incident: Incident, scope: Scope | None = None) -> str:
+    """Return an incident's summary. Times are in UTC; what a sender wrote is escaped.
+
+    ``scope`` is whose mail the reader's role is about, None for everybody's: of its campaign
+    nobody else is named.
+    """
+    scope = scope or everyone(Role.VIEWER)
     acts = await _acts(session, incident)
     evidence = Evidence.model_validate_json(incident.evidence)
     group = await group_of(session, campaign_of(incident))
@@ -42,13 +49,13 @@ async def summary(session: AsyncSession, incident: Incident) -> str:
             sender=literal(incident.sender),
             server=literal(incident.server),
         ),
-        _about(incident, evidence, acts, [row for row in group if row.id != incident.id]),
+        _about(incident, evidence, acts, [row for row in group if row.id != incident.id], scope),
         f"## {tr('Counts')}",
         _counts(evidence),
         f"## {tr('Why it was alerted')}",
         _listed([literal(reason) for reason in evidence.reasons]),
         f"## {tr('Timeline (UTC)')}",
-        _listed(_timeline(incident, evidence, acts)),
+        _listed(_timeline(incident, evidence, acts, scope)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -99,6 +106,7 @@ def _about(
     evidence: Evidence,
     acts: Sequence[Intent],
     others: Sequence[Incident],
+    scope: Scope,
 ) -> str:
     by = tr(" by {name}", name=literal(incident.state_by)) if incident.state_by else ""
     lines = [
@@ -125,18 +133,21 @@ def _about(
     else:
         lines.append(tr("**Stopped**: not through Spoolwarden"))
     if others:
-        lines.append(tr("**One campaign with**: {incidents}", incidents=_incidents(others)))
+        lines.append(tr("**One campaign with**: {incidents}", incidents=_incidents(others, scope)))
     return _listed(lines)
 
 
-def _incidents(rows: Sequence[Incident]) -> str:
+def _incidents(rows: Sequence[Incident], scope: Scope) -> str:
     """Return other incidents, which have a summary of their own."""
+    theirs = [row for row in rows if scope.holds(row.sender)]
     named = [
         tr("incident {id} ({sender})", id=str(row.id), sender=literal(row.sender))
-        for row in rows[:_LISTED]
+        for row in theirs[:_LISTED]
     ]
-    if more := len(rows) - len(named):
+    if more := len(theirs) - len(named):
         named.append(tr("{n} more", n=more))
+    if hidden := len(rows) - len(theirs):
+        named.append(trn("{n} incident of other domains", "{n} incidents of other domains", hidden))
     return ", ".join(named)
 
 
@@ -174,7 +185,9 @@ def _counts(evidence: Evidence) -> str:
     return _listed(lines)
 
 
-def _timeline(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) -> list[str]:
+def _timeline(
+    incident: Incident, evidence: Evidence, acts: Sequence[Intent], scope: Scope
+) -> list[str]:
     events: list[tuple[datetime, str]] = [
         (evidence.first_at, tr("first message of the burst")),
         (incident.opened_at, tr("incident opened, alert posted")),
@@ -182,23 +195,27 @@ def _timeline(incident: Incident, evidence: Evidence, acts: Sequence[Intent]) ->
     for act in acts:
         at = act.finished_at or act.claimed_at
         if at is not None:
-            events.append((at, f"**{literal(act.claimed_name or '?')}**: {_act(act)}"))
+            events.append((at, f"**{literal(act.claimed_name or '?')}**: {_act(act, scope)}"))
     if incident.quiet_since is not None:
         events.append((incident.quiet_since, tr("quiet since")))
     events.sort(key=lambda event: event[0])
     return [f"{_moment(at)} {text}" for at, text in events]
 
 
-def _act(act: Intent) -> str:
+def _act(act: Intent, scope: Scope) -> str:
     remedy = REMEDIES.get(act.action)
     doing = tr(remedy.doing) if remedy else act.action
     if act.undo_of:
         doing = tr("taking an act back")
-    if act.state is IntentState.DONE and not act.undone and not act.undo_of:
+    # What came of it is told by account, and some are not the reader's to see.
+    hidden = not all(map(scope.holds, _several(act)))
+    if act.state is IntentState.DONE and not act.undone and not act.undo_of and not hidden:
         # What was done says what it was; that the steps are shown is nothing for a report.
         return literal(tr("Began the response.") if act.action == RESPOND else act.summary)
     failed = "" if act.state is IntentState.DONE else tr(" (did not work out)")
     undone = tr(" (taken back since)") if act.undone else ""
+    if hidden:
+        return f"{literal(doing)}{failed}{undone}"
     return f"{literal(doing)}{failed}{undone}: {literal(act.summary)}"
 
 

@@ -11,11 +11,13 @@ from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
 from services.errors import Refused
 from services.history import acts_on
-from services.incidents import group_of
+from services.incidents import campaign_of, group_of
 from services.intents import Intents
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import Announcement, Incident, IncidentState
+from services.people import Role
 from services.responding import done_steps
+from services.scope import Scope
 from services.settings import AccessSettings, SafetySettings
 from services.summary import summary
 from services.targets import Target
@@ -422,3 +424,23 @@ async def test_the_summary_of_an_account_is_not_told_another_was_stopped(bench: 
     async with bench.store.reading() as session:
         assert "**Stopped**: not through Spoolwarden" in await summary(session, lead)
         assert "**Stopped**: not through Spoolwarden" not in await summary(session, other)
+
+
+async def test_a_summary_names_nobody_of_other_domains_to_who_may_not_see_them(
+    bench: Bench,
+) -> None:
+    eve = "eve@evil.test"
+    await bench.mail.add_user(eve)
+    await _attack(bench, ANN, eve)
+    await bench.poll()
+    rows = {row.sender: row for row in await bench.incidents()}
+    assert len({campaign_of(row) for row in rows.values()}) == 1
+    lead = rows[ANN].campaign or rows[ANN].id
+    await bench.act("stop", Target(accounts=(ANN, eve)), incident_id=lead)
+    async with bench.store.reading() as session:
+        mine = await summary(session, rows[ANN], Scope(Role.OPERATOR, frozenset({DOMAIN})))
+        whole = await summary(session, rows[ANN])
+    assert eve in whole
+    assert "evil" not in mine
+    assert "**One campaign with**: 1 incident of other domains" in mine
+    assert "**Olga**: stopping its sending" in mine
