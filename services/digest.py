@@ -44,7 +44,6 @@ DAILY, WEEKLY = "daily", "weekly"
 LATEST = timedelta(hours=6)
 _LISTED = 10
 _MOVERS = 5
-_LENGTHS = {DAILY: timedelta(days=1), WEEKLY: timedelta(days=7)}
 
 
 class _Value(BaseModel):
@@ -110,12 +109,13 @@ class Report(_Value):
 
 
 class Due(NamedTuple):
-    """A summary that is due: its kind, its day there, and what it is about."""
+    """A summary that is due: its kind, its day there, what it is about, and when the next is."""
 
     kind: str
     day: str
     begin: datetime
     end: datetime
+    next: datetime
 
 
 class Timetable:
@@ -145,17 +145,25 @@ class Timetable:
         for kind in self._times:
             (day, end), (_, begin) = self._last_two(kind, now)
             if now - end <= LATEST:
-                found.append(Due(kind, day.isoformat(), begin, end))
+                found.append(Due(kind, day.isoformat(), begin, end, self._next(kind, day)))
         return found
+
+    def _next(self, kind: str, day: date) -> datetime:
+        """Return when the one after a day's is due."""
+        weekday, _ = self._times[kind]
+        return self._moment(kind, day + timedelta(days=1 if weekday is None else 7))
+
+    def _moment(self, kind: str, day: date) -> datetime:
+        # Of a time that comes twice it is the first; one that is left out is an hour later.
+        return datetime.combine(day, self._times[kind][1], self._zone).astimezone(UTC)
 
     def _last_two(self, kind: str, now: datetime) -> list[tuple[date, datetime]]:
         """Return the last two days on which one was due until now, and when; the newest first."""
-        weekday, at = self._times[kind]
+        weekday, _ = self._times[kind]
         day, found = now.astimezone(self._zone).date(), list[tuple[date, datetime]]()
         while len(found) < 2:
             if weekday is None or day.weekday() == weekday:
-                # Of a time that comes twice it is the first; one that is left out is an hour later.
-                moment = datetime.combine(day, at, self._zone).astimezone(UTC)
+                moment = self._moment(kind, day)
                 if moment <= now:
                     found.append((day, moment))
             day -= timedelta(days=1)
@@ -254,7 +262,6 @@ class Digests:
         """Return which blocks run out before the next summary, and what could not be asked."""
         found: list[Ends] = []
         unknown: list[str] = []
-        until = due.end + _LENGTHS[due.kind]
         for name, server in self._servers.items():
             try:
                 blocks = await server.blocks()
@@ -264,7 +271,7 @@ class Digests:
             found += [
                 Ends(network=show_network(block.network), server=name, until=block.until)
                 for block in blocks
-                if block.until is not None and block.until <= until
+                if block.until is not None and block.until <= due.next
             ]
         found.sort(key=lambda one: one.until)
         return tuple(found[:_LISTED]), len(found[_LISTED:]), tuple(unknown)

@@ -228,6 +228,17 @@ async def test_a_false_alarm_is_not_told_as_one_that_was_not_stopped(bench: Benc
     assert "Found 0 s after the first message." in said
 
 
+async def test_on_the_day_of_25_hours_no_block_runs_out_untold(bench: Bench) -> None:
+    bench.clock.set(datetime(2026, 10, 24, 6, 0, 1, tzinfo=UTC))
+    # At 07:30 of the next day there, after the clocks went back: before the next summary.
+    lasting = timedelta(hours=24, minutes=29)
+    await bench.server.block(ip_network("198.51.100.7"), reason="spam", lasting=lasting)
+    await digests(bench).look()
+    ((_, day, report),) = await made(bench)
+    assert day == "2026-10-24"
+    assert [one.network for one in report.ends] == ["198.51.100.7"]
+
+
 async def test_a_quiet_day_says_so_and_a_server_that_is_away_is_named(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
