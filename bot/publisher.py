@@ -85,6 +85,12 @@ class Publisher:
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        try:
+            await self._run()
+        finally:
+            await self._boards.stop()
+
+    async def _run(self) -> None:
         while True:
             self._wake.clear()
             wait: float | None = None
@@ -199,7 +205,10 @@ class Publisher:
                 continue
             if posted is None or posted.version < self._boards.turn:
                 turn = self._boards.turn
-                await self._show(BOARD, board.id or 0, turn, None, self._board)
+                card, is_drawn = await self._boards.drawn(board.id or 0, self.wake)
+                if not is_drawn:
+                    continue
+                await self._show(BOARD, board.id or 0, turn, None, _always(card))
                 posted = await self._posted(BOARD, board.id or 0)
             if posted is None or posted.message_id is None:
                 continue
@@ -433,9 +442,6 @@ class Publisher:
             return None
         return await self._chat.link(posted.message_id)
 
-    async def _board(self, board_id: int, _: Posted) -> Card | None:
-        return await self._boards.card(board_id)
-
     async def _line(self, line_id: int, _: Posted) -> Card | None:
         async with self._store.reading() as session:
             line = await session.get(Announcement, line_id)
@@ -466,6 +472,13 @@ class Publisher:
             return line_cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return line_cards.act_line(intent, acted.action, undo_id)
+
+
+def _always(card: Card | None) -> Callable[[int, Posted], Awaitable[Card | None]]:
+    async def drawn(_: int, __: Posted) -> Card | None:
+        return card
+
+    return drawn
 
 
 def _forget_message(posted: Posted) -> None:
