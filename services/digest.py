@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import case, func
+from sqlalchemy import and_, case, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -224,7 +224,7 @@ class Digests:
         async with self._store.reading() as session:
             opened = await _opened(session, due)
             failed = await _failed(session, due)
-            stopped = await _stopped(session, opened)
+            stopped = await _stopped(session, opened, due)
             false = [row for row in opened if row.state is IncidentState.FALSE_ALARM]
             return Report(
                 begin=due.begin,
@@ -239,7 +239,7 @@ class Digests:
                     for row in opened[:_LISTED]
                 ),
                 more_incidents=len(opened[_LISTED:]),
-                detected=tuple(_detected(row) for row in opened),
+                detected=tuple(_detected(row) for row in opened if row.opened_at >= due.begin),
                 stopped=tuple(stopped.values()),
                 false_alarms=sum(row.id not in stopped for row in false),
                 movers=await _movers(session, due),
@@ -283,9 +283,17 @@ def middle(seconds: Sequence[float]) -> timedelta:
 
 
 async def _opened(session: AsyncSession, due: Due) -> Sequence[Incident]:
+    """Return the incidents that were opened in that time, or opened again."""
     rows = await session.exec(
         select(Incident)
-        .where(col(Incident.opened_at) >= due.begin, col(Incident.opened_at) < due.end)
+        .where(
+            or_(
+                *(
+                    and_(at >= due.begin, at < due.end)
+                    for at in (col(Incident.opened_at), col(Incident.reopened_at))
+                )
+            )
+        )
         .order_by(col(Incident.id))
     )
     return rows.all()
@@ -296,9 +304,12 @@ def _detected(incident: Incident) -> float:
     return max(0.0, (incident.opened_at - first).total_seconds())
 
 
-async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> dict[int | None, float]:
+async def _stopped(
+    session: AsyncSession, incidents: Sequence[Incident], due: Due
+) -> dict[int | None, float]:
     """Return how long after its alert each incident was stopped, where it was, by its id.
 
+    Of one that was opened again in that time it is the later alert, and what stopped it then.
     What was taken back does not count. An act on several accounts of a campaign stands on its
     card's incident, and stopped each of them.
     """
@@ -324,8 +335,12 @@ async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> dict
         own = [act for act, of in acts.get(row.id, ()) if not of or row.sender in of]
         shared = [act for act, of in acts.get(row.campaign, ()) if row.sender in of]
         moments = [act.finished_at for act in (*own, *shared) if act.finished_at is not None]
+        alerted = row.opened_at
+        if row.reopened_at is not None and row.reopened_at < due.end:
+            alerted = row.reopened_at
+            moments = [moment for moment in moments if moment >= alerted]
         if moments:
-            found[row.id] = max(0.0, (min(moments) - row.opened_at).total_seconds())
+            found[row.id] = max(0.0, (min(moments) - alerted).total_seconds())
     return found
 
 

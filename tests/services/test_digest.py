@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from bot.digest_card import digest
+from bot.elements import Paragraph, say
 from services.digest import DAILY, WEEKLY, Digests, Report, Timetable
 from services.errors import ServerDown
-from services.models import Announcement, Digest
+from services.models import Announcement, Digest, Incident, IncidentState
 from services.settings import DigestSettings
 from services.targets import Target
 
@@ -213,6 +214,31 @@ async def test_what_was_taken_back_stopped_nothing(bench: Bench) -> None:
     ((_, _, report),) = await made(bench)
     assert report.stopped == ()
     assert "1 of 1 not stopped" in str(digest(DAILY, report))
+
+
+async def test_an_incident_that_was_reopened_is_one_of_that_day_too(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    bench.pass_time(hours=1)
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        row.state, row.state_at = IncidentState.OPEN, bench.clock.now()
+        row.reopened_at = bench.clock.now()
+        session.add(row)
+    bench.clock.set(datetime(2026, 3, 4, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    (_, _, first), (_, _, second) = await made(bench)
+    assert (len(first.detected), len(first.stopped)) == (1, 1)
+    assert [one.id for one in second.incidents] == [incident_id]
+    # How fast it was found was told, and the stop of the day before has stopped nothing.
+    assert second.detected == second.stopped == ()
+    assert "1 of 1 not stopped" in str(digest(DAILY, second))
+    false = digest(DAILY, second.model_copy(update={"false_alarms": 1}))
+    assert Paragraph(()) not in false.sections
+    assert Paragraph(say("")) not in false.sections
 
 
 async def test_a_false_alarm_is_not_told_as_one_that_was_not_stopped(bench: Bench) -> None:
