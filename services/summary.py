@@ -119,7 +119,17 @@ def _about(
             score=f"{incident.score:.0f}",
         ),
     ]
-    done = [act for act in acts if act.state is IntentState.DONE]
+    alerted = incident.reopened_at or incident.opened_at
+    if incident.reopened_at is not None:
+        lines.append(tr("**Alerted again**: {time} UTC", time=_moment(incident.reopened_at)))
+    # What stopped it before it was opened again did not last.
+    done = [
+        act
+        for act in acts
+        if act.state is IntentState.DONE
+        and act.finished_at is not None
+        and (incident.reopened_at is None or act.finished_at >= incident.reopened_at)
+    ]
     stopped = first_remedy(done, incident.sender)
     if stopped is not None and stopped.finished_at is not None:
         lines.append(
@@ -127,7 +137,7 @@ def _about(
                 "**Stopped**: {time} UTC by {name}, {later} after the alert",
                 time=_moment(stopped.finished_at),
                 name=literal(stopped.claimed_name or "?"),
-                later=span(stopped.finished_at - incident.opened_at),
+                later=span(stopped.finished_at - alerted),
             )
         )
     else:
@@ -192,6 +202,8 @@ def _timeline(
         (evidence.first_at, tr("first message of the burst")),
         (incident.opened_at, tr("incident opened, alert posted")),
     ]
+    if incident.reopened_at is not None:
+        events.append((incident.reopened_at, tr("incident opened again")))
     for act in acts:
         at = act.finished_at or act.claimed_at
         if at is not None:

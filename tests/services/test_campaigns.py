@@ -444,3 +444,27 @@ async def test_a_summary_names_nobody_of_other_domains_to_who_may_not_see_them(
     assert "evil" not in mine
     assert "**One campaign with**: 1 incident of other domains" in mine
     assert "**Olga**: stopping its sending" in mine
+
+
+async def test_the_summary_of_an_incident_that_was_opened_again_tells_when_and_of_its_last_stop(
+    bench: Bench,
+) -> None:
+    incident_id = await bench.alert()
+    await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    await bench.server.set_user_state(ANN, UserState.ACTIVE)
+    bench.pass_time(hours=2)
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        row.state, row.state_at = IncidentState.OPEN, bench.clock.now()
+        row.reopened_at = bench.clock.now()
+        session.add(row)
+        text = await summary(session, row)
+    assert "**Alerted again**: 2026-03-02 11:00:00 UTC" in text
+    assert "- 2026-03-02 11:00:00 incident opened again" in text
+    assert "**Stopped**: not through Spoolwarden" in text
+    bench.pass_time(minutes=4)
+    await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    async with bench.store.reading() as session:
+        text = await summary(session, await bench.incident())
+    assert "by Olga, 4 min after the alert" in text
