@@ -9,6 +9,7 @@ from sqlmodel import select
 
 from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
+from services.detection.closing import summary_of
 from services.errors import Refused
 from services.history import acts_on
 from services.incidents import campaign_of, group_of
@@ -460,11 +461,16 @@ async def test_the_summary_of_an_incident_that_was_opened_again_tells_when_and_o
         row.reopened_at = bench.clock.now()
         session.add(row)
         text = await summary(session, row)
+        said = await summary_of(session, [row])
     assert "**Alerted again**: 2026-03-02 11:00:00 UTC" in text
     assert "- 2026-03-02 11:00:00 incident opened again" in text
     assert "**Stopped**: not through Spoolwarden" in text
+    # Neither does what is told when it is closed.
+    assert said[2] == "Detected 0 s after the first message; nobody stopped it."
     bench.pass_time(minutes=4)
     await bench.act("stop", Target(account=ANN), incident_id=incident_id)
     async with bench.store.reading() as session:
         text = await summary(session, await bench.incident())
+        said = await summary_of(session, [await bench.incident()])
     assert "by Olga, 4 min after the alert" in text
+    assert "stopped 4 min after the alert" in said[2]
