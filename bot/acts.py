@@ -10,7 +10,8 @@ from services.errors import BadArgument
 from services.incidents import campaign_of, group_of
 from services.intents import APPROVE
 from services.language import tr
-from services.mail.port import DELIVERING, SpoolQuery
+from services.mail.domains import other_form
+from services.mail.port import DELIVERING, MailServer, SpoolQuery
 from services.models import Incident, Intent
 from services.pipeline import Outcome
 from services.targets import Target
@@ -40,14 +41,9 @@ async def ask(
     server = desk.pipeline.server(request.server)
     # First of all: which mailboxes there are is not for everybody to try out.
     await desk.pipeline.allow(request.actor, action, server=request.server, target=target)
-    if target.account and action not in _OURS and await server.user(target.account) is None:
-        raise BadArgument(
-            tr(
-                "{account} is no mailbox on {server}. Nothing was done.",
-                account=target.account,
-                server=request.server,
-            )
-        )
+    if target.account and action not in _OURS:
+        account = await _mailbox(server, target.account)
+        target = target.model_copy(update={"account": account})
     proposal = await desk.pipeline.propose(
         request.actor,
         request.place,
@@ -60,6 +56,20 @@ async def ask(
     shown = action == "move" and request.scope.everything
     folders = tuple(await server.folders()) if shown else ()
     return forms.ask(proposal, desk.clock.now(), kept=desk.kept, folders=folders)
+
+
+async def _mailbox(server: MailServer, account: str) -> str:
+    """Return an account as its server names it. Raises BadArgument where it is no mailbox there."""
+    for name in (account, other_form(account)):
+        if name and await server.user(name) is not None:
+            return name
+    raise BadArgument(
+        tr(
+            "{account} is no mailbox on {server}. Nothing was done.",
+            account=account,
+            server=server.name,
+        )
+    )
 
 
 async def ask_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:

@@ -21,6 +21,7 @@ from services.aims import aim
 from services.errors import Refused
 from services.hosts import host_of, sender_of, spool_of
 from services.language import tr
+from services.mail.domains import other_form
 from services.mail.port import Block, MailServer, Network, SenderSpool, SpoolQuery, UserState
 from services.models import LIVE, Incident, Intent
 from services.origin import Origin
@@ -50,8 +51,13 @@ async def why_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     return await _why(desk, request, target.account or "", target)
 
 
-async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Reply:
-    """Answer with an account's evidence; ``opened`` has the table or report to go back to."""
+async def _why(
+    desk: Desk, request: Request, account: str, opened: Target, *, typed: str = ""
+) -> Reply:
+    """Answer with an account's evidence; ``opened`` has the table or report to go back to.
+
+    ``typed`` is how it was asked for, where nothing is known of it under that name.
+    """
     top = opened.top
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
@@ -61,7 +67,9 @@ async def _why(desk: Desk, request: Request, account: str, opened: Target) -> Re
     user = None if host else await server.user(account)
     known = await desk.why(server.name, account)
     if known is None:
-        return note(look_cards.never_sent(account, server.name, user))
+        if not typed and user is None and (other := other_form(account)):
+            return await _why(desk, request, other, opened, typed=account)
+        return note(look_cards.never_sent(typed or account, server.name, user))
     evidence, verdict = known
     spool = (await spool_of(server, (account,)))[account]
     now = desk.clock.now()

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import idna
 from sqlmodel import col, select
 
 from bot import user_card
@@ -17,6 +16,7 @@ from services.errors import Refused
 from services.history import acts_on, failed_logins_of, per_day
 from services.hosts import host_of, spool_of
 from services.language import later, tr
+from services.mail.domains import other_form
 from services.mail.port import MailServer, User, UserState
 from services.models import LIVE, Incident, Intent
 from services.remedies import lacking
@@ -82,9 +82,9 @@ async def _user(desk: Desk, request: Request, opened: Target, *, typed: str = ""
         )
         incidents = rows.all()
     if known is None and not (uses or acts or incidents or any(n for _, n in days)):
-        if not typed and (other := _other_form(account)):
-            other_form = opened.model_copy(update={"account": other})
-            return await _user(desk, request, other_form, typed=account)
+        if not typed and (other := other_form(account)):
+            again = opened.model_copy(update={"account": other})
+            return await _user(desk, request, again, typed=account)
         return note(
             tr(
                 "There is no mailbox {account} on {server}, and Spoolwarden has never seen it send "
@@ -111,7 +111,7 @@ async def _user(desk: Desk, request: Request, opened: Target, *, typed: str = ""
     return user_card.user(
         user_card.Account(
             address=account,
-            also=_other_form(account),
+            also=other_form(account),
             server=server.name,
             user=known,
             waiting=spool.waiting,
@@ -157,18 +157,3 @@ def _offer(
         else:
             made.add(slot, tr(label), action, target, style=style)
     lacks[:] = dict.fromkeys(lacks)
-
-
-def _other_form(account: str) -> str:
-    """Return an address with its domain as it is read, or in ASCII; "" where both are one."""
-    name, at, domain = account.rpartition("@")
-    if not at:
-        return ""
-    try:
-        if domain.isascii():
-            other = idna.decode(domain) if "xn--" in domain else domain
-        else:
-            other = idna.encode(domain, uts46=True).decode("ascii")
-    except UnicodeError:
-        return ""
-    return "" if other == domain else f"{name}@{other}"

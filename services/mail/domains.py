@@ -41,6 +41,21 @@ def is_of(address: str, domains: frozenset[str] | None) -> bool:
     return domains is None or (domain_of(address) or None) in domains
 
 
+def other_form(address: str) -> str:
+    """Return an address with its domain as it is read, or in ASCII; "" where both are one."""
+    name, at, domain = address.rpartition("@")
+    if not at or len(domain) > _LONGEST:
+        return ""
+    try:
+        if domain.isascii():
+            other = idna.decode(domain) if "xn--" in domain else domain
+        else:
+            other = idna.encode(domain, uts46=True).decode("ascii")
+    except UnicodeError:
+        return ""
+    return "" if other == domain else f"{name}@{other}"
+
+
 def is_in(address: str, domains: Iterable[str]) -> bool:
     """Tell the same of domains that may be written in either form."""
     return is_of(address, frozenset(map(_in_ascii, domains)))

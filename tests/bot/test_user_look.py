@@ -113,6 +113,22 @@ async def test_a_domain_with_other_letters_is_shown_both_ways(
     assert "1 message in the last 24 h" in text
 
 
+async def test_an_account_is_looked_into_and_disabled_in_whichever_form_it_was_typed(
+    looking: Looking,
+) -> None:
+    stored = "ann@xn--bcher-kva.example"
+    await looking.mail.add_user(stored)
+    await looking.sent(stored, 1)
+    assert "1 message" in said(await looking.asked("why ann@bücher.example"))
+    form = (await looking.app.dispatch.typed(OTTO, PLACE, "disable ann@bücher.example")).reply
+    assert isinstance(form, Form)
+    done = await looking.app.dispatch.submitted(OTTO, PLACE, form.intent_id, {})
+    assert not done.failed, done.sentence
+    user = await looking.mail.server.user(stored)
+    assert user is not None
+    assert user.state is UserState.NO_SENDING
+
+
 async def test_an_address_that_nobody_has_in_either_form_is_told_as_it_was_typed(
     looking: Looking,
 ) -> None:
