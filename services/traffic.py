@@ -194,6 +194,51 @@ async def senders_since(session: AsyncSession, server: str, since: datetime) -> 
     return frozenset((await session.exec(query)).all())
 
 
+class Sent(NamedTuple):
+    """How much one sender sent, and when the first and the last of it was."""
+
+    messages: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+async def sent_by(
+    session: AsyncSession,
+    server: str,
+    sender: str,
+    since: datetime,
+    before: datetime | None = None,
+) -> Sent:
+    """Return how much one sender sent since then, that moment with it; ``before`` is without."""
+    at = col(RecentSubmission.at)
+    query = select(func.count(), func.min(at), func.max(at)).where(
+        RecentSubmission.server == server, RecentSubmission.sender == sender, at >= since, SENT
+    )
+    if before is not None:
+        query = query.where(at < before)
+    return Sent(*(await session.exec(query)).one())
+
+
+async def begin_of(
+    session: AsyncSession, server: str, sender: str, until: datetime, messages: int
+) -> datetime | None:
+    """Return when the first of a sender's last so many messages until then was sent."""
+    newest = (
+        select(RecentSubmission.at)
+        .where(
+            RecentSubmission.server == server,
+            RecentSubmission.sender == sender,
+            col(RecentSubmission.at) <= until,
+            SENT,
+        )
+        .order_by(col(RecentSubmission.at).desc())
+        .limit(messages)
+        .subquery()
+    )
+    first: datetime | None = (await session.exec(select(func.min(newest.c.at)))).one()
+    return first
+
+
 async def gather(
     session: AsyncSession, server: str, sender: str, now: datetime, habit: Habit
 ) -> Evidence:
