@@ -32,17 +32,29 @@ _CHUNK = 2000
 
 
 async def top_senders(
-    session: AsyncSession, server: str, since: datetime, limit: int, *, at_least: int = 1
+    session: AsyncSession,
+    server: str,
+    since: datetime,
+    limit: int,
+    *,
+    at_least: int = 1,
+    until: datetime | None = None,
 ) -> list[Share]:
-    """Return who sent most since then, most first."""
-    return await _top(session, server, since, limit, at_least, col(RecentSubmission.sender))
+    """Return who sent most since then, most first; ``until`` is the end where it is not now."""
+    sender = col(RecentSubmission.sender)
+    return await _top(session, server, since, until, limit, at_least, sender)
 
 
 async def top_addresses(
-    session: AsyncSession, server: str, since: datetime, limit: int
+    session: AsyncSession,
+    server: str,
+    since: datetime,
+    limit: int,
+    *,
+    until: datetime | None = None,
 ) -> list[Share]:
-    """Return the client IPs that sent most since then, most first."""
-    return await _top(session, server, since, limit, 1, col(RecentSubmission.client_ip))
+    """Return the client IPs that sent most since then, most first; ``until`` as for senders."""
+    return await _top(session, server, since, until, limit, 1, col(RecentSubmission.client_ip))
 
 
 async def addresses_of(
@@ -176,10 +188,12 @@ def _is_in(client_ip: str | None, network: Network) -> bool:
     return address.version == network.version and address.network_address in network
 
 
-async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:
-    """Return how many messages the server accepted since then."""
+async def sent_since(
+    session: AsyncSession, server: str, since: datetime, until: datetime | None = None
+) -> int:
+    """Return how many messages the server accepted since then; ``until`` as for senders."""
     query = select(func.count()).where(
-        RecentSubmission.server == server, col(RecentSubmission.at) > since, SENT
+        RecentSubmission.server == server, *_within(since, until), SENT
     )
     return (await session.exec(query)).one()
 
@@ -240,10 +254,26 @@ async def begin_of(
 
 
 async def gather(
-    session: AsyncSession, server: str, sender: str, now: datetime, habit: Habit
+    session: AsyncSession,
+    server: str,
+    sender: str,
+    now: datetime,
+    habit: Habit,
+    *,
+    past: bool = False,
 ) -> Evidence:
-    """Return one sender's evidence for the window that ends now; queue figures are left 0."""
-    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender, SENT)
+    """Return one sender's evidence for the window that ends now; queue figures are left 0.
+
+    ``past`` is for a moment that is long over: what came after it is left out. Now, that is
+    what a mail server sent whose clock is ahead.
+    """
+    mine: tuple[bool | ColumnElement[bool], ...] = (
+        RecentSubmission.server == server,
+        RecentSubmission.sender == sender,
+        SENT,
+    )
+    if past:
+        mine += (col(RecentSubmission.at) <= now,)
     since = now - WINDOW
     rows = (
         await session.exec(
@@ -322,10 +352,16 @@ async def _burst(
     return begin, times[0], taken
 
 
+def _within(since: datetime, until: datetime | None) -> list[ColumnElement[bool]]:
+    at = col(RecentSubmission.at)
+    return [at > since] if until is None else [at > since, at <= until]
+
+
 async def _top(
     session: AsyncSession,
     server: str,
     since: datetime,
+    until: datetime | None,
     limit: int,
     at_least: int,
     column: Mapped[Any],
@@ -334,7 +370,7 @@ async def _top(
         select(column, func.count().label("messages"))
         .where(
             RecentSubmission.server == server,
-            col(RecentSubmission.at) > since,
+            *_within(since, until),
             column.is_not(None),
             SENT,
         )

@@ -334,10 +334,13 @@ class Detector:
             for name, moment in at.items():
                 if name in before and name not in busy:
                     continue
+                past = moment != now
                 if moment not in tables:
-                    tables[moment] = await _tables(session, server, moment - WINDOW)
+                    until = moment if past else None
+                    tables[moment] = await _tables(session, server, moment - WINDOW, until)
                 habit = await habit_of(session, server, name, moment)
-                evidence = self._placed(await gather(session, server, name, moment, habit))
+                gathered = await gather(session, server, name, moment, habit, past=past)
+                evidence = self._placed(gathered)
                 counted = (
                     await _counted_on(session, server, name, before[name], now)
                     if name in before
@@ -502,12 +505,14 @@ def _shown(evidence: Evidence) -> object:
     return evidence.model_dump(exclude=tables | {"taken_at", "spool_at", "reasons", "points"})
 
 
-async def _tables(session: AsyncSession, server: str, since: datetime) -> dict[str, object]:
+async def _tables(
+    session: AsyncSession, server: str, since: datetime, until: datetime | None
+) -> dict[str, object]:
     """Return what a card shows of the whole server: the same for each incident of a poll."""
     return {
-        "top_senders": tuple(await top_senders(session, server, since, _SHOWN)),
-        "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN)),
-        "all_messages": await sent_since(session, server, since),
+        "top_senders": tuple(await top_senders(session, server, since, _SHOWN, until=until)),
+        "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN, until=until)),
+        "all_messages": await sent_since(session, server, since, until),
     }
 
 
@@ -543,7 +548,12 @@ async def _counted_first(
         begin = await begin_of(session, server, verdict.user, until, verdict.messages)
         first = min(first, begin or first)
     sent = await sent_by(session, server, verdict.user, first)
-    return {"first_at": first, "total": sent.messages, "counted_until": first}
+    return {
+        "first_at": first,
+        "last_at": sent.last_at or evidence.last_at,
+        "total": sent.messages,
+        "counted_until": first,
+    }
 
 
 async def _counted_on(

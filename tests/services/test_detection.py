@@ -739,3 +739,19 @@ async def test_what_was_counted_before_it_was_closed_is_not_counted_again(bench:
     await _drip(bench, 5)
     evidence = await bench.evidence()
     assert (evidence.earlier, evidence.total) == (_BURST, 2 * _BURST + 5)
+
+
+async def test_what_alarmed_in_a_missed_hour_is_shown_as_it_was_then(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    for minute in range(150):
+        bench.pass_time(minutes=1)
+        subject = f"{'abcdefghij'[minute % 10] * 4} {minute % 7 * 'x'}y"
+        await bench.burst(1, subject=subject, to=[[BOB]])
+    assert (await bench.poll()).opened == 1
+    evidence = await bench.evidence()
+    # It alarmed most with the next few letters.
+    assert (evidence.messages, evidence.peak, evidence.first_at) == (48, 48, START)
+    assert evidence.reasons[0].startswith("48 messages in 5 min")
+    assert evidence.all_messages == evidence.top_senders[0].messages == 48
+    assert evidence.total == _BURST + 150
+    assert evidence.last_at == bench.clock.now()
