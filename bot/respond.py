@@ -203,7 +203,7 @@ async def summary_pressed(desk: Desk, request: Request, intent: Intent) -> Reply
 async def _summary(desk: Desk, request: Request, incident_id: int, page: int) -> Reply:
     async with desk.store.reading() as session:
         incident = await _incident(session, request, incident_id)
-        text = await summary(session, incident)
+        text = await summary(session, incident, request.scope)
     pages = _pages(text)
     page = min(page, len(pages) - 1)
     made, about = Buttons(), Target(account=incident.sender)
@@ -239,7 +239,7 @@ async def _sheet(desk: Desk, request: Request, incident_id: int) -> Sheet:
     """Return all of a summary as a file. Who took it is written down."""
     async with desk.store.reading() as session:
         incident = await _incident(session, request, incident_id)
-        text = await summary(session, incident)
+        text = await summary(session, incident, request.scope)
     await desk.audit.write(
         Line(
             Phase.READ,

@@ -15,7 +15,9 @@ from services.incidents import group_of
 from services.intents import Intents
 from services.mail.port import Queue, SpoolQuery, UserState
 from services.models import Announcement, Incident, IncidentState
+from services.people import Role
 from services.responding import done_steps
+from services.scope import Scope
 from services.settings import AccessSettings, SafetySettings
 from services.summary import summary
 from services.targets import Target
@@ -398,8 +400,61 @@ async def test_an_act_on_all_of_a_campaign_is_told_of_each_account_and_a_look_of
         assert not await acts_on(session, "mail", CAT, 5)
 
 
-async def test_a_summary_names_the_other_incidents_of_its_campaign(bench: Bench) -> None:
+async def test_a_summary_is_of_the_whole_campaign_whichever_of_its_incidents_is_asked_for(
+    bench: Bench,
+) -> None:
     lead, other = await _both(bench)
+    await bench.act(
+        "stop", Target(accounts=(lead.sender, other.sender)), incident_id=lead.id
+    )  # the card's button
+    await bench.poll()
     async with bench.store.reading() as session:
         text = await summary(session, lead)
-    assert f"**One campaign with**: incident {other.id} ({other.sender})" in text
+        assert await summary(session, other) == text
+    assert text.startswith(f"# Campaign of incident {lead.id}: 2 accounts on mail\n")
+    assert "- **One campaign**: they share the same subject: “You won”\n" in text
+    assert "- **State**: remedied by Olga\n" in text
+    assert (
+        "- **Stopped**: 2 of 2 accounts, the last 2026-03-02 09:00:00 UTC by Olga, 0 s after the "
+        "alert\n"
+    ) in text
+    assert "- 88 messages sent in this burst, at most 88 in 5 min\n" in text
+    assert "- From 2 addresses: 198.51.1.7 (44), 198.51.2.7 (44)\n" in text
+    for row in (lead, other):
+        assert (
+            f"- {row.sender} (incident {row.id}, remedied by Olga): 44 messages, 0 waiting, "
+            "44 held\n"
+        ) in text
+    assert text.count("**Olga**: ") == 1
+    assert "0 waiting and 88 held" in text
+
+
+async def test_a_campaigns_summary_tells_each_act_on_one_of_its_accounts(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    await bench.act("stop", Target(account=other.sender), incident_id=other.id)
+    async with bench.store.reading() as session:
+        text = await summary(session, lead)
+    assert "- **Stopped**: 1 of 2 accounts, the last " in text
+    assert text.count("**Olga**: ") == 1
+    assert "- **State**: open\n" in text
+
+
+async def test_a_summary_for_some_domains_has_their_accounts_alone(bench: Bench) -> None:
+    outside = "dan@other.test"
+    await bench.mail.add_user(outside)
+    await _attack(bench, ANN, BOB, outside)
+    await bench.poll()
+    rows = {row.sender: row for row in await bench.incidents()}
+    theirs = rows[outside]
+    everybody = Target(accounts=tuple(rows))
+    await bench.act("stop", everybody, incident_id=min(row.id or 0 for row in rows.values()))
+    only = Scope(Role.OPERATOR, frozenset({"other.test"}))
+    async with bench.store.reading() as session:
+        text = await summary(session, theirs, only)
+        both = await summary(session, rows[ANN], Scope(Role.OPERATOR, frozenset({DOMAIN})))
+    assert text.startswith(f"# Incident {theirs.id}: {outside} on mail\n")
+    assert DOMAIN not in text
+    assert "44 messages sent in this burst" in text
+    assert "- **Stopped**: 2026-03-02 09:00:00 UTC by Olga, 0 s after the alert\n" in text
+    assert outside not in both
+    assert "88 messages sent in this burst" in both
