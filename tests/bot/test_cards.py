@@ -180,6 +180,21 @@ def test_more_that_waits_than_was_counted_as_sent_is_explained() -> None:
     assert "1,293 waiting messages (as of 12:00:25 UTC)" in stop.confirm.text
 
 
+def test_a_list_of_incidents_says_until_when_was_counted_where_more_waits() -> None:
+    at = NOW + timedelta(seconds=20)
+    seen = evidence(
+        total=1221, queued=1200, held=93, taken_at=NOW + timedelta(seconds=5), spool_at=at
+    )
+    assert plain(spool_cards.incident_line(incident(seen=seen))).endswith(
+        " · 1,221 messages, counted until 2026-03-02 12:00:10 UTC; 1,200 waiting, 93 held as of "
+        "2026-03-02 12:00:25 UTC"
+    )
+    seen = evidence(total=1293, queued=1200, held=93, spool_at=at)
+    assert plain(spool_cards.incident_line(incident(seen=seen))).endswith(
+        " · 1,293 messages, 1,200 waiting, 93 held"
+    )
+
+
 def test_what_is_stopped_has_no_severity_and_who_is_on_it_need_not_say_so_again() -> None:
     assert "Severity" in said(card_of(incident()))
     assert "Severity" not in said(card_of(incident(IncidentState.REMEDIED), "stop"))
