@@ -189,6 +189,24 @@ def test_a_loop_between_two_mailboxes_is_not_taken_for_spam() -> None:
     assert _alarms(engine, loop) == []
 
 
+@pytest.mark.parametrize("known", [1, 2])
+def test_a_recipient_that_is_told_of_many_does_not_speak_for_the_others(known: int) -> None:
+    # Postfix tells one recipient with the subject, and the others as they are delivered.
+    engine = _learnt()
+    mine = tuple(f"mine{n}@drop.example" for n in range(known))
+    letters = _letters(ANN, AFTER + 20 * 3600, 200, 1)
+    spam = [letter._replace(recipients=50, to=mine) for letter in letters]
+    first = _alarms(engine, spam)[0]
+    assert first.messages < 60
+    assert not any("recipients only" in reason.text for reason in first.reasons)
+
+
+def test_few_recipients_of_whom_some_are_told_are_still_few() -> None:
+    engine = _learnt()
+    letters = _letters(ANN, AFTER, 400, 1, subject="Fwd: away {}", to=BOB)
+    assert _alarms(engine, [letter._replace(recipients=2) for letter in letters]) == []
+
+
 def test_refusals_by_the_other_side_count_against_their_usual() -> None:
     engine = _learnt()
     letters = _letters(ANN, AFTER, 12, 60, ip="203.0.113.5", subject="{} a b c", to="{}@x.example")

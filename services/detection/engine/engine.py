@@ -161,7 +161,8 @@ class Engine:
             # -- the recipients
             keys: Keys = ()
             strange = 0
-            if to:
+            # Few of many recipients say nothing of the others: one may be the spammer's own.
+            if to and (len(to) * 2 >= recipients or len(to) >= most_read):
                 known, bits = sender.known, sender.bits
                 if len(to) == 1:
                     key = crc32(to[0].lower().encode("utf-8", "replace"))
