@@ -585,6 +585,24 @@ async def test_a_restart_changes_no_verdict_whether_saved_before_or_not(bench: B
     assert await bench.detector.why("mail", ANN) == before
 
 
+async def test_an_alarm_whose_poll_failed_outlives_what_was_kept_and_a_restart(
+    bench: Bench,
+) -> None:
+    await bench.burst(_BURST)
+    server = cast(MailServer, _Meanwhile(bench.server, bench.mail.stop))
+    with pytest.raises(ServerDown):
+        await bench.detector.poll(server)
+    await bench.detector.prune()
+    await bench.mail.restart()
+    bench.build()
+    bench.pass_time(minutes=10)
+    assert (await bench.poll()).opened == 1
+    assert (await bench.poll()).opened == 0
+    await bench.detector.prune()
+    bench.build()
+    assert (await bench.poll()).opened == 0
+
+
 async def test_what_another_bot_on_the_database_took_in_is_judged_here_too(bench: Bench) -> None:
     other = Detector(bench.store, bench.audit, bench.clock, DetectionSettings())
     await bench.poll()

@@ -369,6 +369,14 @@ class Engine:
         self._alarms = {}
         return sorted(alarms, key=lambda verdict: (-verdict.score, verdict.user))
 
+    def judge_again(self, user: str) -> None:
+        """Have a sender judged at the next call of :meth:`judge`, though it sends no more."""
+        sender = self._of(user)
+        if sender is not None:
+            sender.fresh = sender.fresh or 1
+            self._pending[user] = sender
+            self._dirty.add(user)
+
     def why(self, user: str) -> Verdict | None:
         """Return a sender's verdict as of its newest event, None if it is not known."""
         sender = self._of(user)
