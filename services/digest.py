@@ -20,6 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import MailServerError
+from services.incidents import campaign_of, is_about
 from services.mail.port import MailServer
 from services.models import (
     Announcement,
@@ -289,21 +290,24 @@ def _detected(incident: Incident) -> float:
 
 async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> dict[int | None, float]:
     """Return how long after its alert each incident was stopped, where it was, by its id."""
-    opened = {incident.id: incident.opened_at for incident in incidents}
+    # What is done to all of a campaign is done on the incident whose card it is.
+    of_each = {campaign_of(row) for row in incidents} | {row.id for row in incidents}
     rows = await session.exec(
-        select(Intent.incident_id, func.min(Intent.finished_at))
+        select(Intent)
         .where(
-            col(Intent.incident_id).in_(opened),
+            col(Intent.incident_id).in_(of_each),
             col(Intent.action).in_(ENDS),
             Intent.state == IntentState.DONE,
         )
-        .group_by(col(Intent.incident_id))
+        .order_by(col(Intent.finished_at))
     )
-    return {
-        incident_id: max(0.0, (at - opened[incident_id]).total_seconds())
-        for incident_id, at in rows.all()
-        if at is not None
-    }
+    acts = rows.all()
+    stopped: dict[int | None, float] = {}
+    for row in incidents:
+        act = next((act for act in acts if is_about(act, row)), None)
+        if act is not None and act.finished_at is not None:
+            stopped[row.id] = max(0.0, (act.finished_at - row.opened_at).total_seconds())
+    return stopped
 
 
 async def _movers(session: AsyncSession, due: Due) -> tuple[Mover, ...]:

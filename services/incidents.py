@@ -167,10 +167,11 @@ async def _standing(session: AsyncSession, incident: Incident) -> list[Intent]:
         )
         .order_by(col(Intent.finished_at))
     )
-    return [act for act in rows.all() if _is_about(act, incident)]
+    return [act for act in rows.all() if is_about(act, incident)]
 
 
-def _is_about(intent: Intent, incident: Incident) -> bool:
+def is_about(intent: Intent, incident: Incident) -> bool:
+    """Tell whether an act is on an incident, or on it among those of its campaign."""
     accounts = Target.model_validate_json(intent.target).accounts
     if not accounts:
         return intent.incident_id == incident.id

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
 from services.detection.life import shared_state
-from services.incidents import campaign_of, group_of
+from services.incidents import campaign_of, group_of, is_about
 from services.language import moment, number, tr, trn
 from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
@@ -115,11 +115,6 @@ def _of_several(act: Intent) -> set[str]:
     return {one.lower() for one in Target.model_validate_json(act.target).accounts}
 
 
-def _is_on(act: Intent, row: Incident) -> bool:
-    accounts = _of_several(act)
-    return row.sender in accounts if accounts else act.incident_id == row.id
-
-
 def _about(
     found: Sequence[tuple[Incident, Evidence]],
     acts: Sequence[tuple[Intent, bool]],
@@ -152,7 +147,7 @@ def _stopped(
     group: Sequence[Incident], acts: Sequence[Intent], accounts: str, opened_at: datetime
 ) -> str:
     done = [act for act in acts if act.state is IntentState.DONE]
-    firsts = [first_remedy([act for act in done if _is_on(act, row)]) for row in group]
+    firsts = [first_remedy([act for act in done if is_about(act, row)]) for row in group]
     ends = [(act.finished_at, act) for act in firsts if act is not None and act.finished_at]
     if not ends:
         return tr("**Stopped**: not through Spoolwarden")

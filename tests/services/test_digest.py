@@ -18,7 +18,7 @@ from services.models import Announcement, Digest
 from services.settings import DigestSettings
 from services.targets import Target
 
-from ..mail.harness import ANN
+from ..mail.harness import ANN, BOB
 from .bench import CHANNEL, OPERATOR, Bench
 
 ZURICH = "Europe/Zurich"
@@ -173,6 +173,20 @@ async def test_it_tells_what_happened_how_fast_and_what_runs_out(bench: Bench) -
     assert [one.network for one in report.ends] == ["198.51.100.7"]
     assert [(one.action, one.by) for one in report.failed] == [("password", "Olga")]
     assert not report.is_quiet
+
+
+async def test_an_act_on_all_of_a_campaign_stopped_each_of_its_incidents(bench: Bench) -> None:
+    for user in (ANN, BOB):
+        await bench.burst(44, user=user)
+    await bench.poll()
+    lead, other = await bench.incidents()
+    assert other.campaign == lead.id
+    bench.pass_time(minutes=2)
+    await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    bench.pass_time(days=1)
+    await digests(bench).look()
+    ((_, _, report),) = await made(bench)
+    assert report.stopped == (120.0, 120.0)
 
 
 async def test_a_false_alarm_is_not_told_as_one_that_was_not_stopped(bench: Bench) -> None:
