@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import MailServerError
-from services.incidents import campaign_of, is_about
+from services.incidents import campaign_of, is_about, was_done_to
 from services.mail.port import MailServer
 from services.models import (
     Announcement,
@@ -297,14 +297,15 @@ async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> dict
         .where(
             col(Intent.incident_id).in_(of_each),
             col(Intent.action).in_(ENDS),
-            Intent.state == IntentState.DONE,
+            col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
         )
         .order_by(col(Intent.finished_at))
     )
     acts = rows.all()
     stopped: dict[int | None, float] = {}
     for row in incidents:
-        act = next((act for act in acts if is_about(act, row)), None)
+        mine = (act for act in acts if is_about(act, row) and was_done_to(act, row.sender))
+        act = next(mine, None)
         if act is not None and act.finished_at is not None:
             stopped[row.id] = max(0.0, (act.finished_at - row.opened_at).total_seconds())
     return stopped

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
 from services.detection.life import shared_state
-from services.incidents import campaign_of, group_of, is_about
+from services.incidents import campaign_of, group_of, is_about, was_done_to
 from services.language import moment, number, tr, trn
 from services.models import Incident, Intent, IntentState
 from services.remedies import REMEDIES
@@ -146,8 +146,10 @@ def _about(
 def _stopped(
     group: Sequence[Incident], acts: Sequence[Intent], accounts: str, opened_at: datetime
 ) -> str:
-    done = [act for act in acts if act.state is IntentState.DONE]
-    firsts = [first_remedy([act for act in done if is_about(act, row)]) for row in group]
+    firsts = [
+        first_remedy([a for a in acts if is_about(a, row) and was_done_to(a, row.sender)])
+        for row in group
+    ]
     ends = [(act.finished_at, act) for act in firsts if act is not None and act.finished_at]
     if not ends:
         return tr("**Stopped**: not through Spoolwarden")

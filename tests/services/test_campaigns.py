@@ -9,12 +9,13 @@ from sqlmodel import select
 
 from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
-from services.errors import Refused
+from services.errors import Refused, ServerDown
 from services.history import acts_on
 from services.incidents import group_of
 from services.intents import Intents
+from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
-from services.models import Announcement, Incident, IncidentState
+from services.models import Announcement, Incident, IncidentState, Lesson, LessonKind
 from services.people import Role
 from services.responding import done_steps
 from services.scope import Scope
@@ -236,6 +237,35 @@ async def test_what_fails_with_one_account_keeps_no_other_from_being_stopped(
     assert await bench.state(ANN) is UserState.NO_SENDING
     states = {row.sender: row.state for row in await bench.incidents()}
     assert states == {ANN: IncidentState.REMEDIED, BOB: IncidentState.OPEN}
+
+
+async def test_who_was_stopped_counts_as_stopped_where_another_could_not_be(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, other = await _both(bench)
+    set_state = EmbeddedServer.set_user_state
+
+    async def failing(self: EmbeddedServer, address: str, state: UserState) -> UserState:
+        if address == BOB:
+            raise ServerDown("It does not answer.")
+        return await set_state(self, address, state)
+
+    monkeypatch.setattr(EmbeddedServer, "set_user_state", failing)
+    bench.pass_time(minutes=1)
+    outcome = await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    assert not outcome.ok
+    for minutes in (6, 31):
+        bench.pass_time(minutes=minutes)
+        await bench.poll()
+    lead, other = await bench.incidents()
+    assert lead.state is other.state is IncidentState.CLOSED
+    assert json.loads(lead.summary)[2] == (
+        "Detected 0 s after the first message; stopped 1 min after the alert."
+    )
+    async with bench.store.reading() as session:
+        assert "**Stopped**: 1 of 2 accounts" in await summary(session, lead)
+        lessons = (await session.exec(select(Lesson))).all()
+    assert [(lesson.sender, lesson.kind) for lesson in lessons] == [(ANN, LessonKind.ABUSED)]
 
 
 async def test_a_false_alarm_of_a_campaign_teaches_of_each_account(bench: Bench) -> None:
