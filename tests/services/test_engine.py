@@ -361,6 +361,16 @@ def test_a_clock_that_jumps_alarms_nobody_and_forgets_no_habit(jump: float) -> N
     assert _alarms(engine, drip)[0].user == ANN
 
 
+def test_what_is_repeated_counts_once_also_where_its_time_is_not_believed() -> None:
+    engine = _learnt()
+    ahead = Event(AFTER + 3 * DAY, ANN, HOME, 1, "Minutes", 900, ("a@x.example",), id="A1")
+    for second in range(60):
+        engine.take([ahead], AFTER + second)
+    why = engine.why(ANN)
+    assert why is not None
+    assert why.reasons[0].text.startswith("1 message in ")
+
+
 def test_times_of_the_far_future_are_not_believed() -> None:
     engine = _learnt()
     engine.take([Event(AFTER + 900 * DAY, ANN, HOME, 1, "Hello")], AFTER)

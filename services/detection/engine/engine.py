@@ -23,6 +23,7 @@ from services.mail.port import Network
 from services.origin import OriginOf
 
 _CACHE = 65_536
+_SECONDS = (1 << 31) - 1  # of any time; with 32 bits more it is a number that JSON has
 _OCTETS = frozenset(str(number) for number in range(256))
 #: New networks watched for company, and the letters kept of each.
 _MEETINGS, _MET = 4096, 64
@@ -78,16 +79,17 @@ class Engine:
         least_new, least = self._floors.spread, min(self._floors.known, 40)
         again, news = tuning.LOOK_AGAIN, now - DAY
         for at, user, ip, recipients, subject, size, to, outcome, failures, ident in events:
-            if at > latest:
-                at = now
             if ident:
-                number = (int(at) << 32) | crc32(ident.encode("utf-8", "surrogatepass"))
+                # By the time it came with: one that is not believed is another at each call.
+                number = (int(at) & _SECONDS) << 32 | crc32(ident.encode("utf-8", "surrogatepass"))
                 if number in ids or number in older:
                     continue
                 ids.add(number)
                 if len(ids) >= tuning.IDS:
                     self._older_ids = older = ids
                     self._ids = ids = set()
+            if at > latest:
+                at = now
             name = user or self._host(ip)
             if not name:
                 continue
