@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import AuditLog, Line, Phase
@@ -161,10 +161,11 @@ class Detector:
         alarms = await memory.look(now)
         async with self._store.reading() as session:
             live = await self._live(session, server.name)
+            over = await _over_with(session, live)
         senders = {incident.sender for incident in live}
         names = list(dict.fromkeys([*senders, *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
-        spool = await spool_of(server, names)
+        spool = await spool_of(server, [*names, *over.difference(names)])
         own = tuple(await server.own_networks()) if len(names) > 1 else ()
         opened, changed, begun = 0, False, perf_counter()
         verdicts, at = {}, {}
@@ -195,6 +196,8 @@ class Detector:
                     members[name] = await self._open(session, server.name, name, evidence, verdict)
                     opened += 1
             changed |= await self._merging(server.name).merge(session, members, ties, now)
+            if over:
+                changed |= await _refreshed(session, members, spool, counts, now)
             changed |= await self._live_on(session, members, now) or opened > 0
         memory.handled(alarms)
         if reached is not None:
@@ -497,6 +500,41 @@ class Detector:
             alarming=verdict.alarming,
             changed=_shown(before) != _shown(evidence),
         )
+
+
+async def _over_with(session: AsyncSession, live: Sequence[Incident]) -> set[str]:
+    """Return whose incidents are over while others of their campaigns live."""
+    campaigns = {campaign_of(row) for row in live}
+    rows = await session.exec(
+        select(Incident.sender).where(
+            or_(col(Incident.id).in_(campaigns), col(Incident.campaign).in_(campaigns)),
+            col(Incident.open_key).is_(None),
+        )
+    )
+    return set(rows.all())
+
+
+async def _refreshed(
+    session: AsyncSession,
+    members: Mapping[str, Member],
+    spool: Mapping[str, SenderSpool],
+    counts: SpoolCounts,
+    now: datetime,
+) -> bool:
+    """Bring what the spool holds up to date of those whose incident is over, on others' cards."""
+    changed = False
+    for campaign in {campaign_of(member.incident) for member in members.values()}:
+        for row in await group_of(session, campaign):
+            if row.open_key is not None or row.sender in members or row.sender not in spool:
+                continue
+            before = Evidence.model_validate_json(row.evidence)
+            found = spool[row.sender]
+            if (before.queued, before.held) == (found.waiting, found.held):
+                continue
+            row.evidence = _with(before, found, counts, now).model_dump_json()
+            await redraw(session, row)
+            changed = True
+    return changed
 
 
 def _shown(evidence: Evidence) -> object:

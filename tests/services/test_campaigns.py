@@ -9,6 +9,7 @@ from sqlmodel import select
 
 from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
+from services.detection.evidence import Evidence
 from services.errors import Refused, ServerDown
 from services.history import acts_on
 from services.incidents import group_of
@@ -319,6 +320,31 @@ async def test_a_campaign_is_closed_once_all_of_it_is_quiet(bench: Bench) -> Non
         BOB: IncidentState.OPEN,
     }
     assert any(line.startswith(f"Reopened: {BOB} alarms again, ") for line in await bench.told())
+
+
+async def test_what_waits_of_a_campaign_is_of_now_also_of_who_was_closed_before(
+    bench: Bench,
+) -> None:
+    await _both(bench)
+    stop = await bench.act("stop", Target(account=ANN), incident_id=1)
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    rows = await bench.incidents()
+    assert json.loads(rows[0].summary)[1].endswith("Now 44 held, 44 waiting.")
+    assert (await bench.undo(stop)).ok  # what was held of Ann waits again
+    bench.pass_time(minutes=1)
+    await _attack(bench, BOB)
+    await bench.poll()
+    assert (await bench.incidents())[1].state is IncidentState.OPEN
+    await bench.poll()
+    evidence = Evidence.model_validate_json((await bench.incidents())[0].evidence)
+    assert (evidence.queued, evidence.held) == (44, 0)
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    rows = await bench.incidents()
+    assert json.loads(rows[0].summary)[1].endswith("Now 0 held, 132 waiting.")
 
 
 async def test_offers_of_a_campaign_hold_the_accounts_that_were_shown(bench: Bench) -> None:
