@@ -123,7 +123,10 @@ def campaign(
     if len(rows) > ON_CARD:
         more = richn("and {n} more account", "and {n} more accounts", len(rows) - ON_CARD)
         sections.append(Small(more))
-    below: list[Section] = [picture] if picture is not None else []
+    below: list[Section] = []
+    if picture is not None:
+        whose = rich("The picture shows {who} alone.", who=named(lead.sender))
+        below = [Small(whose), picture]
     below += _addresses(list(evidences.values()))
     below += [Small(say(sentence)) for sentence in buttons.lacking if live]
     newest = max(evidence.waited_at for evidence in evidences.values())

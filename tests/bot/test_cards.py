@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from bot import alert_card, line_cards, spool_cards
+from bot import alert_card, campaign_cards, line_cards, spool_cards
 from bot.alert_card import Buttons, alert
 from bot.elements import (
     Bars,
@@ -161,6 +161,19 @@ def test_a_phones_first_screen_has_who_how_much_and_what_to_press() -> None:
     for needed in ("🔴 Open", "600 messages in the last 5 min", "usual at this hour: 3", "31 addr"):
         assert needed in first
     assert len(first.splitlines()) <= 8
+
+
+def test_a_campaigns_picture_says_whose_it_is() -> None:
+    group = [incident(), incident()]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    nothing = campaign_cards.Buttons({}, {}, {}, {})
+    card = campaign_cards.campaign(group[0], group, {}, nothing, Picture("F1", "what was sent"))
+    whose, picture = card.below[:2]
+    assert isinstance(picture, Picture)
+    assert isinstance(whose, Small)
+    assert plain(whose.text) == "The picture shows anna@example.com alone."
+    without = campaign_cards.campaign(group[0], group, {}, nothing)
+    assert not any("picture" in plain(one.text) for one in without.below if isinstance(one, Small))
 
 
 def test_more_that_waits_than_was_counted_as_sent_is_explained() -> None:
