@@ -236,21 +236,27 @@ async def sent_by(
 async def begin_of(
     session: AsyncSession, server: str, sender: str, until: datetime, messages: int
 ) -> datetime | None:
-    """Return when the first of a sender's last so many messages until then was sent."""
-    newest = (
-        select(RecentSubmission.at)
-        .where(
-            RecentSubmission.server == server,
-            RecentSubmission.sender == sender,
-            col(RecentSubmission.at) <= until,
-            SENT,
-        )
-        .order_by(col(RecentSubmission.at).desc())
-        .limit(messages)
-        .subquery()
+    """Return when the first of a sender's last so many messages until then was sent.
+
+    Of these, what came before the first from a network that is new with them is its owner's.
+    """
+    at, address = col(RecentSubmission.at), col(RecentSubmission.client_ip)
+    mine = (
+        RecentSubmission.server == server,
+        RecentSubmission.sender == sender,
+        at <= until,
+        SENT,
     )
+    newest = select(RecentSubmission.at).where(*mine).order_by(at.desc()).limit(messages).subquery()
     first: datetime | None = (await session.exec(select(func.min(newest.c.at)))).one()
-    return first
+    if first is None:
+        return None
+    began: dict[str, datetime] = {}
+    used = select(address, func.min(at)).where(*mine, address.is_not(None)).group_by(address)
+    for client_ip, begin in (await session.exec(used)).all():
+        network = network_of(client_ip or "")
+        began[network] = min(begin, began.get(network, begin))
+    return min((begin for begin in began.values() if begin >= first), default=first)
 
 
 async def gather(

@@ -683,6 +683,18 @@ async def test_of_a_drip_all_is_counted_from_its_beginning(bench: Bench) -> None
     assert evidence.last_at == bench.clock.now()
 
 
+async def test_what_its_owner_sent_before_a_drip_is_none_of_it(bench: Bench) -> None:
+    await _known(bench)
+    for _ in range(4):
+        await bench.burst(2, subject="Minutes", to=[[BOB]] * 2)
+        await bench.poll()
+        bench.pass_time(minutes=30)
+    begun = bench.clock.now() + timedelta(minutes=3)
+    await _drip(bench, 20)
+    evidence = await bench.evidence()
+    assert (evidence.first_at, evidence.total) == (begun, 20)
+
+
 async def test_a_burst_that_goes_on_as_a_drip_is_counted_on(bench: Bench) -> None:
     await bench.burst(_BURST)
     await bench.poll()
