@@ -319,7 +319,11 @@ async def test_a_campaign_is_closed_once_all_of_it_is_quiet(bench: Bench) -> Non
         ANN: IncidentState.CLOSED,
         BOB: IncidentState.OPEN,
     }
-    assert any(line.startswith(f"Reopened: {BOB} alarms again, ") for line in await bench.told())
+    told = await bench.told()
+    assert any(line.startswith(f"Reopened: {BOB} alarms again, ") for line in told)
+    # The card says so, and how bad it is needs no line beside that one.
+    assert rows[0].reopened_at == bench.clock.now()
+    assert not any(line.startswith("Severity rises") for line in told)
 
 
 async def test_what_waits_of_a_campaign_is_of_now_also_of_who_was_closed_before(
