@@ -506,6 +506,8 @@ class Detector:
 async def _over_with(session: AsyncSession, live: Sequence[Incident]) -> set[str]:
     """Return whose incidents are over while others of their campaigns live."""
     campaigns = {campaign_of(row) for row in live}
+    if not campaigns:
+        return set()
     rows = await session.exec(
         select(Incident.sender).where(
             or_(col(Incident.id).in_(campaigns), col(Incident.campaign).in_(campaigns)),

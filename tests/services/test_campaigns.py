@@ -103,6 +103,27 @@ async def test_an_office_whose_other_accounts_do_not_alarm_merges_nobody(bench: 
     assert [row.campaign for row in await bench.incidents()] == [None, None]
 
 
+async def test_who_alarmed_from_a_network_within_a_day_makes_it_no_offices(bench: Bench) -> None:
+    first = [f"first{n}@{DOMAIN}" for n in range(3)]
+    for address in (*first, CAT):
+        await bench.mail.add_user(address)
+    await _attack(bench, *first, subject="Cheap watches", ip="198.51.100.7")
+    await bench.poll()
+    for address in first:
+        await bench.act("stop", Target(account=address))
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    assert {row.state for row in await bench.incidents()} == {IncidentState.CLOSED}
+    bench.pass_time(hours=1)
+    await _attack(bench, ANN, subject="You won", ip="198.51.100.7")
+    await _attack(bench, CAT, subject="Your parcel waits", ip="198.51.100.8")
+    await bench.poll()
+    ann, cat = (await bench.incidents())[3:]
+    assert cat.campaign == ann.id
+    assert cat.joined_by == "the network 198.51.100.0/24"
+
+
 async def test_two_incidents_that_turn_out_to_be_one_go_on_as_the_older(bench: Bench) -> None:
     await _attack(bench, ANN)
     await bench.poll()
