@@ -252,6 +252,27 @@ def test_nothing_alarms_under_both_floors(number: int, gap: float, known: int, s
 # -- what is learnt and taught ---------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("ip", "letters"), [(HOME, 12), ("203.0.113.5", 5)])
+@pytest.mark.parametrize("known", [0, 32])
+def test_few_letters_to_very_many_strangers_are_no_few(ip: str, letters: int, known: int) -> None:
+    engine = _learnt()
+    spam = [
+        letter._replace(
+            recipients=1000, to=tuple(f"victim{n}-{place}@x.example" for place in range(known))
+        )
+        for n, letter in enumerate(_letters(ANN, AFTER + 20 * 3600, letters + 20, 5, ip=ip))
+    ]
+    first = _alarms(engine, spam)[0]
+    assert first.messages <= letters + (0 if known else 20)
+
+
+def test_a_few_letters_to_everybody_one_knows_do_not() -> None:
+    engine = _learnt()
+    everybody = tuple(f"friend{n}@example.org" for n in range(12))
+    letters = _letters(ANN, AFTER, 8, 600, subject="{} to all of you")
+    assert _alarms(engine, [one._replace(recipients=60, to=everybody) for one in letters]) == []
+
+
 def test_a_day_that_alarmed_teaches_nothing() -> None:
     engine = _learnt()
     for day in range(4):

@@ -77,7 +77,7 @@ class Engine:
         known_after = tuning.KNOWN_AFTER_DAYS
         most_read = tuning.RECIPIENTS_READ
         least_new, least = self._floors.spread, min(self._floors.known, 40)
-        again, news = tuning.LOOK_AGAIN, now - DAY
+        again, news, fan_out = tuning.LOOK_AGAIN, now - DAY, tuning.FAN_OUT
         for at, user, ip, recipients, subject, size, to, outcome, failures, ident in events:
             if ident:
                 # By the time it came with: one that is not believed is another at each call.
@@ -198,7 +198,7 @@ class Engine:
             if sender.young_letters < least_new and not (
                 young and len(self._meetings.get(network, ())) >= least_new
             ):
-                if sender.in_hour + sender.before < least:
+                if sender.in_hour + sender.before < least and recipients < fan_out:
                     continue
                 if sender.allowed_at != hour:
                     allow(sender)
