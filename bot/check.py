@@ -132,10 +132,11 @@ async def _postfix(server: PostfixServer, what: str) -> AsyncIterator[Finding]:
         )
     user = server.account or _user()
     if user is not None:
+        refused = any("sudo: " in looked.why for looked in checks)
         yield Finding(
-            True,
+            not refused,
             what,
-            '/etc/sudoers.d/spoolwarden has these lines, with prefix = ["sudo", "-n"]:\n'
+            'with prefix = ["sudo", "-n"], /etc/sudoers.d/spoolwarden is to have these lines:\n'
             f"{server.sudoers(user)}",
         )
 

@@ -25,11 +25,8 @@ class Approval:
     def why(self, remedy: str, target: Target) -> str | None:
         """Return why a second person is needed for this, None where one is enough."""
         rules = self._settings
-        if remedy in rules.remedies:
-            name = remedy.replace("_", " ")
-            return tr(
-                "“{remedy}” always takes two persons (setting approval.remedies)", remedy=name
-            )
+        if (always := self.always(remedy)) is not None:
+            return always
         if remedy == "delete_account" and rules.delete_account:
             return tr("deleting an account takes two persons (setting approval.delete_account)")
         if target.permanent and len(target.queue_ids) > rules.permanent_above:
@@ -52,6 +49,13 @@ class Approval:
                 setting=f"approval.widest_v{version}",
             )
         return None
+
+    def always(self, remedy: str) -> str | None:
+        """Return why a second person is needed for each act of this kind, None where not so."""
+        if remedy not in self._settings.remedies:
+            return None
+        name = remedy.replace("_", " ")
+        return tr("“{remedy}” always takes two persons (setting approval.remedies)", remedy=name)
 
     def is_same(self, one: str, other: str) -> bool:
         """Tell whether two Actor.keys are one person's, as far as the settings say."""

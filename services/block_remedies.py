@@ -166,6 +166,7 @@ BLOCK_REMEDIES = (
         _undo_block,
         _look_blocks,
         needs=lambda c, t: (c.block,),
+        reverse="unblock",
     ),
     Remedy(
         "unblock",
@@ -175,5 +176,6 @@ BLOCK_REMEDIES = (
         _undo_unblock,
         _look_lifted,
         needs=lambda c, t: (c.block,),
+        reverse="block",
     ),
 )

@@ -45,19 +45,24 @@ class Gate:
         incident_id: int | None,
         original: Intent | None = None,
         *,
+        reverse: str | None = None,
         whole: bool = False,
     ) -> Target:
         """Return the target with what is not this person's to touch left out. Raises Refused.
 
-        ``original`` is the act that is taken back, if any. Somebody else has asked for the
-        ``whole`` of it: whoever may not touch all of that decides nothing of it.
+        ``original`` is the act that is taken back, if any; ``reverse`` the remedy that this
+        comes to, where that is another's act. Somebody else has asked for the ``whole`` of it:
+        whoever may not touch all of that decides nothing of it.
         """
         try:
             usual = Role.ADMIN if target.permanent else remedy.role
             needed = self._access.needed(remedy.name, usual)
             if target.permanent:
                 needed = max(needed, usual)
-            what = tr("use “{remedy}”", remedy=act(remedy.name))
+            name = remedy.name
+            if reverse is not None and self._access.needed(reverse, remedy.role) > needed:
+                name, needed = reverse, self._access.needed(reverse, remedy.role)
+            what = tr("use “{remedy}”", remedy=act(name))
             scope = await self._access.require(actor, needed, what)
             whole = whole or original is not None
             target = await self._within(scope, what, server, target, original, whole=whole)

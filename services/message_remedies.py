@@ -200,6 +200,7 @@ MESSAGE_REMEDIES = (
         _undo_move,
         _look_messages,
         needs=lambda c, t: (c.quarantine,),
+        reverse="restore",
     ),
     Remedy(
         "restore",
@@ -209,6 +210,7 @@ MESSAGE_REMEDIES = (
         _undo_restore,
         _look_folders,
         needs=lambda c, t: (c.quarantine,),
+        reverse="move",
     ),
     Remedy(
         "retry",
@@ -226,5 +228,6 @@ MESSAGE_REMEDIES = (
         _undo_move,
         _look_messages,
         needs=lambda c, t: (c.delete,) if t.permanent else (c.quarantine, c.delete),
+        reverse="restore",
     ),
 )

@@ -55,6 +55,7 @@ from services.rules import Rules, plain
 from services.settings import ApprovalSettings, SafetySettings
 from services.store import Store
 from services.targets import Target, Undo
+from services.words import act
 
 _log = logging.getLogger(__name__)
 
@@ -260,9 +261,21 @@ class Pipeline:
             target = amend(target)
         original = await self._intents.original(intent)
         remedy = REMEDIES[original.action if original else intent.action]
+        reverse = self._reverse(actor, remedy, original)
         target = await self._gate.authorise(
-            actor, remedy, intent.server, target, intent.incident_id, original
+            actor, remedy, intent.server, target, intent.incident_id, original, reverse=reverse
         )
+        if reverse is not None and (two := self._approval.always(reverse)) is not None:
+            said = tr(
+                "Taking this back comes to “{remedy}”, and {why}. Nothing was done; ask for it "
+                "with {command}, or have whoever did this take it back.",
+                remedy=act(reverse),
+                why=two,
+                command=f"/spool {reverse}",
+            )
+            await self._gate.refuse(
+                actor, intent.action, intent.server, target, intent.incident_id, said
+            )
         # To put a block back is to block: by now the address may be one that never may be.
         if remedy.name == ("block" if original is None else "unblock"):
             await self._gate.check_networks(actor, intent, target)
@@ -298,6 +311,19 @@ class Pipeline:
         with self._working_on(asked):
             asked = await self._record.claim(actor, asked, remedy, target, approved=True)
             return await self._act(actor, place, asked, None, remedy, target)
+
+    def _reverse(self, actor: Actor, remedy: Remedy, original: Intent | None) -> str | None:
+        """Return the remedy that taking another's act back comes to; None for one's own.
+
+        Who stopped the wrong account can put that right alone. To let go what somebody else
+        stopped is to enable it, and takes whatever that takes.
+        """
+        if original is None or actor == BOT:
+            return None
+        theirs = (original.claimed_by, original.asked_by)
+        if any(key and self._approval.is_same(actor.key, key) for key in theirs):
+            return None
+        return remedy.reverse
 
     @contextmanager
     def _working_on(self, intent: Intent) -> Iterator[None]:

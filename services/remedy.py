@@ -83,3 +83,5 @@ class Remedy:
     changes_account: bool = False  # the protected list applies
     most: int | None = None  # messages at once, where they are fewer than of every act
     once: bool = False  # offered on a card: a second one on the same incident is a repeat
+    #: The remedy that undoing comes to: its role and its second person hold for the undoing, too.
+    reverse: str | None = None

@@ -295,6 +295,7 @@ STOP_REMEDIES = (
         needs=lambda c, t: (c.no_sending,),
         changes_account=True,
         once=True,
+        reverse="enable",
     ),
     Remedy(
         "disable",
@@ -305,6 +306,7 @@ STOP_REMEDIES = (
         _look_account,
         needs=lambda c, t: (c.refusing if t.user_state is UserState.REFUSING else c.no_sending,),
         changes_account=True,
+        reverse="enable",
     ),
     Remedy(
         "enable",
@@ -314,6 +316,7 @@ STOP_REMEDIES = (
         _undo_disable,
         _look_account,
         needs=lambda c, t: (c.no_sending,),
+        reverse="disable",
     ),
     Remedy(
         "contain",
@@ -324,5 +327,6 @@ STOP_REMEDIES = (
         _look_contain,
         needs=lambda c, t: (c.hold, c.no_sending) if t.user_state else (c.hold,),
         changes_account=True,
+        reverse="restore",
     ),
 )

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import Engine
 
 from services.migrations import migrate
 from services.postgres import LOCKS, WRITING
@@ -117,6 +118,36 @@ def put_tables(file: Path) -> None:
     """Have an SQLite file with the bot's tables: to make them step by step takes 50 ms."""
     if not file.exists():
         file.write_bytes(_tables())
+
+
+class _Compiled(dict[Any, Any]):
+    """Statements as text, by what they are and the kind of database, whichever dialect asks.
+
+    An engine keeps them by its own dialect: each test's would put all of them together anew.
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self._by_kind(key))
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(self._by_kind(key), compiled)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._by_kind(key), default)
+
+    @staticmethod
+    def _by_kind(key: Any) -> Any:
+        dialect, *statement = key
+        return dialect.name, dialect.driver, *statement
+
+
+def compile_once() -> None:
+    """Have this process's engines share their statements, which is a tenth of the tests' time."""
+    compiled = _Compiled()
+
+    @event.listens_for(Engine, "engine_connect")
+    def share(connection: Connection) -> None:
+        connection.execution_options(compiled_cache=compiled)
 
 
 @asynccontextmanager

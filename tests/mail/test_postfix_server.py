@@ -542,3 +542,18 @@ async def test_check_prints_what_root_must_do_and_nothing_once_it_was_done(
     assert commands.pop() == "postfix reload"
     assert len(commands) == 4
     assert all(str(tmp_path) in command for command in commands)
+
+
+async def test_check_prints_the_lines_for_sudo_as_to_be_done_only_where_sudo_refuses(
+    postfix: PostfixHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 65534)  # root needs no sudo
+    for says, refused in (("sudo: a password is required", True), ("the disk is gone", False)):
+        program = tmp_path / "sudo"
+        program.write_text(f"#!/bin/sh\necho {says} >&2\nexit 1\n")
+        program.chmod(0o755)
+        settings = configured(postfix_table(postfix, prefix=[str(program)]))
+        settings = settings.model_copy(update={"database": f"sqlite:///{tmp_path / 'bot.db'}"})
+        (lines,) = [one async for one in look(settings) if "sudoers.d" in one.says]
+        assert lines.ok is not refused
+        assert "nobody ALL=(root) NOPASSWD: " in lines.says

@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import col, select
 
 from bot.line_cards import asked_text
+from services.access import Access
 from services.approval import Approval
 from services.errors import Expired, Refused
 from services.expiry import Expiry
@@ -19,7 +20,7 @@ from services.settings import ApprovalSettings
 from services.targets import Target
 
 from ..mail.harness import ANN
-from .bench import ADMIN, CHANNEL, OPERATOR, OTHER_OPERATOR, VIEWER, Bench
+from .bench import ACCESS, ADMIN, CHANNEL, OPERATOR, OTHER_OPERATOR, VIEWER, Bench
 
 ELSEWHERE = Place("discord", "99")
 WIDE = Target(networks=(ip_network("203.0.112.0/20"),))
@@ -217,6 +218,44 @@ async def test_what_cannot_be_taken_back_now_is_tried_again_later_not_at_once(
     await bench.server.start()
     bench.pass_time(minutes=11)
     assert await expiry.run() == 1
+    assert await bench.state() is UserState.ACTIVE
+
+
+async def test_to_take_anothers_act_back_takes_what_doing_the_opposite_takes(
+    bench: Bench,
+) -> None:
+    bench.approval = ApprovalSettings(remedies=("enable",))
+    bench.build()
+    day = Target(account=ANN, user_state=UserState.NO_SENDING, lasting=timedelta(hours=24))
+    outcome = await bench.act("disable", day)
+    with pytest.raises(Refused, match="comes to “enable”, and “enable” always takes two persons"):
+        await bench.undo(outcome, actor=OTHER_OPERATOR)
+    assert await bench.state() is UserState.NO_SENDING
+    assert (await bench.phases())[-1] == ("refused", "undo")
+    # Who did it puts it right alone, and the bot takes it back when its time is over.
+    await bench.undo(outcome)
+    assert await bench.state() is UserState.ACTIVE
+    await bench.act("disable", day)
+    bench.pass_time(hours=25)
+    assert await Expiry(bench.store, bench.intents, bench.pipeline, bench.clock).run() == 1
+    assert await bench.state() is UserState.ACTIVE
+
+
+async def test_to_take_anothers_act_back_takes_the_role_of_doing_the_opposite(
+    bench: Bench,
+) -> None:
+    strict = ACCESS.model_copy(update={"remedies": {"enable": "admin"}})
+    bench.access = Access(strict, {}, bench.clock)
+    bench.build()
+    target = Target(account=ANN, user_state=UserState.NO_SENDING)
+    outcome = await bench.act("disable", target)
+    with pytest.raises(Refused, match="You may not use “enable”: that needs the role admin"):
+        await bench.undo(outcome, actor=OTHER_OPERATOR)
+    assert await bench.state() is UserState.NO_SENDING
+    await bench.undo(outcome, actor=ADMIN)
+    assert await bench.state() is UserState.ACTIVE
+    mine = await bench.act("disable", target)
+    await bench.undo(mine)
     assert await bench.state() is UserState.ACTIVE
 
 
