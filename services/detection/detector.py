@@ -528,10 +528,11 @@ async def _refreshed(
     changed = False
     for campaign in {campaign_of(member.incident) for member in members.values()}:
         for row in await group_of(session, campaign):
-            if row.open_key is not None or row.sender in members or row.sender not in spool:
+            if row.open_key is not None or row.sender not in spool:
                 continue
             before = Evidence.model_validate_json(row.evidence)
-            found = spool[row.sender]
+            # An account's newer incident tells of what it has there, and one of them is enough.
+            found = SenderSpool(0, 0) if row.sender in members else spool[row.sender]
             if (before.queued, before.held) == (found.waiting, found.held):
                 continue
             row.evidence = _with(before, found, counts, now).model_dump_json()

@@ -163,6 +163,39 @@ def test_a_phones_first_screen_has_who_how_much_and_what_to_press() -> None:
     assert len(first.splitlines()) <= 8
 
 
+def test_who_is_of_a_campaign_no_more_is_not_said_to_send_now() -> None:
+    group = [
+        incident(IncidentState.FALSE_ALARM, seen=evidence(messages=44)),
+        incident(seen=evidence(messages=3)),
+    ]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    group[1].sender = "bob@example.com"
+    open_ = campaign_cards.Buttons({}, {}, {}, {}, (group[1].sender,))
+    text = said(campaign_cards.campaign(group[0], group, {}, open_))
+    assert "3 messages in the last 5 min" in text
+    group[1].evidence = evidence(messages=0).model_dump_json()
+    card = campaign_cards.campaign(group[0], group, {}, open_)
+    assert "0 messages in the last 5 min" in said(card)
+    assert card.title.endswith("sent spam")
+
+
+def test_an_account_that_has_two_incidents_of_a_campaign_has_a_line_for_each() -> None:
+    group = [
+        incident(IncidentState.FALSE_ALARM, seen=evidence(total=44, queued=0, held=0)),
+        incident(seen=evidence(total=70, queued=1, held=0)),
+    ]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    sender = group[1].sender
+    buttons = campaign_cards.Buttons({}, {}, {sender: "stop"}, {sender: "why"}, (sender,))
+    card = campaign_cards.campaign(group[0], group, {}, buttons)
+    text = said(card)
+    assert "114 messages sent" in text
+    assert "70 messages, 1 waiting, 0 held · incident 8" in text
+    assert "44 messages, 0 waiting, 0 held · incident 7" in text
+    pressed = [one.button for one in card.sections if isinstance(one, Row) and one.button]
+    assert [one.slot for one in pressed if isinstance(one, Button)] == ["stop-8", "why-7"]
+
+
 def test_a_campaigns_picture_says_whose_it_is() -> None:
     group = [incident(), incident()]
     group[0].id, group[1].id, group[1].campaign = 7, 8, 7

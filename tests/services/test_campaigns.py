@@ -372,6 +372,26 @@ async def test_what_waits_of_a_campaign_is_of_now_also_of_who_was_closed_before(
     assert json.loads(rows[0].summary)[1].endswith("Now 0 held, 132 waiting.")
 
 
+async def test_what_waits_of_an_account_with_two_incidents_of_a_campaign_counts_once(
+    bench: Bench,
+) -> None:
+    await _both(bench)
+    await bench.act("false_alarm", Target(account=BOB), incident_id=2)
+    bench.pass_time(minutes=1)
+    for _ in range(4):
+        await _attack(bench, BOB, ip="203.0.113.9")
+    await _attack(bench, ANN)
+    for _ in range(2):
+        bench.pass_time(seconds=40)
+        await bench.burst(1)
+        await bench.burst(1, user=BOB, client_ip="203.0.113.9")
+        await bench.poll()
+    rows = await bench.incidents()
+    assert [(row.sender, row.campaign) for row in rows] == [(ANN, None), (BOB, 1), (BOB, 1)]
+    queued = [Evidence.model_validate_json(row.evidence).queued for row in rows]
+    assert queued == [2 * _BURST + 2, 0, 5 * _BURST + 2]
+
+
 async def test_offers_of_a_campaign_hold_the_accounts_that_were_shown(bench: Bench) -> None:
     lead, _ = await _both(bench)
     assert lead.id is not None
