@@ -43,6 +43,8 @@ from services.watch import Watch
 _log = logging.getLogger(__name__)
 #: Seconds in which a chat may still take what is left to say when the bot stops.
 _LAST_WORDS = 5.0
+#: Seconds for opening a mail server at the start: one that hangs must not keep all others unseen.
+_PATIENCE = 20.0
 
 
 class App:
@@ -266,14 +268,21 @@ class App:
             _log.warning("%d acts were cut off when the bot, or an instance of it, ended", cut)
 
     async def _open(self, server: HostedServer) -> None:
-        """Open a mail server. One that is down now is tried again at each poll."""
-        try:
+        """Open a mail server. One that is down now, or hangs, is tried again at each poll."""
+        if server.ours:
             await server.start()
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await server.start()
         except ServerDown as error:
-            if server.ours:
-                raise
-            _log.warning("%s", error.sentence)
-            self._closed.add(server.name)
+            why = error.sentence
+        except TimeoutError:
+            why = f"{server.name} could not be opened within {_PATIENCE:g} s."  # not shown
+        else:
+            return
+        _log.warning("%s", why)
+        self._closed.add(server.name)
 
     async def _ready(self, server: HostedServer) -> None:
         """See to it that a server is open. Raises ServerDown."""

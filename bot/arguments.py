@@ -18,7 +18,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from services.errors import BadArgument
-from services.language import tr
+from services.language import later, tr
 from services.mail.domains import as_domain
 from services.mail.port import MAX_ADDRESS, Network, Queue
 from services.tables import Kind, Window
@@ -32,6 +32,8 @@ _FOLDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _DAYS = re.compile(r"(\d{1,6})\s*(?:d|days?)")
 #: Traffic is kept for so long.
 MOST_DAYS = 366
+_PERIODS = later("it is today, 7d, or days such as 2026-11-01..2026-11-07")
+_FIRST = date(1970, 1, 1)  # the period before an earlier day may begin before the calendar does
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = timedelta(days=3650)
 PIN_WORDS = ("show", "remove")
@@ -258,7 +260,9 @@ def read_during(value: str) -> During:
     try:
         begin, end = date.fromisoformat(first), date.fromisoformat(last if dots else first)
     except ValueError:
-        raise ValueError(tr("it is today, 7d, or days such as 2026-11-01..2026-11-07")) from None
+        raise ValueError(tr(_PERIODS)) from None
+    if begin < _FIRST:
+        raise ValueError(tr(_PERIODS))
     if end < begin:
         raise ValueError(tr("it ends before it begins"))
     if (end - begin).days >= MOST_DAYS:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import case, func
 from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -45,8 +45,12 @@ async def standing(store: Store, chats: Sequence[str]) -> Standing:
 
 async def _backlog(session: AsyncSession, chat: str) -> Backlog:
     number, moments = 0, []
+    # An incident that goes on is written at each poll: one that was never shown waits for longer.
+    waits = case(
+        (col(Posted.message_id).is_(None), col(Incident.opened_at)), else_=Incident.updated_at
+    )
     for kind, table, at in (
-        (INCIDENT, Incident, col(Incident.updated_at)),
+        (INCIDENT, Incident, waits),
         (LINE, Announcement, col(Announcement.at)),
     ):
         posted = and_(

@@ -125,14 +125,15 @@ def _listings(shown: Blocks) -> list[Section]:
     if listed:
         sections.append(Paragraph(say(Bold(tr("Our own addresses on block lists")))))
         sections.append(Points(tuple(_listed(row) for row in listed)))
-    else:
-        newest = max(row.checked_at for row in shown.listings)
+    elif said := {row.zone for row in shown.listings} - {row.zone for row in failed}:
+        # Of the others it is not known.
+        newest = max(row.checked_at for row in shown.listings if row.zone in said)
         sections.append(
             Small(
                 richn(
                     "None of our own addresses is on the {n} block list asked, as of {moment}",
                     "None of our own addresses is on the {n} block lists asked, as of {moment}",
-                    shown.zones,
+                    len(said),
                     moment=Moment(newest),
                 )
             )

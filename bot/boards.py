@@ -3,7 +3,8 @@
 The publisher shows them after everything else, so that no alert waits for one.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlmodel import col, delete, select
@@ -22,9 +23,12 @@ from services.models import Announcement, Board, Posted
 from services.people import Role
 from services.scope import everyone
 from services.store import Store
+from services.tasks import end
 
 #: What Posted calls such a message.
 BOARD = "board"
+#: Seconds that alerts wait at most for one to be drawn.
+_PATIENCE = 2.0
 
 
 class Boards:
@@ -37,6 +41,29 @@ class Boards:
         self._store = store
         self._servers = servers
         self._clock = clock
+        self._drawing: dict[int, asyncio.Task[Card | None]] = {}  # those that take long
+
+    async def drawn(self, board_id: int, woken: Callable[[], None]) -> tuple[Card | None, bool]:
+        """Return a dashboard as card() does, and whether it is drawn yet.
+
+        A mail server that hangs is waited for elsewhere, as alerts are not to wait for it;
+        ``woken`` is called once it is drawn.
+        """
+        task = self._drawing.get(board_id)
+        if task is None:
+            task = self._drawing[board_id] = asyncio.create_task(self.card(board_id))
+            await asyncio.wait({task}, timeout=_PATIENCE)
+            if not task.done():
+                task.add_done_callback(lambda _: woken())
+        if not task.done():
+            return None, False
+        del self._drawing[board_id]
+        return task.result(), True
+
+    async def stop(self) -> None:
+        """Draw nothing any more."""
+        drawing, self._drawing = self._drawing, {}
+        await end(drawing.values())
 
     @property
     def turn(self) -> int:
@@ -83,9 +110,19 @@ class Boards:
                 )
                 session.add(Announcement(at=self._clock.now(), text=said))
 
-    async def forget(self, board: Board) -> None:
-        """Let go of it: its message is no longer there."""
+    async def forget(self, board: Board, trouble: str = "") -> None:
+        """Let go of it: its message is no longer there, or stays for a reason that is told."""
+        if (drawing := self._drawing.pop(board.id or 0, None)) is not None:
+            drawing.cancel()
         async with self._store.session() as session:
+            if trouble:
+                said = tr(
+                    "The dashboard of {server} could not be taken out of the channel and is no "
+                    "longer brought up to date: {trouble} Delete it by hand.",
+                    server=board.server,
+                    trouble=trouble,
+                )
+                session.add(Announcement(at=self._clock.now(), text=said))
             await session.exec(
                 delete(Posted).where(
                     col(Posted.chat) == self._chat,

@@ -113,7 +113,7 @@ def campaign(
     )
     first = min(evidences.values(), key=lambda one: one.first_at)
     sections.append(alert_card.so_far(first.first_at, list(evidences.values())))
-    sections += alert_card.told(lead)
+    sections += alert_card.told(lead, *group)
     for row in rows[:ON_CARD]:
         text = _line(row, evidences[row.id])
         stop = buttons.stops.get(row.sender) if row.state in LIVE else None

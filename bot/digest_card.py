@@ -50,7 +50,8 @@ def digest(kind: str, report: Report) -> Card:
             for one in report.incidents
         ]
         sections.append(Points(tuple(_and_more(points, report.more_incidents))))
-        sections.append(Paragraph(say(_times(report))))
+        if times := _times(report):  # of false alarms that were opened again there is none
+            sections.append(Paragraph(say(times)))
     if report.movers:
         sections.append(Paragraph(say(Bold(tr("Grew most against the time before")))))
         sections.append(Points(tuple(_mover(one) for one in report.movers)))

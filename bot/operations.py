@@ -25,6 +25,9 @@ _T = TypeVar("_T")
 _PATIENCE = 3.0
 _SLOW = f"The bot's database did not answer within {_PATIENCE:.0f} s."
 _LONGEST = 500
+#: Seconds that a stop takes at most beside operations.stop_seconds: for the chats, a database
+#: that is locked, and some to spare. It is no reason for systemd to kill us.
+_LAST = 25.0
 _GRACE = 1.0
 
 
@@ -177,7 +180,8 @@ async def operating(app: App, systemd: Systemd | None = None) -> AsyncIterator[O
                 systemd.tell("READY=1")
                 yield operations
             finally:
-                systemd.tell("STOPPING=1")
+                limit = app.settings.operations.stop_seconds + _LAST
+                systemd.tell("STOPPING=1", f"EXTEND_TIMEOUT_USEC={int(limit * 1e6)}")
                 await app.stop()
                 await operations.stop()
     finally:

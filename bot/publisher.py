@@ -85,6 +85,12 @@ class Publisher:
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        try:
+            await self._run()
+        finally:
+            await self._boards.stop()
+
+    async def _run(self) -> None:
         while True:
             self._wake.clear()
             wait: float | None = None
@@ -195,13 +201,14 @@ class Publisher:
         for board in await self._boards.all():
             posted = await self._posted(BOARD, board.id or 0)
             if not board.wanted:
-                if posted is not None and posted.message_id is not None:
-                    await self._chat.remove(posted.message_id)
-                await self._boards.forget(board)
+                await self._take_away(board, posted)
                 continue
             if posted is None or posted.version < self._boards.turn:
                 turn = self._boards.turn
-                await self._show(BOARD, board.id or 0, turn, None, self._board)
+                card, is_drawn = await self._boards.drawn(board.id or 0, self.wake)
+                if not is_drawn:
+                    continue
+                await self._show(BOARD, board.id or 0, turn, None, _always(card))
                 posted = await self._posted(BOARD, board.id or 0)
             if posted is None or posted.message_id is None:
                 continue
@@ -209,6 +216,17 @@ class Publisher:
                 await self._boards.forget(board)  # somebody deleted it: it is not wanted any more
             elif not board.pinned and not board.trouble:
                 await self._pin(board, posted.message_id)
+
+    async def _take_away(self, board: Board, posted: Posted | None) -> None:
+        why = ""
+        if posted is not None and posted.message_id is not None:
+            try:
+                await self._chat.remove(posted.message_id)
+            except ChatRefused as error:
+                why = error.sentence
+        await self._boards.forget(board, why)
+        if why:
+            self.wake()
 
     async def _pin(self, board: Board, message_id: str) -> None:
         try:
@@ -362,6 +380,8 @@ class Publisher:
                     await self._post(posted, card, name, thread)
                 else:
                     await self._chat.update(posted.message_id, card)
+            if card is not None:
+                posted.error = None  # what was refused before is shown now
         except ChatGone:
             # An alert that was deleted comes back while it matters; a line does not.
             if kind == INCIDENT and await self._is_live(ref):
@@ -422,9 +442,6 @@ class Publisher:
             return None
         return await self._chat.link(posted.message_id)
 
-    async def _board(self, board_id: int, _: Posted) -> Card | None:
-        return await self._boards.card(board_id)
-
     async def _line(self, line_id: int, _: Posted) -> Card | None:
         async with self._store.reading() as session:
             line = await session.get(Announcement, line_id)
@@ -455,6 +472,13 @@ class Publisher:
             return line_cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return line_cards.act_line(intent, acted.action, undo_id)
+
+
+def _always(card: Card | None) -> Callable[[int, Posted], Awaitable[Card | None]]:
+    async def drawn(_: int, __: Posted) -> Card | None:
+        return card
+
+    return drawn
 
 
 def _forget_message(posted: Posted) -> None:

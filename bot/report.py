@@ -91,7 +91,7 @@ def _days(during: During, today: date) -> tuple[date, date]:
 
 async def _report(desk: Desk, request: Request, shown: Report) -> Reply:
     now, scope = desk.clock.now(), request.scope
-    period = shown.period
+    period = shown.period.seen(now)
     async with desk.store.reading() as session:
         since = await known_since(session, request.server)
         whose = frozenset({shown.domain}) if shown.domain else scope.domains
@@ -206,7 +206,8 @@ async def _offered(
 
 async def _sheet(desk: Desk, request: Request, shown: Report) -> Sheet:
     """Return all that a view shows as a file. Who took it is written down."""
-    period, scope = shown.period, request.scope
+    now, scope = desk.clock.now(), request.scope
+    period = shown.period.seen(now)
     lines: list[list[object]] = []
     numbers = list(Tally.__dataclass_fields__)
     about = tr(
@@ -219,7 +220,7 @@ async def _sheet(desk: Desk, request: Request, shown: Report) -> Sheet:
     async with desk.store.reading() as session:
         if shown.view is View.TREND:
             lines.append(["begin_utc", *numbers])
-            tallies = await trend(session, request.server, period, desk.clock.now(), scope.domains)
+            tallies = await trend(session, request.server, period, now, scope.domains)
             for number, tally in enumerate(tallies):
                 at: datetime = period.begin + period.step * number
                 lines.append([f"{at:%Y-%m-%dT%H:%M:%SZ}", *_numbers(tally)])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import idna
 
@@ -209,6 +209,8 @@ def _source(facts: Facts) -> str:
         said += " " + tr("What was before that is not in it.")
     elif not facts.comparable:
         said += " " + tr("Not long enough to compare with the period before.")
+    elif facts.shown.last >= facts.taken_at.astimezone(UTC).date():
+        said += " " + tr("Today is not over; the period before is of whole days.")
     return said
 
 

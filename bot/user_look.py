@@ -51,8 +51,11 @@ async def user_pressed(desk: Desk, request: Request, intent: Intent) -> Reply:
     return await _user(desk, request, Target.model_validate_json(intent.target))
 
 
-async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
-    """Answer with an account; ``opened`` has the report to go back to, if any."""
+async def _user(desk: Desk, request: Request, opened: Target, *, typed: str = "") -> Reply:
+    """Answer with an account; ``opened`` has the report to go back to, if any.
+
+    ``typed`` is how it was asked for, where nothing is known of it under that name.
+    """
     account = opened.account or ""
     server = desk.pipeline.server(request.server)
     if not request.scope.holds(account):
@@ -79,11 +82,14 @@ async def _user(desk: Desk, request: Request, opened: Target) -> Reply:
         )
         incidents = rows.all()
     if known is None and not (uses or acts or incidents or any(n for _, n in days)):
+        if not typed and (other := _other_form(account)):
+            other_form = opened.model_copy(update={"account": other})
+            return await _user(desk, request, other_form, typed=account)
         return note(
             tr(
                 "There is no mailbox {account} on {server}, and Spoolwarden has never seen it send "
                 "anything. Is it spelt right, or was it deleted?",
-                account=named(account),
+                account=named(typed or account),
                 server=server.name,
             )
         )

@@ -13,14 +13,14 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import case, func
+from sqlalchemy import and_, case, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import MailServerError
-from services.incidents import campaign_of, is_about, was_done_to
+from services.incidents import campaign_of, was_done_to
 from services.mail.port import MailServer
 from services.models import (
     Announcement,
@@ -34,6 +34,7 @@ from services.models import (
 from services.remedy import ENDS
 from services.settings import WEEKDAYS, DigestSettings
 from services.store import Store
+from services.targets import Target
 from services.words import show_network
 
 _log = logging.getLogger(__name__)
@@ -43,7 +44,6 @@ DAILY, WEEKLY = "daily", "weekly"
 LATEST = timedelta(hours=6)
 _LISTED = 10
 _MOVERS = 5
-_LENGTHS = {DAILY: timedelta(days=1), WEEKLY: timedelta(days=7)}
 
 
 class _Value(BaseModel):
@@ -109,12 +109,13 @@ class Report(_Value):
 
 
 class Due(NamedTuple):
-    """A summary that is due: its kind, its day there, and what it is about."""
+    """A summary that is due: its kind, its day there, what it is about, and when the next is."""
 
     kind: str
     day: str
     begin: datetime
     end: datetime
+    next: datetime
 
 
 class Timetable:
@@ -144,17 +145,25 @@ class Timetable:
         for kind in self._times:
             (day, end), (_, begin) = self._last_two(kind, now)
             if now - end <= LATEST:
-                found.append(Due(kind, day.isoformat(), begin, end))
+                found.append(Due(kind, day.isoformat(), begin, end, self._next(kind, day)))
         return found
+
+    def _next(self, kind: str, day: date) -> datetime:
+        """Return when the one after a day's is due."""
+        weekday, _ = self._times[kind]
+        return self._moment(kind, day + timedelta(days=1 if weekday is None else 7))
+
+    def _moment(self, kind: str, day: date) -> datetime:
+        # Of a time that comes twice it is the first; one that is left out is an hour later.
+        return datetime.combine(day, self._times[kind][1], self._zone).astimezone(UTC)
 
     def _last_two(self, kind: str, now: datetime) -> list[tuple[date, datetime]]:
         """Return the last two days on which one was due until now, and when; the newest first."""
-        weekday, at = self._times[kind]
+        weekday, _ = self._times[kind]
         day, found = now.astimezone(self._zone).date(), list[tuple[date, datetime]]()
         while len(found) < 2:
             if weekday is None or day.weekday() == weekday:
-                # Of a time that comes twice it is the first; one that is left out is an hour later.
-                moment = datetime.combine(day, at, self._zone).astimezone(UTC)
+                moment = self._moment(kind, day)
                 if moment <= now:
                     found.append((day, moment))
             day -= timedelta(days=1)
@@ -215,7 +224,7 @@ class Digests:
         async with self._store.reading() as session:
             opened = await _opened(session, due)
             failed = await _failed(session, due)
-            stopped = await _stopped(session, opened)
+            stopped = await _stopped(session, opened, due)
             false = [row for row in opened if row.state is IncidentState.FALSE_ALARM]
             return Report(
                 begin=due.begin,
@@ -230,7 +239,7 @@ class Digests:
                     for row in opened[:_LISTED]
                 ),
                 more_incidents=len(opened[_LISTED:]),
-                detected=tuple(_detected(row) for row in opened),
+                detected=tuple(_detected(row) for row in opened if row.opened_at >= due.begin),
                 stopped=tuple(stopped.values()),
                 false_alarms=sum(row.id not in stopped for row in false),
                 movers=await _movers(session, due),
@@ -253,7 +262,6 @@ class Digests:
         """Return which blocks run out before the next summary, and what could not be asked."""
         found: list[Ends] = []
         unknown: list[str] = []
-        until = due.end + _LENGTHS[due.kind]
         for name, server in self._servers.items():
             try:
                 blocks = await server.blocks()
@@ -263,7 +271,7 @@ class Digests:
             found += [
                 Ends(network=show_network(block.network), server=name, until=block.until)
                 for block in blocks
-                if block.until is not None and block.until <= until
+                if block.until is not None and block.until <= due.next
             ]
         found.sort(key=lambda one: one.until)
         return tuple(found[:_LISTED]), len(found[_LISTED:]), tuple(unknown)
@@ -275,9 +283,17 @@ def middle(seconds: Sequence[float]) -> timedelta:
 
 
 async def _opened(session: AsyncSession, due: Due) -> Sequence[Incident]:
+    """Return the incidents that were opened in that time, or opened again."""
     rows = await session.exec(
         select(Incident)
-        .where(col(Incident.opened_at) >= due.begin, col(Incident.opened_at) < due.end)
+        .where(
+            or_(
+                *(
+                    and_(at >= due.begin, at < due.end)
+                    for at in (col(Incident.opened_at), col(Incident.reopened_at))
+                )
+            )
+        )
         .order_by(col(Incident.id))
     )
     return rows.all()
@@ -288,27 +304,45 @@ def _detected(incident: Incident) -> float:
     return max(0.0, (incident.opened_at - first).total_seconds())
 
 
-async def _stopped(session: AsyncSession, incidents: Sequence[Incident]) -> dict[int | None, float]:
-    """Return how long after its alert each incident was stopped, where it was, by its id."""
-    # What is done to all of a campaign is done on the incident whose card it is.
-    of_each = {campaign_of(row) for row in incidents} | {row.id for row in incidents}
+async def _stopped(
+    session: AsyncSession, incidents: Sequence[Incident], due: Due
+) -> dict[int | None, float]:
+    """Return how long after its alert each incident was stopped, where it was, by its id.
+
+    Of one that was opened again in that time it is the later alert, and what stopped it then.
+    What was taken back does not count. An act on several accounts of a campaign stands on its
+    card's incident, and stopped each of them.
+    """
+    ids = {incident_id for row in incidents for incident_id in (row.id, campaign_of(row))}
     rows = await session.exec(
         select(Intent)
         .where(
-            col(Intent.incident_id).in_(of_each),
+            col(Intent.incident_id).in_(ids),
             col(Intent.action).in_(ENDS),
             col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
+            col(Intent.undone).is_(False),
+            col(Intent.finished_at).is_not(None),
         )
         .order_by(col(Intent.finished_at))
     )
-    acts = rows.all()
-    stopped: dict[int | None, float] = {}
+    acts: dict[int | None, list[tuple[Intent, frozenset[str]]]] = {}
+    for act in rows.all():
+        accounts = Target.model_validate_json(act.target).accounts
+        of = frozenset(account.lower() for account in accounts)
+        acts.setdefault(act.incident_id, []).append((act, of))
+    found: dict[int | None, float] = {}
     for row in incidents:
-        mine = (act for act in acts if is_about(act, row) and was_done_to(act, row.sender))
-        act = next(mine, None)
-        if act is not None and act.finished_at is not None:
-            stopped[row.id] = max(0.0, (act.finished_at - row.opened_at).total_seconds())
-    return stopped
+        own = [act for act, of in acts.get(row.id, ()) if not of or row.sender in of]
+        shared = [act for act, of in acts.get(row.campaign, ()) if row.sender in of]
+        done = [act for act in (*own, *shared) if was_done_to(act, row.sender)]
+        moments = [act.finished_at for act in done if act.finished_at is not None]
+        alerted = row.opened_at
+        if row.reopened_at is not None and row.reopened_at < due.end:
+            alerted = row.reopened_at
+            moments = [moment for moment in moments if moment >= alerted]
+        if moments:
+            found[row.id] = max(0.0, (min(moments) - alerted).total_seconds())
+    return found
 
 
 async def _movers(session: AsyncSession, due: Due) -> tuple[Mover, ...]:

@@ -228,11 +228,15 @@ def undo_of(intent: Intent) -> Undo:
 
 def overtaken(incident: Incident | None, done: Intent) -> bool:
     """Tell whether an incident was opened again since, so that the act can be done anew."""
-    if incident is None or incident.state != IncidentState.OPEN or done.finished_at is None:
+    if incident is None or incident.state not in LIVE or done.finished_at is None:
         return False
+    # Whoever takes on one that was over and is open again finds nothing done.
+    if incident.reopened_at is not None and incident.reopened_at >= done.finished_at:
+        return True
     # A checklist goes on while its incident does: only one that was over has another begun.
-    since = incident.reopened_at if done.action == RESPOND else incident.state_at
-    return since is not None and since >= done.finished_at
+    if incident.state is not IncidentState.OPEN or done.action == RESPOND:
+        return False
+    return incident.state_at is not None and incident.state_at >= done.finished_at
 
 
 def _all_overtaken(incidents: Sequence[Incident], done: Intent) -> bool:

@@ -5,8 +5,9 @@ leads, and the channel is told once when an address is listed, and once when it 
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from sqlmodel import col, select
 
@@ -57,8 +58,8 @@ class Listings:
         """Ask what is due; return whether the channel is told of anything. Raises StoreError."""
         if not self.used:
             return False
-        own = [pair async for pair in self._own()]
         known = {(row.server, row.address, row.zone): row for row in await self.known()}
+        own = [pair async for pair in self._own(known)]
         asked, told = self._dnsbl(), False
         for zone in self._settings.zones:
             due = [
@@ -91,8 +92,14 @@ class Listings:
         now = self._clock.now()
         return row is None or now - row.checked_at >= self._every - timedelta(minutes=1)
 
-    async def _own(self) -> AsyncIterator[tuple[str, Address]]:
-        """Yield each server with each of its addresses that others can see."""
+    async def _own(
+        self, known: Collection[tuple[str, str, str]]
+    ) -> AsyncIterator[tuple[str, Address]]:
+        """Yield each server with each of its addresses that others can see.
+
+        Those of one that cannot say them now are those that are ``known``: they would be
+        forgotten else, and told of anew.
+        """
         for name, server in self._servers.items():
             found: set[Address] = set(self._settings.addresses.get(name, ()))
             try:
@@ -100,6 +107,7 @@ class Listings:
             except SpoolwardenError as error:
                 _log.warning("the addresses of %s are not known: %s", name, error.sentence)
                 networks = ()
+                found |= {ip_address(address) for of, address, _ in known if of == name}
             found |= {
                 network.network_address
                 for network in networks
@@ -165,7 +173,7 @@ def _listed(row: Listing, entry: Entry) -> str:
         server=row.server,
         zone=row.zone,
         codes=", ".join(entry.codes),
-        reason=f": {entry.reason}" if entry.reason else ".",
+        reason=tr(": “{reason}”.", reason=entry.reason) if entry.reason else ".",
     )
 
 

@@ -9,7 +9,7 @@ had against it. Days and hours are UTC's.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -203,6 +203,11 @@ class Period:
 
     first: date
     last: date
+    daily: bool = False  # its hours are forgotten, so that its trend is by day however short it is
+
+    def seen(self, now: datetime) -> "Period":
+        """Return it as it can be told now."""
+        return replace(self, daily=self.begin < now - _HOURS_KEPT)
 
     @property
     def days(self) -> int:
@@ -217,7 +222,7 @@ class Period:
     @property
     def step(self) -> timedelta:
         """How long a time one point of its trend stands for."""
-        return timedelta(hours=1) if self.days <= 3 else timedelta(days=1)
+        return timedelta(hours=1) if self.days <= 3 and not self.daily else timedelta(days=1)
 
     @property
     def begin(self) -> datetime:

@@ -2,12 +2,14 @@
 
 Nothing is kept about a step: it is done when an act that does it was done and not taken back
 (an account that was stopped: nor enabled since, but with a new password), by whom and from
-wherever that may have been. A campaign's steps are about all of its accounts: those that are
-stopped, and those that have a new password, must be all that are left to deal with.
+wherever that may have been; of an incident that was reopened, since then. A campaign's steps are
+about all of its accounts: those that are stopped, and those that have a new password, must be
+all that are left to deal with.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 
 from sqlmodel import col, select
@@ -119,8 +121,11 @@ async def done_steps(session: AsyncSession, *incidents: Incident) -> Mapping[str
             (step.name == "disable" and not stopped) or (step.name == "password" and unsafe)
         ):
             continue
-        # An account that was enabled with a new password is still dealt with.
+        # An account that was enabled with a new password is still dealt with; one that sends
+        # again has shown that the password is known, too.
         against = () if stopped and "enable" in step.against else step.against
+        if step.name == "password" and len(incidents) == 1 and incidents[0].state in UNSTOPPED:
+            against = ("enable",)
         last = next((act for act in acts if act.action in (*step.by, *against)), None)
         if last is not None and last.action in step.by:
             found[step.name] = last
@@ -137,18 +142,21 @@ def _are_stopped(incidents: Sequence[Incident], acts: Sequence[Intent]) -> bool:
 
 def passwordless(incidents: Sequence[Incident], acts: Sequence[Intent]) -> list[Incident]:
     """Return those whose account is left to deal with, and got no new password by these acts."""
-    renewed = {
-        account.lower()
-        for act in acts
-        if act.action in ("password", "delete_account")
-        for account in Target.model_validate_json(act.target).people
-    }
-    return [row for row in incidents if row.state in LIVE and row.sender not in renewed]
+    renewed = [act for act in acts if act.action in ("password", "delete_account")]
+    return [
+        row
+        for row in incidents
+        if row.state in LIVE
+        and not any(row.sender in _people_of(act) and _is_since(act, row) for act in renewed)
+    ]
 
 
 async def acts_of(session: AsyncSession, incidents: Sequence[Incident]) -> Sequence[Intent]:
-    """Return the acts on incidents that stand, newest first; on their addresses, too."""
-    opened = min(incident.opened_at for incident in incidents)
+    """Return the acts on incidents that stand, newest first; on their addresses, too.
+
+    What was done before an incident was reopened is history: whoever it was is back.
+    """
+    opened = min(_begun(incident) for incident in incidents)
     rows = await session.exec(
         select(Intent)
         .where(
@@ -166,7 +174,33 @@ async def acts_of(session: AsyncSession, incidents: Sequence[Incident]) -> Seque
         .order_by(col(Intent.finished_at).desc())
     )
     used = [network for incident in incidents for network in _addresses(incident)]
-    return [act for act in rows.all() if act.incident_id is not None or _is_on(act, used)]
+    return [
+        act
+        for act in rows.all()
+        if any(_is_since(act, row) for row in _about(act, incidents))
+        and (act.incident_id is not None or _is_on(act, used))
+    ]
+
+
+def _about(act: Intent, incidents: Sequence[Incident]) -> Sequence[Incident]:
+    """Return those of the incidents that an act is about: all, where it names no account."""
+    people = _people_of(act)
+    return [row for row in incidents if row.sender in people] or incidents
+
+
+def _people_of(act: Intent) -> frozenset[str]:
+    """Return whom an act is about, in lower case."""
+    people = Target.model_validate_json(act.target).people
+    return frozenset(account.lower() for account in people)
+
+
+def _begun(incident: Incident) -> datetime:
+    """Return when an incident was opened, for the last time."""
+    return incident.reopened_at or incident.opened_at
+
+
+def _is_since(act: Intent, incident: Incident) -> bool:
+    return act.finished_at is None or act.finished_at >= _begun(incident)
 
 
 def _addresses(incident: Incident) -> list[Network]:

@@ -437,6 +437,10 @@ class Settings(FromFiles, BaseSettings):
         names = [server.name for server in self.mail_server]
         if len(set(names)) < len(names):
             raise ValueError("two mail servers have the same name")
+        if unknown := sorted(self.dnsbl.addresses.keys() - set(names)):
+            raise ValueError(
+                "dnsbl.addresses names a mail server that there is none of: " + ", ".join(unknown)
+            )
         return self
 
     @classmethod

@@ -39,9 +39,10 @@ async def summary(session: AsyncSession, incident: Incident, scope: Scope | None
 
     Times are in UTC; what a sender wrote is escaped.
     """
+    everybody = await group_of(session, campaign_of(incident))
     group = [
         row
-        for row in await group_of(session, campaign_of(incident))
+        for row in everybody
         if scope is None or row.id == incident.id or scope.holds(row.sender)
     ]
     found = [(row, Evidence.model_validate_json(row.evidence)) for row in group]
@@ -66,7 +67,7 @@ async def summary(session: AsyncSession, incident: Incident, scope: Scope | None
     whose = f"{literal(worst.sender)}: " if len(group) > 1 else ""
     parts = [
         f"# {title}",
-        _about(found, acts, accounts),
+        _about(found, acts, accounts, len(everybody) - len(group)),
         *([f"## {tr('Accounts')}", _accounts(found)] if len(group) > 1 else []),
         f"## {tr('Counts')}",
         _counts([evidence for _, evidence in found]),
@@ -119,6 +120,7 @@ def _about(
     found: Sequence[tuple[Incident, Evidence]],
     acts: Sequence[tuple[Intent, bool]],
     accounts: str,
+    hidden: int,
 ) -> str:
     group = [row for row, _ in found]
     state = shared_state(group)
@@ -135,26 +137,29 @@ def _about(
             later=span(opened_at - first_at),
             score=f"{max(row.score for row in group):.0f}",
         ),
-        _stopped(group, [act for act, _ in acts], accounts, opened_at),
     ]
+    again = max((row.reopened_at for row in group if row.reopened_at), default=None)
+    if again is not None:
+        lines.append(tr("**Alerted again**: {time} UTC", time=_moment(again)))
+    lines.append(_stopped(group, [act for act, _ in acts], accounts, again or opened_at))
     shared = next((row.joined_by for row in group if row.joined_by), "")
     if len(group) > 1 and shared:
         lines.append(tr("**One campaign**: they share {what}", what=literal(shared)))
+    if hidden:
+        others = trn("{n} incident of other domains", "{n} incidents of other domains", hidden)
+        lines.append(tr("**One campaign with**: {incidents}", incidents=others))
     return _listed(lines)
 
 
 def _stopped(
-    group: Sequence[Incident], acts: Sequence[Intent], accounts: str, opened_at: datetime
+    group: Sequence[Incident], acts: Sequence[Intent], accounts: str, alerted: datetime
 ) -> str:
-    firsts = [
-        first_remedy([a for a in acts if is_about(a, row) and was_done_to(a, row.sender)])
-        for row in group
-    ]
+    firsts = [first_remedy([act for act in acts if _counts_for(act, row)]) for row in group]
     ends = [(act.finished_at, act) for act in firsts if act is not None and act.finished_at]
     if not ends:
         return tr("**Stopped**: not through Spoolwarden")
     at, last = max(ends, key=lambda one: one[0])
-    name, after = literal(last.claimed_name or "?"), span(max(timedelta(0), at - opened_at))
+    name, after = literal(last.claimed_name or "?"), span(max(timedelta(0), at - alerted))
     if len(group) == 1:
         return tr(
             "**Stopped**: {time} UTC by {name}, {later} after the alert",
@@ -170,6 +175,13 @@ def _stopped(
         name=name,
         later=after,
     )
+
+
+def _counts_for(act: Intent, row: Incident) -> bool:
+    # What stopped it before it was opened again did not last.
+    since = row.reopened_at
+    late = since is None or (act.finished_at is not None and act.finished_at >= since)
+    return late and is_about(act, row) and was_done_to(act, row.sender)
 
 
 def _accounts(found: Sequence[tuple[Incident, Evidence]]) -> str:
@@ -248,6 +260,11 @@ def _timeline(
             else tr("incident {id} opened: {sender}", id=str(row.id), sender=literal(row.sender))
         )
         events.append((row.opened_at, opened))
+        if row.reopened_at is not None:
+            again = tr("incident opened again")
+            if len(found) > 1:
+                again = tr("{again}: {sender}", again=again, sender=literal(row.sender))
+            events.append((row.reopened_at, again))
     for act, alone in acts:
         at = act.finished_at or act.claimed_at
         if at is not None:

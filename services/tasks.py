@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 # How long a task gets to end before it is told again.
 _AGAIN_SECONDS = 1.0
 
 
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks, and return once they have ended.
 
     Once is not enough: in Python 3.11 asyncio.wait_for, which libraries use, swallows a

@@ -33,6 +33,7 @@ _NEVER = {
     "no_text",
     "invalid_arguments",
     "cant_update_message",
+    "cant_delete_message",
     "edit_window_closed",
 }
 # Answers that mean that there can be no line under this message, which was deleted or locked

@@ -38,6 +38,7 @@ class Homes:
         self._dispatch = dispatch
         self._locales = locales
         self._looking: dict[str, float] = {}  # who, and until when by the loop's clock
+        self._next: dict[str, float] = {}  # when each of them is drawn again
         self._client: AsyncWebClient | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -46,13 +47,14 @@ class Homes:
         if event.get("tab") != "home":
             return
         self._client = client
-        user = str(event["user"])
-        self._looking.pop(user, None)
-        if not await self._draw(user, client):
+        user, loop = str(event["user"]), asyncio.get_running_loop()
+        # Who turns to another tab and back sees what was drawn a moment ago.
+        if self._looking.pop(user, 0.0) <= loop.time() and not await self._draw(user, client):
+            self._next.pop(user, None)
             return
         while len(self._looking) >= MOST:
-            del self._looking[next(iter(self._looking))]
-        self._looking[user] = asyncio.get_running_loop().time() + LOOKING.total_seconds()
+            self._forget(next(iter(self._looking)))
+        self._looking[user] = loop.time() + LOOKING.total_seconds()
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.create_task(self._keep())
 
@@ -66,14 +68,21 @@ class Homes:
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         while self._looking:
-            await asyncio.sleep(EVERY)
-            for user, until in list(self._looking.items()):
-                client = self._client
-                if loop.time() >= until or client is None or not await self._draw(user, client):
-                    self._looking.pop(user, None)
+            user = min(self._looking, key=lambda one: self._next.get(one, 0.0))
+            await asyncio.sleep(self._next.get(user, 0.0) - loop.time())
+            until, client = self._looking.get(user), self._client
+            if until is None:
+                continue  # somebody else looks now
+            if loop.time() >= until or client is None or not await self._draw(user, client):
+                self._forget(user)
+
+    def _forget(self, user: str) -> None:
+        self._looking.pop(user, None)
+        self._next.pop(user, None)
 
     async def _draw(self, user: str, client: AsyncWebClient) -> bool:
         """Show somebody's Home; return whether it is one to be kept new."""
+        self._next[user] = asyncio.get_running_loop().time() + EVERY
         actor = Actor(SLACK, user, user, locale=await self._locales.of(client, user))
         cards, keep = await self._dispatch.home(actor, LOOKING)
         with reading(actor.locale):

@@ -84,12 +84,15 @@ async def summary_of(session: AsyncSession, incidents: Sequence[Incident]) -> tu
     opened = min(one.opened_at for one in incidents)
     first = min(one.first_at for one in evidences)
     last = max(one.last_at for one in evidences)
+    # What stopped one that was opened again since did not last.
+    again = max((one.reopened_at for one in incidents if one.reopened_at), default=None)
+    late = [a for a in acts if again is None or (a.finished_at and a.finished_at >= again)]
     held = sum(one.held for one in evidences)
     waiting = sum(one.queued for one in evidences)
     lines = [
         _sent(sum(one.total for one in evidences), len(incidents), span(last - first)),
         f"{_kept(facts)} {tr('Now {held} held, {waiting} waiting.', held=held, waiting=waiting)}",
-        _found(facts, opened, span(max(timedelta(0), opened - first))),
+        _found(facts_of(late), again or opened, span(max(timedelta(0), opened - first))),
     ]
     people = [name for name in facts.who if name != BOT.name]
     if len(people) > _NAMED:

@@ -425,7 +425,6 @@ class Detector:
         others = [row for row in await group_of(session, lead.id or 0) if row.id != incident.id]
         if not any(row.state in LIVE for row in others):
             lead.summary, lead.severity, lead.worst = "", 0, 0
-            lead.reopened_at = now
             lead.containment = lead.containment_kind = ""
         said = (
             tr(

@@ -102,7 +102,7 @@ def drawn(period: Period, tallies: Sequence[Tally]) -> bytes:
 
 def _when(period: Period, at: datetime) -> str:
     at = at.astimezone(UTC)
-    if period.days == 1:
+    if period.days == 1 and _hourly(period):
         return clock(at)
     return short_day(at).lstrip("0")
 

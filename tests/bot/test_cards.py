@@ -196,6 +196,15 @@ def test_an_account_that_has_two_incidents_of_a_campaign_has_a_line_for_each() -
     assert [one.slot for one in pressed if isinstance(one, Button)] == ["stop-8", "why-7"]
 
 
+def test_a_campaign_says_that_another_of_its_accounts_has_it_reopened() -> None:
+    group = [incident(IncidentState.CLOSED), incident()]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    nothing = campaign_cards.Buttons({}, {}, {}, {})
+    assert "Reopened" not in said(campaign_cards.campaign(group[0], group, {}, nothing))
+    group[1].reopened_at = NOW
+    assert "Reopened 2026-03-02" in said(campaign_cards.campaign(group[0], group, {}, nothing))
+
+
 def test_a_campaigns_picture_says_whose_it_is() -> None:
     group = [incident(), incident()]
     group[0].id, group[1].id, group[1].campaign = 7, 8, 7

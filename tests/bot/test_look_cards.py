@@ -6,13 +6,14 @@ from functools import partial
 
 import pytest
 
+from bot import block_card
 from bot.discord.components import MAX_COMPONENTS
 from bot.discord.components import message as discord_message
 from bot.elements import Button, Card, Row
 from bot.look_cards import PER_PAGE, never_sent
 from services.detection.evidence import Habit
 from services.mail.port import User, UserState
-from services.models import IncidentState
+from services.models import IncidentState, Listing
 from services.tables import Kind
 from tests.bot.discord_rules import walk
 from tests.bot.samples import NOW, ip_card, top_card, user_card_, why_card
@@ -155,3 +156,21 @@ def test_an_address_that_nobody_used_is_a_sentence() -> None:
     assert "203.0.113.0/24 is not blocked." in text
     assert "No account sent from it in the last 2 days." in text
     assert "failed" not in text
+
+
+def test_a_block_list_that_failed_is_not_one_that_has_none_of_our_addresses() -> None:
+    def card(*errors: str) -> str:
+        rows = [
+            Listing(server="mail", address="203.0.113.7", zone=f"z{n}", checked_at=NOW, error=error)
+            for n, error in enumerate(errors)
+        ]
+        shown = block_card.Blocks("mail", [], 0, 0, rows, len(rows), NOW, (), {})
+        return said(block_card.blocks(shown))
+
+    assert "None of our own addresses is on the 2 block lists asked" in card("", "")
+    half = card("", "z1 could not be asked: no answer in time from the name server")
+    assert "None of our own addresses is on the 1 block list asked" in half
+    assert "z1 could not be asked" in half
+    none = card("z0 could not be asked: no answer in time from the name server")
+    assert "None of our own" not in none
+    assert "z0 could not be asked" in none

@@ -123,6 +123,13 @@ def test_what_was_not_counted_yet_is_not_compared_and_told() -> None:
     assert "Nothing was counted yet" in shown(since=None)
 
 
+def test_a_day_that_is_not_over_is_said_to_be_beside_whole_ones() -> None:
+    assert "Today is not over" in shown()
+    yesterday = DAY - timedelta(days=1)
+    assert "not over" not in shown(shown=Report(first=yesterday, last=yesterday))
+    assert "not over" not in shown(since=DAY)  # nothing is compared
+
+
 @given(
     st.lists(
         st.tuples(st.text(max_size=80), st.integers(0, 10**9), st.integers(0, 10**9)),

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from bot.app import App
-from bot.elements import Card, Form
+from bot.elements import Card, Form, Sheet
 from services.audit import Phase
+from services.detection.evidence import Habit
 from services.mail.port import SpoolQuery, UserState
+from services.models import Incident
 from services.people import Actor
 from services.settings import AccessSettings, EmbeddedServerSettings, Settings
 from services.targets import Target
+from services.traffic import gather
 from tests.bot.test_cards import said
 from tests.bot.test_looks import HERE, OTTO, PLACE, VERA, Hosted, Looking, buttons, card_of
 from tests.mail.harness import ANN, DOMAIN, EmbeddedHarness
@@ -206,3 +209,30 @@ async def test_only_theirs_is_suggested(looking: Looking) -> None:
     await looking.app.dispatch.typed(OTTO, PLACE, f"block {THERE}")
     assert await suggest(SUE, "unblock", {"ip": ""}, "ip") == ()
     assert await suggest(SUE, "search", {"folder": ""}, "folder") == ()
+
+
+async def test_the_summary_of_a_campaign_names_no_account_of_others(looking: Looking) -> None:
+    now, lead = looking.app.clock.now(), None
+    for account in (ANN, EVE):
+        await looking.sent(account, 3)
+        async with looking.app.store.session() as session:
+            evidence = await gather(session, "mail", account, now, Habit())
+            row = Incident(
+                server="mail",
+                sender=account,
+                opened_at=now,
+                updated_at=now,
+                evidence=evidence.model_dump_json(),
+                score=60,
+                campaign=lead,
+            )
+            session.add(row)
+            await session.flush()
+            lead = lead or row.id
+    card = await looking.asked(f"summary {lead}", SUE)
+    assert "1 incident of other domains" in str(card.sections)
+    assert "evil" not in str(card.sections)
+    assert EVE in str((await looking.asked(f"summary {lead}", OTTO)).sections)
+    file = (await looking.press(card, "file", SUE)).reply
+    assert isinstance(file, Sheet)
+    assert b"evil" not in file.data

@@ -105,11 +105,19 @@ async def test_one_deleted_meanwhile_keeps_its_history_and_its_old_buttons_say_s
 async def test_a_domain_with_other_letters_is_shown_both_ways(
     looking: Looking, typed: str, also: str
 ) -> None:
-    await looking.mail.submit(None, [ANN], "Hello", envelope_sender="ann@xn--bcher-kva.example")
-    await looking.app.detector.poll(looking.mail.server)
+    await looking.mail.add_user("ann@xn--bcher-kva.example")
+    await looking.sent("ann@xn--bcher-kva.example", 1)
     text = said(await looking.asked(f"user {typed}"))
     assert typed in text
-    assert also in text or "There is no mailbox" in text
+    assert also in text
+    assert "1 message in the last 24 h" in text
+
+
+async def test_an_address_that_nobody_has_in_either_form_is_told_as_it_was_typed(
+    looking: Looking,
+) -> None:
+    text = said(await looking.asked("user zoe@bücher.example"))
+    assert "There is no mailbox zoe@bücher.example on mail" in text
 
 
 async def test_a_form_that_deletes_says_what_of_its_mail_is_kept(looking: Looking) -> None:

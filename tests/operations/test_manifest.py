@@ -103,6 +103,33 @@ def test_the_unit_is_restarted_when_it_hangs_and_given_the_time_to_stop() -> Non
     assert int(unit["TimeoutStopSec"]) > 35
 
 
+def test_the_unit_never_gives_up_a_database_or_a_mail_server_that_is_away_for_long() -> None:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.read(_UNIT, "utf-8")
+    # With a limit, systemd left it dead after ten tries, which a database that is away for a
+    # minute was enough for.
+    assert parser["Unit"]["StartLimitIntervalSec"] == "0"
+    assert int(parser["Service"]["RestartSec"]) >= 5
+    # systemd.service(5): "ready" must be said within 90 s by default, and a mail server that
+    # hangs, or steps to newer tables, may take longer.
+    assert parser["Service"]["TimeoutStartSec"] == "10min"
+    assert "postgresql.service" in parser["Unit"]["After"]
+
+
+def test_each_database_of_logins_that_the_readme_names_may_be_written_through_sudo() -> None:
+    places = set(re.findall(r"(/[a-z/]*/sasldb2)\b", (_ROOT / "README.md").read_text("utf-8")))
+    assert places == {"/etc/sasldb2", "/var/spool/postfix/etc/sasldb2"}
+    writable = [path.lstrip("-") for path in _service(_SUDO)["ReadWritePaths"].split()]
+    for place in places:
+        assert any(Path(place).is_relative_to(path) for path in writable), place
+
+
+def test_the_readme_builds_the_image_in_the_format_that_has_a_health_check() -> None:
+    (build,) = re.findall(r"^podman build .*", (_ROOT / "README.md").read_text("utf-8"), re.M)
+    # podman-build(1): by default it is OCI's, which has none, and HEALTHCHECK is left out.
+    assert "--format docker" in build
+
+
 def _steps() -> list[tuple[str, str]]:
     """Return the image's instructions and their arguments."""
     text = (_ROOT / "Containerfile").read_text("utf-8").replace("\\\n", " ")

@@ -1,5 +1,6 @@
 """What monitoring is told: alive, ready or why not, and figures as Prometheus reads them."""
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
@@ -13,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.app import App
 from bot.operations import Operations, operating
 from services.errors import ConfigError
-from services.settings import OperationsSettings
+from services.mail.build import build
+from services.settings import OperationsSettings, PostfixServerSettings
 from tests.end_to_end.playing import ACCOUNT, PATIENCE, Play, locked, playing, until
 
 _LISTEN = OperationsSettings(listen="127.0.0.1:0")
@@ -148,6 +150,24 @@ async def test_a_mail_server_that_is_away_is_not_ready(play: Play) -> None:
         assert failed >= 1
         await play.stage.server.start()
         await until(lambda: _is_ready(operations))
+
+
+async def test_a_mail_server_that_hangs_keeps_the_bot_from_watching_no_other(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.app._PATIENCE", 0.1)
+    hangs = PostfixServerSettings(kind="postfix", name="mx1", state_directory=tmp_path / "mx1")
+    other = build(hangs, play.stage.clock)
+    monkeypatch.setattr(other, "start", asyncio.Event().wait)
+    await play.app.stop()
+    servers = [other, play.stage.server]
+    play.app = App(play.app.settings, clock=play.stage.clock, servers=servers)
+    async with asyncio.timeout(PATIENCE), play.app.running():
+        await until(lambda: _is_watched(play))
+
+
+async def _is_watched(play: Play) -> bool:
+    return play.app.watch.trouble("mail") is None
 
 
 async def test_what_was_done_and_refused_is_counted_once(play: Play) -> None:

@@ -1,6 +1,7 @@
 """Dashboards that stand in a channel: shown, pinned, kept new, and taken away."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,13 @@ from sqlmodel import select
 
 from bot.chat import ChatDown, ChatRefused
 from bot.dashboards import EVERY
-from bot.publisher import Publisher
+from bot.elements import Card
+from bot.publisher import Publisher, given_up
 from services.lease import lease_of
+from services.mail.port import Block
 from services.models import Announcement, Board
 from services.people import Actor
+from services.tasks import end
 from tests.faults.world import Paper
 
 from ..mail.harness import ANN
@@ -25,14 +29,28 @@ class _Channel(Paper):
     def __init__(self) -> None:
         super().__init__({})
         self.pins: list[str] = []
+        self.pinned = asyncio.Event()
         self.refusal: ChatRefused | ChatDown | None = None
+        self.keeps: ChatRefused | None = None  # why it deletes nothing
+        self.refuses: ChatRefused | None = None  # why it changes nothing
 
     async def pin(self, message_id: str) -> None:
         if self.refusal is not None:
             raise self.refusal
         self.pins.append(message_id)
+        self.pinned.set()
+
+    async def until_pinned(self) -> None:
+        await self.pinned.wait()
+
+    async def update(self, message_id: str, card: Card) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        await super().update(message_id, card)
 
     async def remove(self, message_id: str) -> None:
+        if self.keeps is not None:
+            raise self.keeps
         self.shown.pop(message_id, None)
 
     @property
@@ -153,3 +171,57 @@ async def test_only_who_acts_on_everybodys_mail_may(play: _Play) -> None:
     assert "needs the role operator" in await play.typed("pin", VIEWER)
     assert await play.rows() == []
     assert "it is show or remove" in await play.typed("pin nonsense")
+
+
+async def test_a_dashboard_that_the_chat_will_not_delete_is_let_go_of_and_told(play: _Play) -> None:
+    await play.typed("pin")
+    await play.publisher.catch_up()
+    play.channel.keeps = ChatRefused("Slack refused the message: cant_delete_message.")
+    await play.typed("pin remove")
+    await play.publisher.catch_up()
+    assert await play.rows() == []
+    (told,) = await play.lines()
+    assert told == (
+        "The dashboard of mail could not be taken out of the channel and is no longer brought up "
+        "to date: Slack refused the message: cant_delete_message. Delete it by hand."
+    )
+    await play.publisher.catch_up()
+    assert len(await play.lines()) == 1
+
+
+async def test_a_dashboard_that_is_shown_again_is_no_dead_letter(play: _Play) -> None:
+    await play.typed("pin")
+    await play.publisher.catch_up()
+    play.channel.refuses = ChatRefused("Slack refused the message: invalid_blocks.")
+    play.bench.pass_time(seconds=EVERY)
+    await play.publisher.catch_up()
+    assert len(await given_up(play.bench.store)) == 1
+    play.channel.refuses = None
+    play.bench.pass_time(seconds=EVERY)
+    await play.publisher.catch_up()
+    assert await given_up(play.bench.store) == []
+
+
+async def test_no_alert_waits_for_the_dashboard_of_a_mail_server_that_hangs(
+    play: _Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.boards._PATIENCE", 0.05)
+    answers, blocks = asyncio.Event(), play.bench.server.blocks
+
+    async def hangs() -> Sequence[Block]:
+        await answers.wait()
+        return await blocks()
+
+    monkeypatch.setattr(play.bench.server, "blocks", hangs)
+    await play.typed("pin")
+    async with asyncio.timeout(20):
+        await play.publisher.catch_up()
+        assert play.channel.boards == []
+        incident_id = await play.bench.alert()
+        await play.publisher.catch_up()
+        assert play.channel.card(f"incident:{incident_id}") is not None
+        running = asyncio.create_task(play.publisher.run())
+        answers.set()
+        await play.channel.until_pinned()
+        await end([running])
+    assert play.channel.boards == ["Spool of mail"]

@@ -9,10 +9,11 @@ from sqlmodel import select
 
 from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
+from services.detection.closing import summary_of
 from services.detection.evidence import Evidence
 from services.errors import Refused, ServerDown
 from services.history import acts_on
-from services.incidents import group_of
+from services.incidents import campaign_of, group_of
 from services.intents import Intents
 from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
@@ -342,8 +343,8 @@ async def test_a_campaign_is_closed_once_all_of_it_is_quiet(bench: Bench) -> Non
     }
     told = await bench.told()
     assert any(line.startswith(f"Reopened: {BOB} alarms again, ") for line in told)
-    # The card says so, and how bad it is needs no line beside that one.
-    assert rows[0].reopened_at == bench.clock.now()
+    # How bad it is needs no line beside that one.
+    assert [row.reopened_at for row in rows] == [None, bench.clock.now()]
     assert not any(line.startswith("Severity rises") for line in told)
 
 
@@ -559,3 +560,63 @@ async def test_a_summary_for_some_domains_has_their_accounts_alone(bench: Bench)
     assert "- **Stopped**: 2026-03-02 09:00:00 UTC by Olga, 0 s after the alert\n" in text
     assert outside not in both
     assert "88 messages sent in this burst" in both
+
+
+async def test_the_summary_of_each_account_tells_of_the_act_that_stopped_all(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    bench.pass_time(minutes=3)
+    await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    for incident in (lead, other):
+        async with bench.store.reading() as session:
+            text = await summary(session, incident)
+        assert "by Olga, 3 min after the alert" in text, incident.sender
+        assert "**Olga**: 2 accounts can no longer send" in text, incident.sender
+
+
+async def test_a_summary_names_nobody_of_other_domains_to_who_may_not_see_them(
+    bench: Bench,
+) -> None:
+    eve = "eve@evil.test"
+    await bench.mail.add_user(eve)
+    await _attack(bench, ANN, eve)
+    await bench.poll()
+    rows = {row.sender: row for row in await bench.incidents()}
+    assert len({campaign_of(row) for row in rows.values()}) == 1
+    lead = rows[ANN].campaign or rows[ANN].id
+    await bench.act("stop", Target(accounts=(ANN, eve)), incident_id=lead)
+    async with bench.store.reading() as session:
+        mine = await summary(session, rows[ANN], Scope(Role.OPERATOR, frozenset({DOMAIN})))
+        whole = await summary(session, rows[ANN])
+    assert eve in whole
+    assert "evil" not in mine
+    assert "**One campaign with**: 1 incident of other domains" in mine
+    assert "**Olga**: stopping its sending" in mine
+
+
+async def test_the_summary_of_an_incident_that_was_opened_again_tells_when_and_of_its_last_stop(
+    bench: Bench,
+) -> None:
+    incident_id = await bench.alert()
+    await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    await bench.server.set_user_state(ANN, UserState.ACTIVE)
+    bench.pass_time(hours=2)
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        row.state, row.state_at = IncidentState.OPEN, bench.clock.now()
+        row.reopened_at = bench.clock.now()
+        session.add(row)
+        text = await summary(session, row)
+        said = await summary_of(session, [row])
+    assert "**Alerted again**: 2026-03-02 11:00:00 UTC" in text
+    assert "- 2026-03-02 11:00:00 incident opened again" in text
+    assert "**Stopped**: not through Spoolwarden" in text
+    # Neither does what is told when it is closed.
+    assert said[2] == "Detected 0 s after the first message; nobody stopped it."
+    bench.pass_time(minutes=4)
+    await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    async with bench.store.reading() as session:
+        text = await summary(session, await bench.incident())
+        said = await summary_of(session, [await bench.incident()])
+    assert "by Olga, 4 min after the alert" in text
+    assert "stopped 4 min after the alert" in said[2]

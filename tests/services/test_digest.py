@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from sqlmodel import select
 
 from bot.digest_card import digest
+from bot.elements import Paragraph, say
 from services.digest import DAILY, WEEKLY, Digests, Report, Timetable
 from services.errors import ServerDown
-from services.models import Announcement, Digest
+from services.models import Announcement, Digest, Incident, IncidentState
 from services.settings import DigestSettings
 from services.targets import Target
 
@@ -175,18 +176,69 @@ async def test_it_tells_what_happened_how_fast_and_what_runs_out(bench: Bench) -
     assert not report.is_quiet
 
 
-async def test_an_act_on_all_of_a_campaign_stopped_each_of_its_incidents(bench: Bench) -> None:
+async def test_all_that_one_act_on_a_campaign_stopped_are_told_as_stopped(bench: Bench) -> None:
     for user in (ANN, BOB):
         await bench.burst(44, user=user)
     await bench.poll()
     lead, other = await bench.incidents()
     assert other.campaign == lead.id
-    bench.pass_time(minutes=2)
+    bench.pass_time(minutes=3)
     await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
-    bench.pass_time(days=1)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
     await digests(bench).look()
     ((_, _, report),) = await made(bench)
-    assert report.stopped == (120.0, 120.0)
+    assert report.stopped == (180.0, 180.0)
+    assert "not stopped" not in str(digest(DAILY, report))
+
+
+async def test_an_act_on_some_of_a_campaign_stops_no_other_of_it(bench: Bench) -> None:
+    for user in (ANN, BOB):
+        await bench.burst(44, user=user)
+    await bench.poll()
+    lead, other = await bench.incidents()
+    await bench.act("stop", Target(accounts=(other.sender,)), incident_id=lead.id)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    ((_, _, report),) = await made(bench)
+    assert len(report.stopped) == 1
+    assert "1 of 2 not stopped" in str(digest(DAILY, report))
+
+
+async def test_what_was_taken_back_stopped_nothing(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    bench.pass_time(minutes=3)
+    outcome = await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    await bench.undo(outcome)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    ((_, _, report),) = await made(bench)
+    assert report.stopped == ()
+    assert "1 of 1 not stopped" in str(digest(DAILY, report))
+
+
+async def test_an_incident_that_was_reopened_is_one_of_that_day_too(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    await bench.act("stop", Target(account=ANN), incident_id=incident_id)
+    bench.clock.set(datetime(2026, 3, 3, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    bench.pass_time(hours=1)
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        row.state, row.state_at = IncidentState.OPEN, bench.clock.now()
+        row.reopened_at = bench.clock.now()
+        session.add(row)
+    bench.clock.set(datetime(2026, 3, 4, 7, 0, 1, tzinfo=UTC))
+    await digests(bench).look()
+    (_, _, first), (_, _, second) = await made(bench)
+    assert (len(first.detected), len(first.stopped)) == (1, 1)
+    assert [one.id for one in second.incidents] == [incident_id]
+    # How fast it was found was told, and the stop of the day before has stopped nothing.
+    assert second.detected == second.stopped == ()
+    assert "1 of 1 not stopped" in str(digest(DAILY, second))
+    false = digest(DAILY, second.model_copy(update={"false_alarms": 1}))
+    assert Paragraph(()) not in false.sections
+    assert Paragraph(say("")) not in false.sections
 
 
 async def test_a_false_alarm_is_not_told_as_one_that_was_not_stopped(bench: Bench) -> None:
@@ -200,6 +252,17 @@ async def test_a_false_alarm_is_not_told_as_one_that_was_not_stopped(bench: Benc
     assert "not stopped" not in said
     # Of one there is no median.
     assert "Found 0 s after the first message." in said
+
+
+async def test_on_the_day_of_25_hours_no_block_runs_out_untold(bench: Bench) -> None:
+    bench.clock.set(datetime(2026, 10, 24, 6, 0, 1, tzinfo=UTC))
+    # At 07:30 of the next day there, after the clocks went back: before the next summary.
+    lasting = timedelta(hours=24, minutes=29)
+    await bench.server.block(ip_network("198.51.100.7"), reason="spam", lasting=lasting)
+    await digests(bench).look()
+    ((_, day, report),) = await made(bench)
+    assert day == "2026-10-24"
+    assert [one.network for one in report.ends] == ["198.51.100.7"]
 
 
 async def test_a_quiet_day_says_so_and_a_server_that_is_away_is_named(

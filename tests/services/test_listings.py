@@ -8,6 +8,7 @@ from typing import Any
 import dns.rcode
 import pytest
 
+from services.errors import ServerDown
 from services.listings import Listings
 from services.mail.port import Network
 from services.settings import DnsblSettings
@@ -51,7 +52,7 @@ async def test_a_listing_is_told_once_however_often_it_is_seen_and_whoever_looks
     (text,) = await bench.told()
     assert text.startswith(
         f"⚠️ {ADDRESS}, an address of the mail server mail, is on the block list {ZONE} "
-        "(127.0.0.4): Spam was seen"
+        "(127.0.0.4): “Spam was seen”."
     )
     there.take(NAME)
     bench.pass_time(hours=1)
@@ -137,3 +138,41 @@ async def test_without_lists_nobody_is_asked(bench: Bench, there: DnsServer) -> 
     assert not await looking.look()
     assert there.asked == []
     assert timedelta(hours=DnsblSettings().hours) == timedelta(hours=1)
+
+
+async def test_a_server_that_is_away_for_a_while_is_neither_forgotten_nor_told_twice(
+    bench: Bench, there: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "93.184.216.34"
+    name = f"34.216.184.93.{ZONE}"
+    away = False
+
+    async def own() -> tuple[Network, ...]:
+        if away:
+            raise ServerDown("The mail server mail does not answer.")
+        return (ip_network(address),)
+
+    monkeypatch.setattr(bench.server, "own_networks", own)
+    looking = listings(bench, there, addresses={})
+    there.put(name, "127.0.0.2")
+    assert await looking.look()
+    away = True
+    assert not await looking.look()
+    bench.pass_time(hours=1)
+    assert not await looking.look()
+    away = False
+    bench.pass_time(hours=1)
+    assert not await looking.look()
+    away = True
+    there.take(name)
+    bench.pass_time(hours=1)
+    # What is known of it is asked all the same.
+    assert await looking.look()
+    assert [text[:1] for text in await bench.told()] == ["⚠", "✅"]
+
+
+async def test_a_reason_is_a_sentence_of_its_own(bench: Bench, there: DnsServer) -> None:
+    there.put(NAME, "127.0.0.4", reason="Spam was seen")
+    await listings(bench, there).look()
+    (text,) = await bench.told()
+    assert "(127.0.0.4): “Spam was seen”. Others may refuse its mail." in text

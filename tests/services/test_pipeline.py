@@ -433,6 +433,46 @@ async def test_an_account_enabled_with_a_new_password_stays_dealt_with(bench: Be
         assert "disable" not in await done_steps(session, incident)
 
 
+async def test_the_steps_of_an_alert_that_is_reopened_are_to_be_done_anew(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    for action in ("look", "judge", "stop", "password", "enable", "reported"):
+        await bench.act(action, Target(account=ANN), incident_id=incident_id)
+        bench.pass_time(seconds=1)
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        assert {"look", "judge", "password", "report"} <= set(await done_steps(session, row))
+        row.state, row.state_at = IncidentState.OPEN, bench.clock.now()
+        row.reopened_at = bench.clock.now()
+        session.add(row)
+    async with bench.store.reading() as session:
+        assert await done_steps(session, await bench.incident()) == {}
+    bench.pass_time(seconds=1)
+    await bench.act("password", Target(account=ANN), incident_id=incident_id)
+    async with bench.store.reading() as session:
+        assert set(await done_steps(session, await bench.incident())) == {"password"}
+
+
+async def test_who_takes_on_a_reopened_alert_can_look_judge_and_stop_anew(bench: Bench) -> None:
+    incident_id = await bench.alert()
+    for action in ("look", "judge", "stop"):
+        await bench.act(action, Target(account=ANN), incident_id=incident_id)
+        bench.pass_time(seconds=1)
+    await bench.server.set_user_state(ANN, UserState.ACTIVE)  # on the mail server itself
+    async with bench.store.session() as session:
+        row = await session.get(Incident, incident_id)
+        assert row is not None
+        row.state, row.state_at = IncidentState.OPEN, bench.clock.now()
+        row.reopened_at = bench.clock.now()
+        session.add(row)
+    bench.pass_time(seconds=1)
+    await bench.act("acknowledge", Target(account=ANN), incident_id=incident_id)
+    assert list(await bench.intents.done_on(incident_id)) == ["acknowledge"]
+    for action in ("look", "judge", "stop"):
+        assert (await bench.act(action, Target(account=ANN), incident_id=incident_id)).ok
+    assert await bench.state() is UserState.NO_SENDING
+
+
 async def test_an_alert_that_is_open_again_is_not_dealt_with_by_an_older_password(
     bench: Bench,
 ) -> None:
@@ -447,7 +487,8 @@ async def test_an_alert_that_is_open_again_is_not_dealt_with_by_an_older_passwor
         row.state, row.state_at = IncidentState.OPEN, bench.clock.now()  # it sends again
         session.add(row)
     async with bench.store.reading() as session:
-        assert "disable" not in await done_steps(session, await bench.incident())
+        # Whoever sends has the new password, too.
+        assert not {"disable", "password"} & set(await done_steps(session, await bench.incident()))
     taken_on = await bench.act("acknowledge", Target(account=ANN), incident_id=incident_id)
     await bench.undo(taken_on)
     assert (await bench.incident()).state is IncidentState.OPEN

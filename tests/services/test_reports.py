@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlmodel import col, select
 
 from bot.demo.sender import compose
+from bot.elements import Card, Figure
 from services import reports
 from services.detection.ingest import Ingest
 from services.mail.port import DEFERRED, REJECTED, News, Submission
@@ -18,7 +19,8 @@ from services.reports import Period, Tally, View, _Counting, count_in, listing, 
 
 from ..databases import PostgresDatabases
 from ..mail.harness import ANN, BOB, DOMAIN
-from .bench import Bench, open_bench
+from .bench import CHANNEL, VIEWER, Bench, open_bench
+from .desk import dispatch_of
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -203,3 +205,40 @@ def test_the_period_before_ends_where_this_one_begins(first: date, days: int) ->
     assert period.days == period.before.days == days
     assert period.before.end == period.begin
     assert (period.end - period.begin) == timedelta(days=days)
+
+
+async def test_a_trend_of_days_whose_hours_are_forgotten_is_by_day(bench: Bench) -> None:
+    now = bench.clock.now()
+    old = now - timedelta(days=20)
+    counting = _Counting()
+    counting.add(old, [ANN], Tally(outgoing=5))
+    counting.add(old + timedelta(days=1), [ANN], Tally(outgoing=7))
+    async with bench.store.session() as session:
+        await reports._save(session, "mail", counting.tallies)
+        await reports.forget_traffic(session, now)
+    period = Period(old.date(), old.date() + timedelta(days=1)).seen(now)
+    async with bench.store.reading() as session:
+        steps = await trend(session, "mail", period, now)
+        assert sum(steps, Tally()) == await total(session, "mail", period) == Tally(outgoing=12)
+    assert [step.outgoing for step in steps] == [5, 7]
+    assert Period(now.date(), now.date()).seen(now).step == timedelta(hours=1)
+
+
+async def test_a_report_on_days_long_ago_has_their_numbers_in_its_picture(bench: Bench) -> None:
+    now = bench.clock.now()
+    old = now - timedelta(days=20)
+    counting = _Counting()
+    counting.add(old, [ANN], Tally(outgoing=5))
+    async with bench.store.session() as session:
+        await reports._save(session, "mail", counting.tallies)
+        await reports.forget_traffic(session, now)
+    typed = f"report {old.date()}..{old.date()}"
+    card = (await dispatch_of(bench).typed(VIEWER, CHANNEL, typed)).reply
+    assert isinstance(card, Card)
+    (figure,) = [section for section in card.sections if isinstance(section, Figure)]
+    assert "Outgoing: 5" in figure.words
+
+
+async def test_the_first_days_of_the_calendar_are_no_failure(bench: Bench) -> None:
+    answer = await dispatch_of(bench).typed(VIEWER, CHANNEL, "report 0001-01-01..0001-01-03")
+    assert "it is today, 7d, or days such as" in answer.sentence

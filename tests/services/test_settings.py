@@ -171,6 +171,10 @@ def test_invalid_toml_is_told_with_its_place(tmp_path: Path, text: str) -> None:
         (f'{_MINIMAL}users = [{{password = "{_CANARY}"}}]\n', "mail_server.0.users.0.address: "),
         ('[[mail_server]]\nname = "UPPER"\n', "mail_server.0.name: "),
         (f"{_MINIMAL}{_MINIMAL}", "two mail servers have the same name"),
+        (
+            f'{_MINIMAL}[dnsbl]\naddresses = {{ mx9 = ["203.0.113.7"] }}\n',
+            "dnsbl.addresses names a mail server that there is none of: mx9",
+        ),
         (f"{_MINIMAL}[detection]\npoll_seconds = 0\n", "detection.poll_seconds: "),
         (f"{_MINIMAL}[detection]\nmin_messages = 0\n", "detection.min_messages: "),
         (f'{_MINIMAL}[safety]\ntrusted_networks = ["300.1.1.1"]\n', "safety.trusted_networks.0: "),
