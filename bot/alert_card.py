@@ -220,13 +220,17 @@ def so_far(since: datetime, evidences: Sequence[Evidence]) -> Paragraph:
     return Paragraph((*sent, *say(" "), *now))
 
 
-def told(incident: Incident) -> list[Section]:
-    """Return what the bot did by itself, that it was reopened, and what it came to."""
+def told(incident: Incident, *others: Incident) -> list[Section]:
+    """Return what the bot did by itself, that it was reopened, and what it came to.
+
+    A campaign is reopened by any of its accounts: ``others``.
+    """
     said: list[Section] = []
     if incident.containment:
         said.append(Paragraph(say("🤖 ", incident.containment)))
-    if incident.reopened_at is not None:
-        said.append(Small(rich("Reopened {moment}", moment=Moment(incident.reopened_at))))
+    again = [row.reopened_at for row in (incident, *others) if row.reopened_at is not None]
+    if again:
+        said.append(Small(rich("Reopened {moment}", moment=Moment(max(again)))))
     if incident.summary:
         said.append(Points(tuple(say(line) for line in json.loads(incident.summary))))
     return said

@@ -93,12 +93,15 @@ def campaign(
 ) -> Card:
     """Return a campaign's card, as it stands now. ``done`` is as on an account's card."""
     rows = ordered(group)
-    evidences = {row.sender: _evidence(row) for row in rows}
+    # By incident: an account may have another one that is over.
+    evidences = {row.id: _evidence(row) for row in rows}
     state = shared_state(group)
     live = state in LIVE
+    # Of who is over, nobody counts on: what it sent in its last five minutes is not of now.
+    rate = sum(evidences[row.id].messages for row in rows if row.state in LIVE)
     sections: list[Section] = [Paragraph(_status(state, rows))]
     if live and state is not IncidentState.REMEDIED:
-        sections.append(alert_card.severity(lead, sum(e.messages for e in evidences.values())))
+        sections.append(alert_card.severity(lead, rate))
     why = next((row.joined_by for row in group if row.joined_by), "")
     accounts = trn("{n} account, one campaign", "{n} accounts, one campaign", len(rows))
     sections.append(
@@ -110,12 +113,13 @@ def campaign(
     )
     first = min(evidences.values(), key=lambda one: one.first_at)
     sections.append(alert_card.so_far(first.first_at, list(evidences.values())))
-    sections += alert_card.told(lead)
+    sections += alert_card.told(lead, *group)
     for row in rows[:ON_CARD]:
-        text = _line(row, evidences[row.sender])
-        stop, look = buttons.stops.get(row.sender), buttons.looks.get(row.sender)
+        text = _line(row, evidences[row.id])
+        stop = buttons.stops.get(row.sender) if row.state in LIVE else None
+        look = buttons.looks.get(row.sender)
         if stop is not None:
-            sections.append(Row(text, _stop_one(row, evidences[row.sender], stop, buttons)))
+            sections.append(Row(text, _stop_one(row, evidences[row.id], stop, buttons)))
         elif look is not None:
             sections.append(Row(text, Button(f"why-{row.id}", tr("Why"), look)))
         else:
@@ -123,7 +127,10 @@ def campaign(
     if len(rows) > ON_CARD:
         more = richn("and {n} more account", "and {n} more accounts", len(rows) - ON_CARD)
         sections.append(Small(more))
-    below: list[Section] = [picture] if picture is not None else []
+    below: list[Section] = []
+    if picture is not None:
+        whose = rich("The picture shows {who} alone.", who=named(lead.sender))
+        below = [Small(whose), picture]
     below += _addresses(list(evidences.values()))
     below += [Small(say(sentence)) for sentence in buttons.lacking if live]
     newest = max(evidence.waited_at for evidence in evidences.values())
@@ -134,7 +141,7 @@ def campaign(
         headline = trn(
             "{who} and {n} other: false alarm", "{who} and {n} others: false alarm", others, who=who
         )
-    elif live and buttons.stoppable and any(e.messages for e in evidences.values()):
+    elif live and buttons.stoppable and rate:
         headline = trn(
             "{who} and {n} other are sending spam",
             "{who} and {n} others are sending spam",

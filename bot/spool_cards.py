@@ -150,6 +150,24 @@ def incident_line(row: Incident) -> Text:
         state = tr("{state} by {by}", state=state, by=named(row.state_by))
     if row.campaign is not None:
         state += f" · {tr('in the campaign of {id}', id=str(row.campaign))}"
+    if evidence.queued + evidence.held > evidence.total:
+        # As on the alert: the spool is asked later, and may hold older messages, too.
+        return richn(
+            "{id} · {who} on {server} · {state} · since {moment} · {n} message, counted until "
+            "{until}; {waiting} waiting, {held} held as of {asked}",
+            "{id} · {who} on {server} · {state} · since {moment} · {n} messages, counted until "
+            "{until}; {waiting} waiting, {held} held as of {asked}",
+            evidence.total,
+            id=str(row.id),
+            who=Bold(named(row.sender)),
+            server=row.server,
+            state=state,
+            moment=Moment(evidence.first_at),
+            until=Moment(evidence.taken_at, seconds=True),
+            waiting=evidence.queued,
+            held=evidence.held,
+            asked=Moment(evidence.waited_at, seconds=True),
+        )
     return richn(
         "{id} · {who} on {server} · {state} · since {moment} · {n} message, "
         "{waiting} waiting, {held} held",

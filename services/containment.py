@@ -54,7 +54,9 @@ class _Why:
 
 
 class Containment:
-    """Looks at the open incidents of a mail server after each poll. Holds no state of its own.
+    """Looks at the open incidents of a mail server after each poll.
+
+    Its only state is whose hold it begins at this moment, which the database does not tell yet.
 
     ``settings`` are looked at each time.
     """
@@ -82,6 +84,8 @@ class Containment:
         self._clock = clock
         self.settings = settings
         self._place = place
+        # Several servers are looked at at once, and the limit is for all of them together.
+        self._beginning: set[int | None] = set()
 
     async def run(self, server: MailServer) -> bool:
         """Hold what is due; return whether there is anything new to show."""
@@ -128,6 +132,14 @@ class Containment:
         why = await self._may(server, incident, evidence, begun=before is not None)
         if not why.may:
             return await self._say(incident, why)
+        try:
+            return await self._hold(server, incident, before, why)
+        finally:
+            self._beginning.discard(incident.id)
+
+    async def _hold(
+        self, server: MailServer, incident: Incident, before: Intent | None, why: _Why
+    ) -> bool:
         state = UserState.NO_SENDING if self.settings.disable else None
         target = Target(account=incident.sender, user_state=state)
         offered = await self._intents.offer_to(
@@ -178,7 +190,7 @@ class Containment:
                 sure=sure,
             )
             return _Why(False, "dry_run", dry)
-        if not begun and await self._this_hour(incident) >= settings.accounts_an_hour:
+        if not begun and not await self._begin(incident):
             limit = trn(
                 "{n} account an hour is the limit that is set.",
                 "{n} accounts an hour is the limit that is set.",
@@ -234,20 +246,23 @@ class Containment:
             )
             return rows.first() is not None
 
-    async def _this_hour(self, besides: Incident) -> int:
-        """Return how many other incidents' accounts were held by itself within the last hour."""
+    async def _begin(self, incident: Incident) -> bool:
+        """Tell whether the limit leaves room for this one; if so it counts from now on.
+
+        What counts is other incidents' accounts, held by itself within the last hour or just now.
+        """
         since: datetime = self._clock.now() - _HOUR
         async with self._store.reading() as session:
             rows = await session.exec(
                 select(Intent.incident_id)
-                .where(
-                    Intent.action == CONTAIN,
-                    Intent.incident_id != besides.id,
-                    col(Intent.claimed_at) > since,
-                )
+                .where(Intent.action == CONTAIN, col(Intent.claimed_at) > since)
                 .distinct()
             )
-            return len(rows.all())
+            held = set(rows.all())
+        if len((held | self._beginning) - {incident.id}) >= self.settings.accounts_an_hour:
+            return False
+        self._beginning.add(incident.id)
+        return True
 
     async def _say(self, incident: Incident, why: _Why, *, announce: bool = True) -> bool:
         """Have the card say it, and the thread once; return whether that is new."""

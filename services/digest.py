@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import MailServerError
-from services.incidents import campaign_of
+from services.incidents import campaign_of, was_done_to
 from services.mail.port import MailServer
 from services.models import (
     Announcement,
@@ -319,7 +319,7 @@ async def _stopped(
         .where(
             col(Intent.incident_id).in_(ids),
             col(Intent.action).in_(ENDS),
-            Intent.state == IntentState.DONE,
+            col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
             col(Intent.undone).is_(False),
             col(Intent.finished_at).is_not(None),
         )
@@ -334,7 +334,8 @@ async def _stopped(
     for row in incidents:
         own = [act for act, of in acts.get(row.id, ()) if not of or row.sender in of]
         shared = [act for act, of in acts.get(row.campaign, ()) if row.sender in of]
-        moments = [act.finished_at for act in (*own, *shared) if act.finished_at is not None]
+        done = [act for act in (*own, *shared) if was_done_to(act, row.sender)]
+        moments = [act.finished_at for act in done if act.finished_at is not None]
         alerted = row.opened_at
         if row.reopened_at is not None and row.reopened_at < due.end:
             alerted = row.reopened_at

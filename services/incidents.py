@@ -12,7 +12,7 @@ from services.detection.life import note_sent
 from services.models import LIVE, Incident, IncidentState, Intent, IntentState
 from services.people import Actor
 from services.remedy import ENDS, Result
-from services.targets import Target
+from services.targets import Target, Undo
 
 #: The acts that set an incident's state, so that taking one back does too.
 STATE_ACTS = ("stop", "disable", "enable", "acknowledge", "snooze", "false_alarm")
@@ -167,14 +167,26 @@ async def _standing(session: AsyncSession, incident: Incident) -> list[Intent]:
         )
         .order_by(col(Intent.finished_at))
     )
-    return [act for act in rows.all() if _is_about(act, incident)]
+    return [act for act in rows.all() if is_about(act, incident)]
 
 
-def _is_about(intent: Intent, incident: Incident) -> bool:
+def is_about(intent: Intent, incident: Incident) -> bool:
+    """Tell whether an act is on an incident, or on it among those of its campaign."""
     accounts = Target.model_validate_json(intent.target).accounts
     if not accounts:
         return intent.incident_id == incident.id
     return incident.sender in {account.lower() for account in accounts}
+
+
+def was_done_to(intent: Intent, account: str) -> bool:
+    """Tell whether an act on an account was done to it.
+
+    One on several may have been done to some of them: what is needed to take that back is kept.
+    """
+    if intent.state is IntentState.DONE:
+        return True
+    undo = Undo.model_validate_json(intent.undo or "{}")
+    return intent.state is IntentState.FAILED and account in {one.lower() for one in undo.states}
 
 
 async def _free(session: AsyncSession, incidents: Sequence[Incident]) -> list[Incident]:

@@ -240,7 +240,11 @@ class DetectionSettings(_Table):
     """When the channel is told."""
 
     poll_seconds: float = Field(default=10, gt=0, le=20)
-    min_messages: int = Field(default=40, ge=1, description="fewer than this in a day never alert")
+    min_messages: int = Field(
+        default=40,
+        ge=1,
+        description="fewer in a day never alert, but to ten times as many recipients",
+    )
     min_messages_spread: int = Field(
         default=6,
         ge=1,

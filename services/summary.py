@@ -1,6 +1,7 @@
 """The summary of an incident in Markdown: what happened when, how much, and who did what."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,14 +9,14 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.detection.evidence import Evidence
-from services.incidents import campaign_of, group_of
+from services.detection.life import shared_state
+from services.incidents import campaign_of, group_of, is_about, was_done_to
 from services.language import moment, number, tr, trn
 from services.models import Incident, Intent, IntentState
-from services.people import Role
 from services.remedies import REMEDIES
 from services.remedy import ENDS
 from services.responding import RESPOND
-from services.scope import Scope, everyone
+from services.scope import Scope
 from services.targets import Target
 from services.words import short, span
 
@@ -28,34 +29,52 @@ _MARKS = re.compile(
 # And at its beginning: a list, or a line under a heading.
 _BEGINNING = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[-+=]))")
 _LONGEST = 300
-_LISTED = 20  # other incidents of its campaign
+_ACCOUNTS = 20  # of a campaign
+_ADDRESSES = 10
+_SUBJECTS = 3
 
 
 async def summary(session: AsyncSession, incident: Incident, scope: Scope | None = None) -> str:
-    """Return an incident's summary. Times are in UTC; what a sender wrote is escaped.
+    """Return an incident's summary, or its campaign's, of the accounts in ``scope`` (None: all).
 
-    ``scope`` is whose mail the reader's role is about, None for everybody's: of its campaign
-    nobody else is named.
+    Times are in UTC; what a sender wrote is escaped.
     """
-    scope = scope or everyone(Role.VIEWER)
-    acts = await _acts(session, incident)
-    evidence = Evidence.model_validate_json(incident.evidence)
-    group = await group_of(session, campaign_of(incident))
-    parts = [
-        "# "
-        + tr(
+    everybody = await group_of(session, campaign_of(incident))
+    group = [
+        row
+        for row in everybody
+        if scope is None or row.id == incident.id or scope.holds(row.sender)
+    ]
+    found = [(row, Evidence.model_validate_json(row.evidence)) for row in group]
+    acts = await _acts(session, group, campaign_of(incident))
+    accounts = trn("{n} account", "{n} accounts", len(group))
+    title = (
+        tr(
+            "Campaign of incident {id}: {accounts} on {server}",
+            id=str(campaign_of(incident)),
+            accounts=accounts,
+            server=literal(incident.server),
+        )
+        if len(group) > 1
+        else tr(
             "Incident {id}: {sender} on {server}",
             id=str(incident.id),
             sender=literal(incident.sender),
             server=literal(incident.server),
-        ),
-        _about(incident, evidence, acts, [row for row in group if row.id != incident.id], scope),
+        )
+    )
+    worst, why = max(found, key=lambda one: one[0].score)
+    whose = f"{literal(worst.sender)}: " if len(group) > 1 else ""
+    parts = [
+        f"# {title}",
+        _about(found, acts, accounts, len(everybody) - len(group)),
+        *([f"## {tr('Accounts')}", _accounts(found)] if len(group) > 1 else []),
         f"## {tr('Counts')}",
-        _counts(evidence),
+        _counts([evidence for _, evidence in found]),
         f"## {tr('Why it was alerted')}",
-        _listed([literal(reason) for reason in evidence.reasons]),
+        _listed([f"{whose}{literal(reason)}" for reason in why.reasons]),
         f"## {tr('Timeline (UTC)')}",
-        _listed(_timeline(incident, evidence, acts, scope)),
+        _listed(_timeline(found, acts)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -66,119 +85,153 @@ def literal(text: str) -> str:
     return _BEGINNING.sub(r"\1\\", _MARKS.sub(r"\\\1", short(seen.strip(), _LONGEST)))
 
 
-def first_remedy(acts: Sequence[Intent], sender: str) -> Intent | None:
+def first_remedy(acts: Sequence[Intent]) -> Intent | None:
     """Return the first act that stopped the sender and was not taken back."""
-    return next(
-        (
-            act
-            for act in acts
-            if act.action in ENDS and not act.undone and (not (of := _several(act)) or sender in of)
-        ),
-        None,
-    )
+    return next((act for act in acts if act.action in ENDS and not act.undone), None)
 
 
-def _several(act: Intent) -> frozenset[str]:
-    """Return the accounts of an act on several of a campaign, none where it is on one alone."""
-    return frozenset(one.lower() for one in Target.model_validate_json(act.target).accounts)
-
-
-async def _acts(session: AsyncSession, incident: Incident) -> Sequence[Intent]:
-    """Return the acts on an incident, and those on its campaign that this account was among."""
+async def _acts(
+    session: AsyncSession, group: Sequence[Incident], campaign: int
+) -> list[tuple[Intent, bool]]:
+    """Return the acts on these, oldest first, each with whether it is about no others."""
+    ids, senders = {row.id for row in group}, {row.sender for row in group}
     rows = await session.exec(
         select(Intent)
         .where(
-            col(Intent.incident_id).in_((incident.id, campaign_of(incident))),
+            col(Intent.incident_id).in_({*ids, campaign}),
             col(Intent.state).in_((IntentState.DONE, IntentState.FAILED, IntentState.INTERRUPTED)),
             col(Intent.claimed_at).is_not(None),
         )
         .order_by(col(Intent.claimed_at))
     )
-    return [
-        act
-        for act in rows.all()
-        if act.incident_id == incident.id or incident.sender in _several(act)
-    ]
+    found = []
+    for act in rows.all():
+        accounts = _of_several(act)
+        if accounts & senders if accounts else act.incident_id in ids:
+            found.append((act, accounts <= senders))
+    return found
+
+
+def _of_several(act: Intent) -> set[str]:
+    return {one.lower() for one in Target.model_validate_json(act.target).accounts}
 
 
 def _about(
-    incident: Incident,
-    evidence: Evidence,
-    acts: Sequence[Intent],
-    others: Sequence[Incident],
-    scope: Scope,
+    found: Sequence[tuple[Incident, Evidence]],
+    acts: Sequence[tuple[Intent, bool]],
+    accounts: str,
+    hidden: int,
 ) -> str:
-    by = tr(" by {name}", name=literal(incident.state_by)) if incident.state_by else ""
+    group = [row for row, _ in found]
+    state = shared_state(group)
+    set_by = next((row.state_by for row in group if row.state is state and row.state_by), None)
+    by = tr(" by {name}", name=literal(set_by)) if set_by else ""
+    first_at = min(evidence.first_at for _, evidence in found)
+    opened_at = min(row.opened_at for row in group)
     lines = [
-        tr("**State**: {state}{by}", state=tr(incident.state.value), by=by),
-        tr("**First message**: {time} UTC", time=_moment(evidence.first_at)),
+        tr("**State**: {state}{by}", state=tr(state.value), by=by),
+        tr("**First message**: {time} UTC", time=_moment(first_at)),
         tr(
             "**Alerted**: {time} UTC, {later} after the first message, score {score}",
-            time=_moment(incident.opened_at),
-            later=span(incident.opened_at - evidence.first_at),
-            score=f"{incident.score:.0f}",
+            time=_moment(opened_at),
+            later=span(opened_at - first_at),
+            score=f"{max(row.score for row in group):.0f}",
         ),
     ]
-    alerted = incident.reopened_at or incident.opened_at
-    if incident.reopened_at is not None:
-        lines.append(tr("**Alerted again**: {time} UTC", time=_moment(incident.reopened_at)))
-    # What stopped it before it was opened again did not last.
-    done = [
-        act
-        for act in acts
-        if act.state is IntentState.DONE
-        and act.finished_at is not None
-        and (incident.reopened_at is None or act.finished_at >= incident.reopened_at)
-    ]
-    stopped = first_remedy(done, incident.sender)
-    if stopped is not None and stopped.finished_at is not None:
-        lines.append(
-            tr(
-                "**Stopped**: {time} UTC by {name}, {later} after the alert",
-                time=_moment(stopped.finished_at),
-                name=literal(stopped.claimed_name or "?"),
-                later=span(stopped.finished_at - alerted),
-            )
-        )
-    else:
-        lines.append(tr("**Stopped**: not through Spoolwarden"))
-    if others:
-        lines.append(tr("**One campaign with**: {incidents}", incidents=_incidents(others, scope)))
+    again = max((row.reopened_at for row in group if row.reopened_at), default=None)
+    if again is not None:
+        lines.append(tr("**Alerted again**: {time} UTC", time=_moment(again)))
+    lines.append(_stopped(group, [act for act, _ in acts], accounts, again or opened_at))
+    shared = next((row.joined_by for row in group if row.joined_by), "")
+    if len(group) > 1 and shared:
+        lines.append(tr("**One campaign**: they share {what}", what=literal(shared)))
+    if hidden:
+        others = trn("{n} incident of other domains", "{n} incidents of other domains", hidden)
+        lines.append(tr("**One campaign with**: {incidents}", incidents=others))
     return _listed(lines)
 
 
-def _incidents(rows: Sequence[Incident], scope: Scope) -> str:
-    """Return other incidents, which have a summary of their own."""
-    theirs = [row for row in rows if scope.holds(row.sender)]
-    named = [
-        tr("incident {id} ({sender})", id=str(row.id), sender=literal(row.sender))
-        for row in theirs[:_LISTED]
-    ]
-    if more := len(theirs) - len(named):
-        named.append(tr("{n} more", n=more))
-    if hidden := len(rows) - len(theirs):
-        named.append(trn("{n} incident of other domains", "{n} incidents of other domains", hidden))
-    return ", ".join(named)
+def _stopped(
+    group: Sequence[Incident], acts: Sequence[Intent], accounts: str, alerted: datetime
+) -> str:
+    firsts = [first_remedy([act for act in acts if _counts_for(act, row)]) for row in group]
+    ends = [(act.finished_at, act) for act in firsts if act is not None and act.finished_at]
+    if not ends:
+        return tr("**Stopped**: not through Spoolwarden")
+    at, last = max(ends, key=lambda one: one[0])
+    name, after = literal(last.claimed_name or "?"), span(max(timedelta(0), at - alerted))
+    if len(group) == 1:
+        return tr(
+            "**Stopped**: {time} UTC by {name}, {later} after the alert",
+            time=_moment(at),
+            name=name,
+            later=after,
+        )
+    return tr(
+        "**Stopped**: {n} of {accounts}, the last {time} UTC by {name}, {later} after the alert",
+        n=len(ends),
+        accounts=accounts,
+        time=_moment(at),
+        name=name,
+        later=after,
+    )
 
 
-def _counts(evidence: Evidence) -> str:
-    addresses = [f"{literal(s.name)} ({number(s.messages)})" for s in evidence.addresses[:10]]
-    more = evidence.address_count - len(addresses)
-    if more > 0:
+def _counts_for(act: Intent, row: Incident) -> bool:
+    # What stopped it before it was opened again did not last.
+    since = row.reopened_at
+    late = since is None or (act.finished_at is not None and act.finished_at >= since)
+    return late and is_about(act, row) and was_done_to(act, row.sender)
+
+
+def _accounts(found: Sequence[tuple[Incident, Evidence]]) -> str:
+    """Return what each account of a campaign did, who sent most first."""
+    lines = []
+    for row, evidence in sorted(found, key=lambda one: (-one[1].total, one[0].id))[:_ACCOUNTS]:
+        by = tr(" by {name}", name=literal(row.state_by)) if row.state_by else ""
+        lines.append(
+            trn(
+                "{sender} (incident {id}, {state}{by}): {n} message, {waiting} waiting, "
+                "{held} held",
+                "{sender} (incident {id}, {state}{by}): {n} messages, {waiting} waiting, "
+                "{held} held",
+                evidence.total,
+                sender=literal(row.sender),
+                id=str(row.id),
+                state=tr(row.state.value),
+                by=by,
+                waiting=evidence.queued,
+                held=evidence.held,
+            )
+        )
+    if more := len(found) - len(lines):
+        lines.append(tr("{n} more", n=more))
+    return _listed(lines)
+
+
+def _counts(evidences: Sequence[Evidence]) -> str:
+    shares: Counter[str] = Counter()
+    for evidence in evidences:
+        for share in evidence.addresses:
+            shares[share.name] += share.messages
+    addresses = [f"{literal(name)} ({number(n)})" for name, n in shares.most_common(_ADDRESSES)]
+    # Of each account only the addresses with most messages are kept.
+    count = max(len(shares), *(evidence.address_count for evidence in evidences))
+    if more := count - len(addresses):
         addresses.append(tr("{n} more", n=more))
     lines = [
         trn(
             "{n} message sent in this burst, at most {peak} in {time}",
             "{n} messages sent in this burst, at most {peak} in {time}",
-            evidence.total,
-            peak=evidence.peak,
-            time=span(timedelta(seconds=evidence.window)),
+            sum(evidence.total for evidence in evidences),
+            peak=sum(evidence.peak for evidence in evidences),
+            time=span(timedelta(seconds=evidences[0].window)),
         ),
         tr(
             "{waiting} waiting and {held} held, as of {time} UTC",
-            waiting=evidence.queued,
-            held=evidence.held,
-            time=_moment(evidence.waited_at),
+            waiting=sum(evidence.queued for evidence in evidences),
+            held=sum(evidence.held for evidence in evidences),
+            time=_moment(max(evidence.waited_at for evidence in evidences)),
         ),
     ]
     if addresses:
@@ -186,48 +239,57 @@ def _counts(evidence: Evidence) -> str:
             trn(
                 "From {n} address: {addresses}",
                 "From {n} addresses: {addresses}",
-                evidence.address_count,
+                count,
                 addresses=", ".join(addresses),
             )
         )
-    if evidence.subject:
-        lines.append(tr("Subject: {subject}", subject=literal(evidence.subject)))
+    subjects = list(dict.fromkeys(one.subject for one in evidences if one.subject))[:_SUBJECTS]
+    lines += [tr("Subject: {subject}", subject=literal(subject)) for subject in subjects]
     return _listed(lines)
 
 
 def _timeline(
-    incident: Incident, evidence: Evidence, acts: Sequence[Intent], scope: Scope
+    found: Sequence[tuple[Incident, Evidence]], acts: Sequence[tuple[Intent, bool]]
 ) -> list[str]:
-    events: list[tuple[datetime, str]] = [
-        (evidence.first_at, tr("first message of the burst")),
-        (incident.opened_at, tr("incident opened, alert posted")),
-    ]
-    if incident.reopened_at is not None:
-        events.append((incident.reopened_at, tr("incident opened again")))
-    for act in acts:
+    first_at = min(evidence.first_at for _, evidence in found)
+    events: list[tuple[datetime, str]] = [(first_at, tr("first message of the burst"))]
+    for row, _ in found[:_ACCOUNTS]:
+        opened = (
+            tr("incident opened, alert posted")
+            if len(found) == 1
+            else tr("incident {id} opened: {sender}", id=str(row.id), sender=literal(row.sender))
+        )
+        events.append((row.opened_at, opened))
+        if row.reopened_at is not None:
+            again = tr("incident opened again")
+            if len(found) > 1:
+                again = tr("{again}: {sender}", again=again, sender=literal(row.sender))
+            events.append((row.reopened_at, again))
+    for act, alone in acts:
         at = act.finished_at or act.claimed_at
         if at is not None:
-            events.append((at, f"**{literal(act.claimed_name or '?')}**: {_act(act, scope)}"))
-    if incident.quiet_since is not None:
-        events.append((incident.quiet_since, tr("quiet since")))
+            events.append((at, f"**{literal(act.claimed_name or '?')}**: {_act(act, alone)}"))
+    quiet = [row.quiet_since for row, _ in found if row.quiet_since is not None]
+    if len(quiet) == len(found):
+        events.append((max(quiet), tr("quiet since")))
     events.sort(key=lambda event: event[0])
     return [f"{_moment(at)} {text}" for at, text in events]
 
 
-def _act(act: Intent, scope: Scope) -> str:
+def _act(act: Intent, alone: bool) -> str:
+    """Return what an act came to; of one that is not about these accounts alone, what it was."""
     remedy = REMEDIES.get(act.action)
     doing = tr(remedy.doing) if remedy else act.action
     if act.undo_of:
         doing = tr("taking an act back")
-    # What came of it is told by account, and some are not the reader's to see.
-    hidden = not all(map(scope.holds, _several(act)))
-    if act.state is IntentState.DONE and not act.undone and not act.undo_of and not hidden:
+    if not alone:
+        failed = "" if act.state is IntentState.DONE else tr(" (did not work out)")
+        return f"{literal(doing)}{failed}{tr(' (taken back since)') if act.undone else ''}"
+    if act.state is IntentState.DONE and not act.undone and not act.undo_of:
         # What was done says what it was; that the steps are shown is nothing for a report.
         return literal(tr("Began the response.") if act.action == RESPOND else act.summary)
     failed = "" if act.state is IntentState.DONE else tr(" (did not work out)")
     undone = tr(" (taken back since)") if act.undone else ""
-    if hidden:
-        return f"{literal(doing)}{failed}{undone}"
     return f"{literal(doing)}{failed}{undone}: {literal(act.summary)}"
 
 

@@ -32,17 +32,29 @@ _CHUNK = 2000
 
 
 async def top_senders(
-    session: AsyncSession, server: str, since: datetime, limit: int, *, at_least: int = 1
+    session: AsyncSession,
+    server: str,
+    since: datetime,
+    limit: int,
+    *,
+    at_least: int = 1,
+    until: datetime | None = None,
 ) -> list[Share]:
-    """Return who sent most since then, most first."""
-    return await _top(session, server, since, limit, at_least, col(RecentSubmission.sender))
+    """Return who sent most since then, most first; ``until`` is the end where it is not now."""
+    sender = col(RecentSubmission.sender)
+    return await _top(session, server, since, until, limit, at_least, sender)
 
 
 async def top_addresses(
-    session: AsyncSession, server: str, since: datetime, limit: int
+    session: AsyncSession,
+    server: str,
+    since: datetime,
+    limit: int,
+    *,
+    until: datetime | None = None,
 ) -> list[Share]:
-    """Return the client IPs that sent most since then, most first."""
-    return await _top(session, server, since, limit, 1, col(RecentSubmission.client_ip))
+    """Return the client IPs that sent most since then, most first; ``until`` as for senders."""
+    return await _top(session, server, since, until, limit, 1, col(RecentSubmission.client_ip))
 
 
 async def addresses_of(
@@ -176,10 +188,12 @@ def _is_in(client_ip: str | None, network: Network) -> bool:
     return address.version == network.version and address.network_address in network
 
 
-async def sent_since(session: AsyncSession, server: str, since: datetime) -> int:
-    """Return how many messages the server accepted since then."""
+async def sent_since(
+    session: AsyncSession, server: str, since: datetime, until: datetime | None = None
+) -> int:
+    """Return how many messages the server accepted since then; ``until`` as for senders."""
     query = select(func.count()).where(
-        RecentSubmission.server == server, col(RecentSubmission.at) > since, SENT
+        RecentSubmission.server == server, *_within(since, until), SENT
     )
     return (await session.exec(query)).one()
 
@@ -194,11 +208,78 @@ async def senders_since(session: AsyncSession, server: str, since: datetime) -> 
     return frozenset((await session.exec(query)).all())
 
 
+class Sent(NamedTuple):
+    """How much one sender sent, and when the first and the last of it was."""
+
+    messages: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+async def sent_by(
+    session: AsyncSession,
+    server: str,
+    sender: str,
+    since: datetime,
+    before: datetime | None = None,
+) -> Sent:
+    """Return how much one sender sent since then, that moment with it; ``before`` is without."""
+    at = col(RecentSubmission.at)
+    query = select(func.count(), func.min(at), func.max(at)).where(
+        RecentSubmission.server == server, RecentSubmission.sender == sender, at >= since, SENT
+    )
+    if before is not None:
+        query = query.where(at < before)
+    return Sent(*(await session.exec(query)).one())
+
+
+async def begin_of(
+    session: AsyncSession, server: str, sender: str, until: datetime, messages: int
+) -> datetime | None:
+    """Return when the first of a sender's last so many messages until then was sent.
+
+    Of these, what came before the first from a network that is new with them is its owner's.
+    """
+    at, address = col(RecentSubmission.at), col(RecentSubmission.client_ip)
+    mine = (
+        RecentSubmission.server == server,
+        RecentSubmission.sender == sender,
+        at <= until,
+        SENT,
+    )
+    newest = select(RecentSubmission.at).where(*mine).order_by(at.desc()).limit(messages).subquery()
+    first: datetime | None = (await session.exec(select(func.min(newest.c.at)))).one()
+    if first is None:
+        return None
+    began: dict[str, datetime] = {}
+    used = select(address, func.min(at)).where(*mine, address.is_not(None)).group_by(address)
+    for client_ip, begin in (await session.exec(used)).all():
+        network = network_of(client_ip or "")
+        began[network] = min(begin, began.get(network, begin))
+    return min((begin for begin in began.values() if begin >= first), default=first)
+
+
 async def gather(
-    session: AsyncSession, server: str, sender: str, now: datetime, habit: Habit
+    session: AsyncSession,
+    server: str,
+    sender: str,
+    now: datetime,
+    habit: Habit,
+    *,
+    past: bool = False,
 ) -> Evidence:
-    """Return one sender's evidence for the window that ends now; queue figures are left 0."""
-    mine = (RecentSubmission.server == server, RecentSubmission.sender == sender, SENT)
+    """Return one sender's evidence for the window that ends now; queue figures are left 0.
+
+    ``past`` is for a moment that is long over: what came after it is left out. Now, that is
+    what a mail server sent whose clock is ahead.
+    """
+    mine: tuple[bool | ColumnElement[bool], ...] = (
+        RecentSubmission.server == server,
+        RecentSubmission.sender == sender,
+        SENT,
+    )
+    if past:
+        mine += (col(RecentSubmission.at) <= now,)
     since = now - WINDOW
     rows = (
         await session.exec(
@@ -277,10 +358,16 @@ async def _burst(
     return begin, times[0], taken
 
 
+def _within(since: datetime, until: datetime | None) -> list[ColumnElement[bool]]:
+    at = col(RecentSubmission.at)
+    return [at > since] if until is None else [at > since, at <= until]
+
+
 async def _top(
     session: AsyncSession,
     server: str,
     since: datetime,
+    until: datetime | None,
     limit: int,
     at_least: int,
     column: Mapped[Any],
@@ -289,7 +376,7 @@ async def _top(
         select(column, func.count().label("messages"))
         .where(
             RecentSubmission.server == server,
-            col(RecentSubmission.at) > since,
+            *_within(since, until),
             column.is_not(None),
             SENT,
         )

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import storable
 from services.detection.evidence import Evidence
-from services.incidents import campaign_of
+from services.incidents import campaign_of, was_done_to
 from services.language import tr, trn
 from services.models import Incident, Intent, IntentState, Lesson, LessonKind
 from services.people import BOT, Actor
@@ -93,7 +93,7 @@ async def confirm(session: AsyncSession, incident: Incident, now: datetime) -> N
         .where(
             col(Intent.incident_id).in_({incident.id, campaign_of(incident)}),
             col(Intent.action).in_(STOPS),
-            Intent.state == IntentState.DONE,
+            col(Intent.state).in_((IntentState.DONE, IntentState.FAILED)),
             col(Intent.undone).is_(False),
             Intent.claimed_by != BOT.key,
         )
@@ -102,6 +102,8 @@ async def confirm(session: AsyncSession, incident: Incident, now: datetime) -> N
     for act in rows.all():
         people = Target.model_validate_json(act.target).people
         if incident.sender not in {account.lower() for account in people}:
+            continue
+        if not was_done_to(act, incident.sender):
             continue
         if (known := await _taught_by(session, act.id, incident.sender)) is not None:
             known.until = now + CONFIRMED_FOR

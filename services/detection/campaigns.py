@@ -20,7 +20,7 @@ from services.detection.engine.subjects import Sketch, sketch_of, words_of
 from services.errors import Refused
 from services.language import tr
 from services.mail.port import Network
-from services.models import RecentSubmission
+from services.models import Incident, IncidentState, RecentSubmission
 from services.rules import Rules
 from services.traffic import SENT, users_of
 from services.words import short
@@ -163,4 +163,22 @@ async def is_theirs(
     except (ValueError, Refused):
         return False
     users = await users_of(session, server, asked, now - WINDOW)
-    return len([use for use in users if use.name not in alarming]) < _INNOCENT
+    others = {use.name for use in users}.difference(alarming)
+    if len(others) < _INNOCENT:
+        return True
+    return len(others - await _alarmed(session, server, now - WINDOW)) < _INNOCENT
+
+
+async def _alarmed(session: AsyncSession, server: str, since: datetime) -> set[str]:
+    """Return whose incident is over since then, and was no false alarm: stopped accounts, mostly.
+
+    Who comes back from a network with other accounts has used up some there.
+    """
+    rows = await session.exec(
+        select(Incident.sender).where(
+            Incident.server == server,
+            Incident.state == IncidentState.CLOSED,
+            col(Incident.state_at) >= since,
+        )
+    )
+    return set(rows.all())

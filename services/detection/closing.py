@@ -69,7 +69,7 @@ def facts_of(acts: Sequence[Intent]) -> Facts:
             deleted += len(undo.in_folder)
         elif act.action == "block":
             blocked += len(undo.blocked)
-        if act.action in STOPS and act.state is IntentState.DONE:
+        if act.action in STOPS and (act.state is IntentState.DONE or undo.states):
             stopped_at = stopped_at or act.finished_at
         if act.action == "contain" and act.state is IntentState.DONE:
             held_at = held_at or act.finished_at

@@ -2,12 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import AuditLog, Line, Phase
@@ -33,8 +33,10 @@ from services.settings import DetectionSettings, SafetySettings
 from services.store import Store
 from services.traffic import (
     WINDOW,
+    begin_of,
     gather,
     senders_since,
+    sent_by,
     sent_since,
     top_addresses,
     top_senders,
@@ -45,6 +47,9 @@ from services.words import short, span
 _SHOWN = 5
 #: Who alarms again so soon after the incident was closed has that one reopened.
 REOPENED_WITHIN = timedelta(hours=24)
+#: What was sent is counted anew for so long, as the log may be late; then half of that is kept
+#: as a number, as single submissions are not kept for ever.
+_COUNTED_ANEW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +96,12 @@ class Detector:
         self._memories: dict[str, Memory] = {}
         self._rules = rules or Rules(SafetySettings())
         self._mergings: dict[str, Merging] = {}
+        # Up to which message of each server the incidents were brought up to date.
+        self._reached: dict[str, datetime] = {}
 
     def begin(self) -> None:
         """Take up what whoever polled until now has kept, instead of what was known here."""
+        self._reached.clear()
         self._memories.clear()
         self._mergings.clear()
 
@@ -141,17 +149,23 @@ class Detector:
 
     async def poll(self, server: MailServer) -> Poll:
         """Look once. Raises ServerDown or StoreError, with nothing lost for the next poll."""
+        # A poll that fails after this leaves what it took in to the next one.
+        if server.name not in self._reached:
+            reached = await self._ingest.reached(server.name)
+            self._reached[server.name] = reached or self._clock.now()
         taken = await self._ingest.take_in(server)
+        reached = await self._ingest.reached(server.name)
         counts = await server.counts()
         now = self._clock.now()
         memory = self._memory(server.name)
         alarms = await memory.look(now)
         async with self._store.reading() as session:
             live = await self._live(session, server.name)
+            over = await _over_with(session, live)
         senders = {incident.sender for incident in live}
         names = list(dict.fromkeys([*senders, *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
-        spool = await spool_of(server, names)
+        spool = await spool_of(server, [*names, *over.difference(names)])
         own = tuple(await server.own_networks()) if len(names) > 1 else ()
         opened, changed, begun = 0, False, perf_counter()
         verdicts, at = {}, {}
@@ -162,7 +176,7 @@ class Detector:
             # What came late is shown as it was when it alarmed.
             late = name not in senders and now.timestamp() - verdict.at > 60
             at[name] = datetime.fromtimestamp(verdict.at, UTC) if late else now
-        evidences = await self._evidences(server.name, at, now, senders)
+        evidences = await self._evidences(server.name, at, now, live, verdicts)
         ties = await self._ties(server.name, live, verdicts, evidences, own, now)
         async with self._store.session() as session:
             standing_now = {row.sender: row for row in await self._live(session, server.name)}
@@ -182,8 +196,12 @@ class Detector:
                     members[name] = await self._open(session, server.name, name, evidence, verdict)
                     opened += 1
             changed |= await self._merging(server.name).merge(session, members, ties, now)
+            if over:
+                changed |= await _refreshed(session, members, spool, counts, now)
             changed |= await self._live_on(session, members, now) or opened > 0
         memory.handled(alarms)
+        if reached is not None:
+            self._reached[server.name] = reached
         return Poll(taken, opened, changed, counts, perf_counter() - begun)
 
     async def _ties(
@@ -298,24 +316,40 @@ class Detector:
         return ended.get(sender, 0.0) >= verdict.at
 
     async def _evidences(
-        self, server: str, at: Mapping[str, datetime], now: datetime, live: Collection[str]
+        self,
+        server: str,
+        at: Mapping[str, datetime],
+        now: datetime,
+        live: Sequence[Incident],
+        verdicts: Mapping[str, Verdict],
     ) -> dict[str, Evidence]:
         """Return each sender's evidence at its moment, the queue figures left 0.
 
-        Who has an incident and sent nothing lately is left out: there is nothing new.
+        Who has an incident and sent nothing lately, or since the last poll, is left out: there
+        is nothing new.
         """
+        before = {row.sender: Evidence.model_validate_json(row.evidence) for row in live}
         found: dict[str, Evidence] = {}
         tables: dict[datetime, dict[str, object]] = {}
+        lately = min(now, self._reached.get(server, now)) - WINDOW
         async with self._store.reading() as session:
-            busy = await senders_since(session, server, now - WINDOW) if at else frozenset()
+            busy = await senders_since(session, server, lately) if at else frozenset()
             for name, moment in at.items():
-                if name in live and name not in busy:
+                if name in before and name not in busy:
                     continue
+                past = moment != now
                 if moment not in tables:
-                    tables[moment] = await _tables(session, server, moment - WINDOW)
+                    until = moment if past else None
+                    tables[moment] = await _tables(session, server, moment - WINDOW, until)
                 habit = await habit_of(session, server, name, moment)
-                evidence = self._placed(await gather(session, server, name, moment, habit))
-                found[name] = evidence.model_copy(update=tables[moment])
+                gathered = await gather(session, server, name, moment, habit, past=past)
+                evidence = self._placed(gathered)
+                counted = (
+                    await _counted_on(session, server, name, before[name], now)
+                    if name in before
+                    else await _counted_first(session, server, evidence, verdicts[name])
+                )
+                found[name] = evidence.model_copy(update=tables[moment] | counted)
         return found
 
     async def _open(
@@ -404,11 +438,14 @@ class Detector:
         text = f"{said} {'; '.join(evidence.reasons[:2])}."
         session.add(incident)
         session.add(Announcement(at=now, incident_id=lead.id, text=text))
+        since = max(evidence.first_at, before.last_at + timedelta(microseconds=1))
+        more = await sent_by(session, incident.server, incident.sender, since)
         evidence = evidence.model_copy(
             update={
                 "first_at": min(before.first_at, evidence.first_at),
                 "earlier": before.total,
-                "total": before.total + evidence.total,
+                "counted_until": since,
+                "total": before.total + more.messages,
                 "peak": max(before.peak, evidence.messages),
             }
         )
@@ -430,6 +467,11 @@ class Detector:
                     "spool_waiting": evidence.spool_waiting,
                     "spool_at": evidence.spool_at,
                     "messages": 0,
+                    # Something may have come late, or while no poll worked.
+                    "total": max(before.total, before.earlier + evidence.total),
+                    "last_at": max(before.last_at, evidence.last_at),
+                    "counted": evidence.counted,
+                    "counted_until": evidence.counted_until,
                 }
             )
         else:
@@ -460,18 +502,58 @@ class Detector:
         )
 
 
+async def _over_with(session: AsyncSession, live: Sequence[Incident]) -> set[str]:
+    """Return whose incidents are over while others of their campaigns live."""
+    campaigns = {campaign_of(row) for row in live}
+    if not campaigns:
+        return set()
+    rows = await session.exec(
+        select(Incident.sender).where(
+            or_(col(Incident.id).in_(campaigns), col(Incident.campaign).in_(campaigns)),
+            col(Incident.open_key).is_(None),
+        )
+    )
+    return set(rows.all())
+
+
+async def _refreshed(
+    session: AsyncSession,
+    members: Mapping[str, Member],
+    spool: Mapping[str, SenderSpool],
+    counts: SpoolCounts,
+    now: datetime,
+) -> bool:
+    """Bring what the spool holds up to date of those whose incident is over, on others' cards."""
+    changed = False
+    for campaign in {campaign_of(member.incident) for member in members.values()}:
+        for row in await group_of(session, campaign):
+            if row.open_key is not None or row.sender not in spool:
+                continue
+            before = Evidence.model_validate_json(row.evidence)
+            # An account's newer incident tells of what it has there, and one of them is enough.
+            found = SenderSpool(0, 0) if row.sender in members else spool[row.sender]
+            if (before.queued, before.held) == (found.waiting, found.held):
+                continue
+            row.evidence = _with(before, found, counts, now).model_dump_json()
+            await redraw(session, row)
+            changed = True
+    return changed
+
+
 def _shown(evidence: Evidence) -> object:
     """Return what the card shows of it, to tell whether it must be drawn anew."""
     tables = {"top_senders", "top_addresses", "spool_waiting", "all_messages"}
     return evidence.model_dump(exclude=tables | {"taken_at", "spool_at", "reasons", "points"})
 
 
-async def _tables(session: AsyncSession, server: str, since: datetime) -> dict[str, object]:
+async def _tables(
+    session: AsyncSession, server: str, since: datetime, until: datetime | None
+) -> dict[str, object]:
     """Return what a card shows of the whole server: the same for each incident of a poll."""
     return {
-        "top_senders": tuple(await top_senders(session, server, since, _SHOWN)),
-        "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN)),
-        "all_messages": await sent_since(session, server, since),
+        "top_senders": tuple(await top_senders(session, server, since, _SHOWN, until=until)),
+        "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN, until=until)),
+        "all_messages": await sent_since(session, server, since, until),
     }
 
 
@@ -490,7 +572,50 @@ def _with(evidence: Evidence, spool: SenderSpool, counts: SpoolCounts, at: datet
 def _quiet(incident: Incident, spool: SenderSpool, counts: SpoolCounts, at: datetime) -> Evidence:
     """Return the evidence of a sender that sent nothing lately."""
     before = Evidence.model_validate_json(incident.evidence)
-    return _with(before, spool, counts, at).model_copy(update={"messages": 0})
+    total = before.total - before.earlier
+    return _with(before, spool, counts, at).model_copy(update={"messages": 0, "total": total})
+
+
+async def _counted_first(
+    session: AsyncSession, server: str, evidence: Evidence, verdict: Verdict
+) -> dict[str, object]:
+    """Return since when a sender that alarms is counted, and what it sent.
+
+    A drip is no burst: what alarms of it are hours of a few messages each.
+    """
+    first = evidence.first_at
+    if verdict.messages > 2 * evidence.total:
+        until = datetime.fromtimestamp(verdict.at, UTC) + timedelta(seconds=1)
+        begin = await begin_of(session, server, verdict.user, until, verdict.messages)
+        first = min(first, begin or first)
+    sent = await sent_by(session, server, verdict.user, first)
+    return {
+        "first_at": first,
+        "last_at": sent.last_at or evidence.last_at,
+        "total": sent.messages,
+        "counted_until": first,
+    }
+
+
+async def _counted_on(
+    session: AsyncSession, server: str, sender: str, before: Evidence, now: datetime
+) -> dict[str, object]:
+    """Return what a sender with a live incident has sent since that began, or was reopened."""
+    since, counted = before.counted_until, before.counted
+    if since is None:
+        return {}
+    if now - since > _COUNTED_ANEW:
+        until = now - _COUNTED_ANEW / 2
+        counted += (await sent_by(session, server, sender, since, until)).messages
+        since = until
+    sent = await sent_by(session, server, sender, since)
+    return {
+        "first_at": before.first_at,
+        "last_at": max(before.last_at, sent.last_at or before.last_at),
+        "total": counted + sent.messages,
+        "counted": counted,
+        "counted_until": since,
+    }
 
 
 def _explained(evidence: Evidence, verdict: Verdict) -> Evidence:

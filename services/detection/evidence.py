@@ -56,6 +56,9 @@ class Evidence(BaseModel):
     last_at: datetime
     total: int  # messages since first_at
     earlier: int = 0  # of these, before the incident was reopened
+    # Of these, after that and before counted_until; who has none is from an earlier release.
+    counted: int = 0
+    counted_until: datetime | None = None
     habit: Habit
     queued: int = 0  # of this sender, waiting to be delivered
     held: int = 0  # of this sender, held

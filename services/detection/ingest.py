@@ -64,6 +64,12 @@ class Ingest:
             if len(batch) < _BATCH:
                 return taken
 
+    async def reached(self, server: str) -> datetime | None:
+        """Return when the newest that was taken in happened; None if nothing ever was."""
+        async with self._store.reading() as session:
+            row = await session.get(PollCursor, server)
+        return row.last_at if row else None
+
     async def prune(self, learnt: Mapping[str, int]) -> None:
         """Forget what is too old to matter, and of submissions only what was learnt from.
 

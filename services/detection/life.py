@@ -240,7 +240,8 @@ def _rise(made: Step, lead: Incident, members: Sequence[Member], now: datetime) 
         return
     lead.worst = level
     # Who was just told by the alert looks at the card, which says so.
-    if now - (lead.reopened_at or lead.opened_at) >= _JUST_TOLD:
+    again = [one.incident.reopened_at for one in members if one.incident.reopened_at is not None]
+    if now - max([lead.opened_at, *again]) >= _JUST_TOLD:
         rate = sum(one.evidence.messages for one in members)
         score = max(one.score for one in members)
         made.lines.append(

@@ -199,6 +199,9 @@ class Memory:
         engine = self._engine
         if engine is None:
             return
+        # Whose alarm is in no incident yet is judged again by whoever reads on from here.
+        for user in self._alarms:
+            engine.judge_again(user)
         changed = engine.changed()
         common, place = engine.common(), self._place
         try:

@@ -599,6 +599,7 @@ def campaign_card(
     states: tuple[IncidentState, ...] = tuple(IncidentState),
     *,
     undone: bool = False,
+    picture: Picture | None = None,
 ) -> Card:
     """Return the card of a campaign with an account in each of these states."""
     group = [incident(state, words) for state in states]
@@ -618,7 +619,7 @@ def campaign_card(
         1234,
         (words(),),
     )
-    return campaign_cards.campaign(group[0], group, {}, buttons)
+    return campaign_cards.campaign(group[0], group, {}, buttons, picture)
 
 
 def campaign_page(words: Words = anna) -> Card:
@@ -722,6 +723,10 @@ def _cards() -> Iterator[tuple[str, Callable[[Words], Card]]]:
     for view in View:
         yield f"report {view}", partial(report_card, view=view)
     yield "alert with a picture", _alert_drawn
+    yield (
+        "campaign with a picture",
+        lambda words: campaign_card(words, picture=Picture("F0PICTURE01", words())),
+    )
     yield "note", lambda words: line_cards.note(words())
     yield "failure", lambda words: line_cards.failure(words())
     yield (

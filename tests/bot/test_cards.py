@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from bot import alert_card, line_cards, spool_cards
+from bot import alert_card, campaign_cards, line_cards, spool_cards
 from bot.alert_card import Buttons, alert
 from bot.elements import (
     Bars,
@@ -163,6 +163,61 @@ def test_a_phones_first_screen_has_who_how_much_and_what_to_press() -> None:
     assert len(first.splitlines()) <= 8
 
 
+def test_who_is_of_a_campaign_no_more_is_not_said_to_send_now() -> None:
+    group = [
+        incident(IncidentState.FALSE_ALARM, seen=evidence(messages=44)),
+        incident(seen=evidence(messages=3)),
+    ]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    group[1].sender = "bob@example.com"
+    open_ = campaign_cards.Buttons({}, {}, {}, {}, (group[1].sender,))
+    text = said(campaign_cards.campaign(group[0], group, {}, open_))
+    assert "3 messages in the last 5 min" in text
+    group[1].evidence = evidence(messages=0).model_dump_json()
+    card = campaign_cards.campaign(group[0], group, {}, open_)
+    assert "0 messages in the last 5 min" in said(card)
+    assert card.title.endswith("sent spam")
+
+
+def test_an_account_that_has_two_incidents_of_a_campaign_has_a_line_for_each() -> None:
+    group = [
+        incident(IncidentState.FALSE_ALARM, seen=evidence(total=44, queued=0, held=0)),
+        incident(seen=evidence(total=70, queued=1, held=0)),
+    ]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    sender = group[1].sender
+    buttons = campaign_cards.Buttons({}, {}, {sender: "stop"}, {sender: "why"}, (sender,))
+    card = campaign_cards.campaign(group[0], group, {}, buttons)
+    text = said(card)
+    assert "114 messages sent" in text
+    assert "70 messages, 1 waiting, 0 held · incident 8" in text
+    assert "44 messages, 0 waiting, 0 held · incident 7" in text
+    pressed = [one.button for one in card.sections if isinstance(one, Row) and one.button]
+    assert [one.slot for one in pressed if isinstance(one, Button)] == ["stop-8", "why-7"]
+
+
+def test_a_campaign_says_that_another_of_its_accounts_has_it_reopened() -> None:
+    group = [incident(IncidentState.CLOSED), incident()]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    nothing = campaign_cards.Buttons({}, {}, {}, {})
+    assert "Reopened" not in said(campaign_cards.campaign(group[0], group, {}, nothing))
+    group[1].reopened_at = NOW
+    assert "Reopened 2026-03-02" in said(campaign_cards.campaign(group[0], group, {}, nothing))
+
+
+def test_a_campaigns_picture_says_whose_it_is() -> None:
+    group = [incident(), incident()]
+    group[0].id, group[1].id, group[1].campaign = 7, 8, 7
+    nothing = campaign_cards.Buttons({}, {}, {}, {})
+    card = campaign_cards.campaign(group[0], group, {}, nothing, Picture("F1", "what was sent"))
+    whose, picture = card.below[:2]
+    assert isinstance(picture, Picture)
+    assert isinstance(whose, Small)
+    assert plain(whose.text) == "The picture shows anna@example.com alone."
+    without = campaign_cards.campaign(group[0], group, {}, nothing)
+    assert not any("picture" in plain(one.text) for one in without.below if isinstance(one, Small))
+
+
 def test_more_that_waits_than_was_counted_as_sent_is_explained() -> None:
     later = NOW + timedelta(seconds=20)
     seen = evidence(total=1221, queued=1293, held=0, spool_waiting=1300, spool_at=later)
@@ -178,6 +233,21 @@ def test_more_that_waits_than_was_counted_as_sent_is_explained() -> None:
     assert isinstance(stop, Button)
     assert stop.confirm is not None
     assert "1,293 waiting messages (as of 12:00:25 UTC)" in stop.confirm.text
+
+
+def test_a_list_of_incidents_says_until_when_was_counted_where_more_waits() -> None:
+    at = NOW + timedelta(seconds=20)
+    seen = evidence(
+        total=1221, queued=1200, held=93, taken_at=NOW + timedelta(seconds=5), spool_at=at
+    )
+    assert plain(spool_cards.incident_line(incident(seen=seen))).endswith(
+        " · 1,221 messages, counted until 2026-03-02 12:00:10 UTC; 1,200 waiting, 93 held as of "
+        "2026-03-02 12:00:25 UTC"
+    )
+    seen = evidence(total=1293, queued=1200, held=93, spool_at=at)
+    assert plain(spool_cards.incident_line(incident(seen=seen))).endswith(
+        " · 1,293 messages, 1,200 waiting, 93 held"
+    )
 
 
 def test_what_is_stopped_has_no_severity_and_who_is_on_it_need_not_say_so_again() -> None:

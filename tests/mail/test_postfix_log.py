@@ -129,6 +129,21 @@ def test_each_message_counts_once_however_often_it_is_tried(reader: Reader) -> N
     ]
 
 
+def test_what_was_held_as_it_came_in_counts_as_of_then_once_it_is_released(
+    reader: Reader,
+) -> None:
+    held = message(1).splitlines(keepends=True)
+    reader.write(b"".join(held[:2]))
+    assert reader.read() == []
+    released = b"".join(held[2:]).replace(b"2026-03-02T09:00:01", b"2026-03-02T19:30:01")
+    reader.write(message(2) + released)
+    found = {submission.subject: submission.at for submission in reader.read()}
+    assert found == {
+        "mail 1": datetime(2026, 3, 2, 9, 0, 1, 500_000, tzinfo=UTC),
+        "mail 2": datetime(2026, 3, 2, 9, 0, 2, 500_000, tzinfo=UTC),
+    }
+
+
 def test_pages_and_restarts_neither_lose_nor_repeat(reader: Reader) -> None:
     reader.write(b"".join(message(number) for number in range(7)))
     found: list[str] = []

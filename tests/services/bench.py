@@ -1,6 +1,6 @@
 """Everything behind the chats, built as the bot builds it, on a real mail server."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from services.detection.evidence import Evidence, Habit
 from services.incidents import open_key
 from services.intents import Intents
 from services.mail.embedded import EmbeddedServer
-from services.mail.port import Queue, SpoolQuery, UserState
+from services.mail.port import MailServer, Queue, SpoolQuery, UserState
 from services.models import Announcement, AuditEntry, Incident, Intent
 from services.origin import Origin
 from services.people import Actor, Place
@@ -87,7 +87,10 @@ class Bench:
         servers = {"mail": self.mail.server}
         self.intents = Intents(self.store, self.clock)
         self.upkeep = Upkeep(self.store, servers, self.audit, self.clock, self._changed)
-        self.pipeline = Pipeline(
+        self.pipeline = self.pipeline_of(servers)
+
+    def pipeline_of(self, servers: Mapping[str, MailServer]) -> Pipeline:
+        return Pipeline(
             store=self.store,
             intents=self.intents,
             servers=servers,

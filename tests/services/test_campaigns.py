@@ -10,12 +10,14 @@ from sqlmodel import select
 from services.access import Access
 from services.detection.campaigns import Traits, ties, traits
 from services.detection.closing import summary_of
-from services.errors import Refused
+from services.detection.evidence import Evidence
+from services.errors import Refused, ServerDown
 from services.history import acts_on
 from services.incidents import campaign_of, group_of
 from services.intents import Intents
+from services.mail.embedded import EmbeddedServer
 from services.mail.port import Queue, SpoolQuery, UserState
-from services.models import Announcement, Incident, IncidentState
+from services.models import Announcement, Incident, IncidentState, Lesson, LessonKind
 from services.people import Role
 from services.responding import done_steps
 from services.scope import Scope
@@ -100,6 +102,27 @@ async def test_an_office_whose_other_accounts_do_not_alarm_merges_nobody(bench: 
     await bench.poll()
     assert [row.sender for row in await bench.incidents()] == [ANN, BOB]
     assert [row.campaign for row in await bench.incidents()] == [None, None]
+
+
+async def test_who_alarmed_from_a_network_within_a_day_makes_it_no_offices(bench: Bench) -> None:
+    first = [f"first{n}@{DOMAIN}" for n in range(3)]
+    for address in (*first, CAT):
+        await bench.mail.add_user(address)
+    await _attack(bench, *first, subject="Cheap watches", ip="198.51.100.7")
+    await bench.poll()
+    for address in first:
+        await bench.act("stop", Target(account=address))
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    assert {row.state for row in await bench.incidents()} == {IncidentState.CLOSED}
+    bench.pass_time(hours=1)
+    await _attack(bench, ANN, subject="You won", ip="198.51.100.7")
+    await _attack(bench, CAT, subject="Your parcel waits", ip="198.51.100.8")
+    await bench.poll()
+    ann, cat = (await bench.incidents())[3:]
+    assert cat.campaign == ann.id
+    assert cat.joined_by == "the network 198.51.100.0/24"
 
 
 async def test_two_incidents_that_turn_out_to_be_one_go_on_as_the_older(bench: Bench) -> None:
@@ -239,6 +262,35 @@ async def test_what_fails_with_one_account_keeps_no_other_from_being_stopped(
     assert states == {ANN: IncidentState.REMEDIED, BOB: IncidentState.OPEN}
 
 
+async def test_who_was_stopped_counts_as_stopped_where_another_could_not_be(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, other = await _both(bench)
+    set_state = EmbeddedServer.set_user_state
+
+    async def failing(self: EmbeddedServer, address: str, state: UserState) -> UserState:
+        if address == BOB:
+            raise ServerDown("It does not answer.")
+        return await set_state(self, address, state)
+
+    monkeypatch.setattr(EmbeddedServer, "set_user_state", failing)
+    bench.pass_time(minutes=1)
+    outcome = await bench.act("stop", Target(accounts=(ANN, BOB)), incident_id=lead.id)
+    assert not outcome.ok
+    for minutes in (6, 31):
+        bench.pass_time(minutes=minutes)
+        await bench.poll()
+    lead, other = await bench.incidents()
+    assert lead.state is other.state is IncidentState.CLOSED
+    assert json.loads(lead.summary)[2] == (
+        "Detected 0 s after the first message; stopped 1 min after the alert."
+    )
+    async with bench.store.reading() as session:
+        assert "**Stopped**: 1 of 2 accounts" in await summary(session, lead)
+        lessons = (await session.exec(select(Lesson))).all()
+    assert [(lesson.sender, lesson.kind) for lesson in lessons] == [(ANN, LessonKind.ABUSED)]
+
+
 async def test_a_false_alarm_of_a_campaign_teaches_of_each_account(bench: Bench) -> None:
     lead, _ = await _both(bench)
     await bench.act("false_alarm", Target(accounts=(ANN, BOB)), incident_id=lead.id)
@@ -289,7 +341,56 @@ async def test_a_campaign_is_closed_once_all_of_it_is_quiet(bench: Bench) -> Non
         ANN: IncidentState.CLOSED,
         BOB: IncidentState.OPEN,
     }
-    assert any(line.startswith(f"Reopened: {BOB} alarms again, ") for line in await bench.told())
+    told = await bench.told()
+    assert any(line.startswith(f"Reopened: {BOB} alarms again, ") for line in told)
+    # How bad it is needs no line beside that one.
+    assert [row.reopened_at for row in rows] == [None, bench.clock.now()]
+    assert not any(line.startswith("Severity rises") for line in told)
+
+
+async def test_what_waits_of_a_campaign_is_of_now_also_of_who_was_closed_before(
+    bench: Bench,
+) -> None:
+    await _both(bench)
+    stop = await bench.act("stop", Target(account=ANN), incident_id=1)
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    rows = await bench.incidents()
+    assert json.loads(rows[0].summary)[1].endswith("Now 44 held, 44 waiting.")
+    assert (await bench.undo(stop)).ok  # what was held of Ann waits again
+    bench.pass_time(minutes=1)
+    await _attack(bench, BOB)
+    await bench.poll()
+    assert (await bench.incidents())[1].state is IncidentState.OPEN
+    await bench.poll()
+    evidence = Evidence.model_validate_json((await bench.incidents())[0].evidence)
+    assert (evidence.queued, evidence.held) == (44, 0)
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    rows = await bench.incidents()
+    assert json.loads(rows[0].summary)[1].endswith("Now 0 held, 132 waiting.")
+
+
+async def test_what_waits_of_an_account_with_two_incidents_of_a_campaign_counts_once(
+    bench: Bench,
+) -> None:
+    await _both(bench)
+    await bench.act("false_alarm", Target(account=BOB), incident_id=2)
+    bench.pass_time(minutes=1)
+    for _ in range(4):
+        await _attack(bench, BOB, ip="203.0.113.9")
+    await _attack(bench, ANN)
+    for _ in range(2):
+        bench.pass_time(seconds=40)
+        await bench.burst(1)
+        await bench.burst(1, user=BOB, client_ip="203.0.113.9")
+        await bench.poll()
+    rows = await bench.incidents()
+    assert [(row.sender, row.campaign) for row in rows] == [(ANN, None), (BOB, 1), (BOB, 1)]
+    queued = [Evidence.model_validate_json(row.evidence).queued for row in rows]
+    assert queued == [2 * _BURST + 2, 0, 5 * _BURST + 2]
 
 
 async def test_offers_of_a_campaign_hold_the_accounts_that_were_shown(bench: Bench) -> None:
@@ -401,11 +502,64 @@ async def test_an_act_on_all_of_a_campaign_is_told_of_each_account_and_a_look_of
         assert not await acts_on(session, "mail", CAT, 5)
 
 
-async def test_a_summary_names_the_other_incidents_of_its_campaign(bench: Bench) -> None:
+async def test_a_summary_is_of_the_whole_campaign_whichever_of_its_incidents_is_asked_for(
+    bench: Bench,
+) -> None:
     lead, other = await _both(bench)
+    await bench.act(
+        "stop", Target(accounts=(lead.sender, other.sender)), incident_id=lead.id
+    )  # the card's button
+    await bench.poll()
     async with bench.store.reading() as session:
         text = await summary(session, lead)
-    assert f"**One campaign with**: incident {other.id} ({other.sender})" in text
+        assert await summary(session, other) == text
+    assert text.startswith(f"# Campaign of incident {lead.id}: 2 accounts on mail\n")
+    assert "- **One campaign**: they share the same subject: “You won”\n" in text
+    assert "- **State**: remedied by Olga\n" in text
+    assert (
+        "- **Stopped**: 2 of 2 accounts, the last 2026-03-02 09:00:00 UTC by Olga, 0 s after the "
+        "alert\n"
+    ) in text
+    assert "- 88 messages sent in this burst, at most 88 in 5 min\n" in text
+    assert "- From 2 addresses: 198.51.1.7 (44), 198.51.2.7 (44)\n" in text
+    for row in (lead, other):
+        assert (
+            f"- {row.sender} (incident {row.id}, remedied by Olga): 44 messages, 0 waiting, "
+            "44 held\n"
+        ) in text
+    assert text.count("**Olga**: ") == 1
+    assert "0 waiting and 88 held" in text
+
+
+async def test_a_campaigns_summary_tells_each_act_on_one_of_its_accounts(bench: Bench) -> None:
+    lead, other = await _both(bench)
+    await bench.act("stop", Target(account=other.sender), incident_id=other.id)
+    async with bench.store.reading() as session:
+        text = await summary(session, lead)
+    assert "- **Stopped**: 1 of 2 accounts, the last " in text
+    assert text.count("**Olga**: ") == 1
+    assert "- **State**: open\n" in text
+
+
+async def test_a_summary_for_some_domains_has_their_accounts_alone(bench: Bench) -> None:
+    outside = "dan@other.test"
+    await bench.mail.add_user(outside)
+    await _attack(bench, ANN, BOB, outside)
+    await bench.poll()
+    rows = {row.sender: row for row in await bench.incidents()}
+    theirs = rows[outside]
+    everybody = Target(accounts=tuple(rows))
+    await bench.act("stop", everybody, incident_id=min(row.id or 0 for row in rows.values()))
+    only = Scope(Role.OPERATOR, frozenset({"other.test"}))
+    async with bench.store.reading() as session:
+        text = await summary(session, theirs, only)
+        both = await summary(session, rows[ANN], Scope(Role.OPERATOR, frozenset({DOMAIN})))
+    assert text.startswith(f"# Incident {theirs.id}: {outside} on mail\n")
+    assert DOMAIN not in text
+    assert "44 messages sent in this burst" in text
+    assert "- **Stopped**: 2026-03-02 09:00:00 UTC by Olga, 0 s after the alert\n" in text
+    assert outside not in both
+    assert "88 messages sent in this burst" in both
 
 
 async def test_the_summary_of_each_account_tells_of_the_act_that_stopped_all(bench: Bench) -> None:
@@ -417,14 +571,6 @@ async def test_the_summary_of_each_account_tells_of_the_act_that_stopped_all(ben
             text = await summary(session, incident)
         assert "by Olga, 3 min after the alert" in text, incident.sender
         assert "**Olga**: 2 accounts can no longer send" in text, incident.sender
-
-
-async def test_the_summary_of_an_account_is_not_told_another_was_stopped(bench: Bench) -> None:
-    lead, other = await _both(bench)
-    await bench.act("stop", Target(accounts=(other.sender,)), incident_id=lead.id)
-    async with bench.store.reading() as session:
-        assert "**Stopped**: not through Spoolwarden" in await summary(session, lead)
-        assert "**Stopped**: not through Spoolwarden" not in await summary(session, other)
 
 
 async def test_a_summary_names_nobody_of_other_domains_to_who_may_not_see_them(

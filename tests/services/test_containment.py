@@ -1,7 +1,9 @@
 """Automatic containment: when the bot holds by itself, when it does not, and how it is undone."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,7 +17,7 @@ from services.detection.confidence import confidence, shown
 from services.detection.engine import OPENS_AT
 from services.errors import ServerDown
 from services.mail.port import Capability, MailServer, SpoolQuery, UserState
-from services.models import Announcement, IncidentState, Intent, IntentState
+from services.models import Announcement, Incident, IncidentState, Intent, IntentState
 from services.people import BOT
 from services.settings import ContainmentSettings, SafetySettings
 from services.targets import Target
@@ -212,6 +214,24 @@ async def test_no_more_accounts_an_hour_than_are_set(bench: Bench) -> None:
     await _attack(bench, BOB, subject="Cheap watches", client_ip="198.51.100.7")
     await contains.run(bench.server)
     assert (await _counts(bench, BOB))[0] == 0
+
+
+async def test_two_servers_looked_at_at_once_keep_to_one_limit(bench: Bench) -> None:
+    await _attack(bench)
+    await _attack(bench, BOB, subject="Cheap watches", client_ip="198.51.100.7")
+    async with bench.store.session() as session:
+        (row,) = (await session.exec(select(Incident).where(Incident.sender == BOB))).all()
+        row.server = "other"
+        session.add(row)
+    other = cast(
+        "MailServer", SimpleNamespace(name="other", capabilities=bench.server.capabilities)
+    )
+    bench.pipeline = bench.pipeline_of({"mail": bench.server, "other": bench.server})
+    contains = _containment(bench, accounts_an_hour=1)
+    await asyncio.gather(contains.run(bench.server), contains.run(other))
+    held = [(await _counts(bench, user))[1] for user in (ANN, BOB)]
+    assert sorted(held) == [0, _BURST]
+    assert sum("is the limit that is set" in text for text in await bench.told()) == 1
 
 
 async def test_a_protected_account_is_never_held(tmp_path_factory: pytest.TempPathFactory) -> None:

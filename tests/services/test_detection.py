@@ -585,6 +585,24 @@ async def test_a_restart_changes_no_verdict_whether_saved_before_or_not(bench: B
     assert await bench.detector.why("mail", ANN) == before
 
 
+async def test_an_alarm_whose_poll_failed_outlives_what_was_kept_and_a_restart(
+    bench: Bench,
+) -> None:
+    await bench.burst(_BURST)
+    server = cast(MailServer, _Meanwhile(bench.server, bench.mail.stop))
+    with pytest.raises(ServerDown):
+        await bench.detector.poll(server)
+    await bench.detector.prune()
+    await bench.mail.restart()
+    bench.build()
+    bench.pass_time(minutes=10)
+    assert (await bench.poll()).opened == 1
+    assert (await bench.poll()).opened == 0
+    await bench.detector.prune()
+    bench.build()
+    assert (await bench.poll()).opened == 0
+
+
 async def test_what_another_bot_on_the_database_took_in_is_judged_here_too(bench: Bench) -> None:
     other = Detector(bench.store, bench.audit, bench.clock, DetectionSettings())
     await bench.poll()
@@ -628,3 +646,142 @@ async def test_a_trusted_host_counts_by_its_address_without_a_login(bench: Bench
         await bench.burst(135, user=None, envelope_sender=ANN, client_ip=ip, to=pairs)
     assert (await detector.poll(bench.server)).opened == 1
     assert (await bench.incident()).sender == "[192.0.2.10]"
+
+
+# -- what is counted over a long time --------------------------------------------------------
+
+
+async def _drip(bench: Bench, number: int, *, minutes: float = 3) -> int:
+    """Send so many, one by one, and poll after each; return how many were sent when it opened."""
+    opened = 0
+    for sent in range(1, number + 1):
+        bench.pass_time(minutes=minutes)
+        await bench.burst(1, client_ip="198.51.100.9")
+        if (await bench.poll()).opened:
+            opened = sent
+    return opened
+
+
+async def _known(bench: Bench) -> None:
+    """Have Ann write some letters a day, for long enough to be known."""
+    for _ in range(5):
+        await bench.burst(3, subject="Minutes", to=[[BOB]] * 3)
+        await bench.poll()
+        bench.pass_time(days=1)
+
+
+async def test_of_a_drip_all_is_counted_from_its_beginning(bench: Bench) -> None:
+    await _known(bench)
+    begun = bench.clock.now() + timedelta(minutes=3)
+    opened = await _drip(bench, 20)
+    assert 4 < opened < 20
+    evidence = await bench.evidence()
+    assert (evidence.first_at, evidence.total) == (begun, 20)
+    await _drip(bench, 20)
+    evidence = await bench.evidence()
+    assert (evidence.first_at, evidence.total) == (begun, 40)
+    assert evidence.last_at == bench.clock.now()
+
+
+async def test_what_its_owner_sent_before_a_drip_is_none_of_it(bench: Bench) -> None:
+    await _known(bench)
+    for _ in range(4):
+        await bench.burst(2, subject="Minutes", to=[[BOB]] * 2)
+        await bench.poll()
+        bench.pass_time(minutes=30)
+    begun = bench.clock.now() + timedelta(minutes=3)
+    await _drip(bench, 20)
+    evidence = await bench.evidence()
+    assert (evidence.first_at, evidence.total) == (begun, 20)
+
+
+async def test_a_burst_that_goes_on_as_a_drip_is_counted_on(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    await _drip(bench, 30)
+    assert (await bench.evidence()).total == _BURST + 30
+
+
+async def test_a_drip_that_somebody_acknowledged_is_open_again_when_it_doubles(
+    bench: Bench,
+) -> None:
+    await _known(bench)
+    await _drip(bench, 20)
+    incident_id = (await bench.incident()).id
+    await bench.act("acknowledge", Target(account=ANN), incident_id=incident_id)
+    await _drip(bench, 39)
+    assert (await bench.incident()).state is IncidentState.ACKNOWLEDGED
+    await _drip(bench, 1)
+    assert (await bench.incident()).state is IncidentState.OPEN
+    assert [text for text in await bench.told() if text.startswith("It has doubled")] == [
+        "It has doubled since it was acknowledged: 60 messages by now, 20 then. It is open again."
+    ]
+
+
+async def test_what_goes_on_for_days_is_counted(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    for _ in range(60):
+        bench.pass_time(hours=1)
+        await bench.burst(20)
+        await bench.poll()
+        await bench.detector.prune()
+    assert (await bench.evidence()).total == _BURST + 60 * 20
+
+
+async def test_what_was_sent_while_no_poll_worked_is_counted(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    for _ in range(3):
+        bench.pass_time(minutes=10)
+        await bench.burst(20)
+    sent = bench.clock.now()
+    bench.pass_time(minutes=20)
+    await bench.poll()
+    evidence = await bench.evidence()
+    assert (evidence.messages, evidence.total, evidence.last_at) == (0, _BURST + 60, sent)
+
+
+async def test_what_a_stopped_account_sent_while_no_poll_worked_is_told(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    await bench.act("stop", Target(account=ANN), incident_id=(await bench.incident()).id)
+    await bench.server.set_user_state(ANN, UserState.ACTIVE)
+    bench.pass_time(minutes=10)
+    await bench.burst(5)
+    bench.pass_time(minutes=10)
+    bench.build()
+    await bench.poll()
+    assert (await bench.incident()).state is IncidentState.OPEN
+    told = [text for text in await bench.told() if text]
+    assert told == ["It is sending again although it was stopped. Look at it once more."]
+
+
+async def test_what_was_counted_before_it_was_closed_is_not_counted_again(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    await bench.poll()
+    for _ in range(2):
+        bench.pass_time(minutes=36)
+        await bench.poll()
+    bench.pass_time(minutes=1)
+    await bench.burst(_BURST)
+    await bench.poll()
+    await _drip(bench, 5)
+    evidence = await bench.evidence()
+    assert (evidence.earlier, evidence.total) == (_BURST, 2 * _BURST + 5)
+
+
+async def test_what_alarmed_in_a_missed_hour_is_shown_as_it_was_then(bench: Bench) -> None:
+    await bench.burst(_BURST)
+    for minute in range(150):
+        bench.pass_time(minutes=1)
+        subject = f"{'abcdefghij'[minute % 10] * 4} {minute % 7 * 'x'}y"
+        await bench.burst(1, subject=subject, to=[[BOB]])
+    assert (await bench.poll()).opened == 1
+    evidence = await bench.evidence()
+    # It alarmed most with the next few letters.
+    assert (evidence.messages, evidence.peak, evidence.first_at) == (48, 48, START)
+    assert evidence.reasons[0].startswith("48 messages in 5 min")
+    assert evidence.all_messages == evidence.top_senders[0].messages == 48
+    assert evidence.total == _BURST + 150
+    assert evidence.last_at == bench.clock.now()

@@ -189,6 +189,24 @@ def test_a_loop_between_two_mailboxes_is_not_taken_for_spam() -> None:
     assert _alarms(engine, loop) == []
 
 
+@pytest.mark.parametrize("known", [1, 2])
+def test_a_recipient_that_is_told_of_many_does_not_speak_for_the_others(known: int) -> None:
+    # Postfix tells one recipient with the subject, and the others as they are delivered.
+    engine = _learnt()
+    mine = tuple(f"mine{n}@drop.example" for n in range(known))
+    letters = _letters(ANN, AFTER + 20 * 3600, 200, 1)
+    spam = [letter._replace(recipients=50, to=mine) for letter in letters]
+    first = _alarms(engine, spam)[0]
+    assert first.messages < 60
+    assert not any("recipients only" in reason.text for reason in first.reasons)
+
+
+def test_few_recipients_of_whom_some_are_told_are_still_few() -> None:
+    engine = _learnt()
+    letters = _letters(ANN, AFTER, 400, 1, subject="Fwd: away {}", to=BOB)
+    assert _alarms(engine, [letter._replace(recipients=2) for letter in letters]) == []
+
+
 def test_refusals_by_the_other_side_count_against_their_usual() -> None:
     engine = _learnt()
     letters = _letters(ANN, AFTER, 12, 60, ip="203.0.113.5", subject="{} a b c", to="{}@x.example")
@@ -232,6 +250,27 @@ def test_nothing_alarms_under_both_floors(number: int, gap: float, known: int, s
 
 
 # -- what is learnt and taught ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ip", "letters"), [(HOME, 12), ("203.0.113.5", 5)])
+@pytest.mark.parametrize("known", [0, 32])
+def test_few_letters_to_very_many_strangers_are_no_few(ip: str, letters: int, known: int) -> None:
+    engine = _learnt()
+    spam = [
+        letter._replace(
+            recipients=1000, to=tuple(f"victim{n}-{place}@x.example" for place in range(known))
+        )
+        for n, letter in enumerate(_letters(ANN, AFTER + 20 * 3600, letters + 20, 5, ip=ip))
+    ]
+    first = _alarms(engine, spam)[0]
+    assert first.messages <= letters + (0 if known else 20)
+
+
+def test_a_few_letters_to_everybody_one_knows_do_not() -> None:
+    engine = _learnt()
+    everybody = tuple(f"friend{n}@example.org" for n in range(12))
+    letters = _letters(ANN, AFTER, 8, 600, subject="{} to all of you")
+    assert _alarms(engine, [one._replace(recipients=60, to=everybody) for one in letters]) == []
 
 
 def test_a_day_that_alarmed_teaches_nothing() -> None:
@@ -341,6 +380,16 @@ def test_a_clock_that_jumps_alarms_nobody_and_forgets_no_habit(jump: float) -> N
         assert engine.judge(event.time) == []
     drip = _letters(ANN, AFTER + 4 * DAY, 10, 180, ip="203.0.113.5", to="victim{}@list.example")
     assert _alarms(engine, drip)[0].user == ANN
+
+
+def test_what_is_repeated_counts_once_also_where_its_time_is_not_believed() -> None:
+    engine = _learnt()
+    ahead = Event(AFTER + 3 * DAY, ANN, HOME, 1, "Minutes", 900, ("a@x.example",), id="A1")
+    for second in range(60):
+        engine.take([ahead], AFTER + second)
+    why = engine.why(ANN)
+    assert why is not None
+    assert why.reasons[0].text.startswith("1 message in ")
 
 
 def test_times_of_the_far_future_are_not_believed() -> None:

@@ -23,6 +23,7 @@ from services.mail.port import Network
 from services.origin import OriginOf
 
 _CACHE = 65_536
+_SECONDS = (1 << 31) - 1  # of any time; with 32 bits more it is a number that JSON has
 _OCTETS = frozenset(str(number) for number in range(256))
 #: New networks watched for company, and the letters kept of each.
 _MEETINGS, _MET = 4096, 64
@@ -76,18 +77,19 @@ class Engine:
         known_after = tuning.KNOWN_AFTER_DAYS
         most_read = tuning.RECIPIENTS_READ
         least_new, least = self._floors.spread, min(self._floors.known, 40)
-        again, news = tuning.LOOK_AGAIN, now - DAY
+        again, news, fan_out = tuning.LOOK_AGAIN, now - DAY, tuning.FAN_OUT
         for at, user, ip, recipients, subject, size, to, outcome, failures, ident in events:
-            if at > latest:
-                at = now
             if ident:
-                number = (int(at) << 32) | crc32(ident.encode("utf-8", "surrogatepass"))
+                # By the time it came with: one that is not believed is another at each call.
+                number = (int(at) & _SECONDS) << 32 | crc32(ident.encode("utf-8", "surrogatepass"))
                 if number in ids or number in older:
                     continue
                 ids.add(number)
                 if len(ids) >= tuning.IDS:
                     self._older_ids = older = ids
                     self._ids = ids = set()
+            if at > latest:
+                at = now
             name = user or self._host(ip)
             if not name:
                 continue
@@ -161,7 +163,8 @@ class Engine:
             # -- the recipients
             keys: Keys = ()
             strange = 0
-            if to:
+            # Few of many recipients say nothing of the others: one may be the spammer's own.
+            if to and (len(to) * 2 >= recipients or len(to) >= most_read):
                 known, bits = sender.known, sender.bits
                 if len(to) == 1:
                     key = crc32(to[0].lower().encode("utf-8", "replace"))
@@ -195,7 +198,7 @@ class Engine:
             if sender.young_letters < least_new and not (
                 young and len(self._meetings.get(network, ())) >= least_new
             ):
-                if sender.in_hour + sender.before < least:
+                if sender.in_hour + sender.before < least and recipients < fan_out:
                     continue
                 if sender.allowed_at != hour:
                     allow(sender)
@@ -367,6 +370,14 @@ class Engine:
         alarms = [v for v in self._alarms.values() if v.at > now - DAY]
         self._alarms = {}
         return sorted(alarms, key=lambda verdict: (-verdict.score, verdict.user))
+
+    def judge_again(self, user: str) -> None:
+        """Have a sender judged at the next call of :meth:`judge`, though it sends no more."""
+        sender = self._of(user)
+        if sender is not None:
+            sender.fresh = sender.fresh or 1
+            self._pending[user] = sender
+            self._dirty.add(user)
 
     def why(self, user: str) -> Verdict | None:
         """Return a sender's verdict as of its newest event, None if it is not known."""

@@ -39,7 +39,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """Fewer messages than this never alarm: in general, and from new or many networks."""
+    """Fewer messages than this never alarm: in general, and from new or many networks.
+
+    But such as go to many people each: FAN_OUT times as many recipients are not few, either.
+    """
 
     known: int = 40
     spread: int = 6
@@ -171,7 +174,8 @@ def _judged(
         else len(seen.networks) >= tuning.MANY_NETWORKS
     )
     floor = floors.spread if spread else floors.known
-    if sent < floor and not _together(company):
+    few = sent < floor and seen.recipients < floor * tuning.FAN_OUT
+    if few and not _together(company):
         total = min(total, tuning.OPENS_AT - 1)
     first, *others = reasons
     others = sorted((r for r in others if r.said), key=lambda r: -abs(r.points))

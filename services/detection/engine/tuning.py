@@ -106,7 +106,8 @@ RECIPIENTS_CAP, RECIPIENTS_FLOOR = 20.0, -10.0
 #: In so many letters strangers are no accident any more, for a sender with a history.
 RECIPIENTS_MANY, RECIPIENTS_MANY_CAP = 20, 30.0
 
-#: So many recipients a letter are more than people write to, and what that adds.
+#: So many recipients a letter are more than people write to, and what that adds. Few letters
+#: that go to as many times more recipients than the floor of messages are not few.
 FAN_OUT, FAN_OUT_POINTS = 10.0, 8.0
 
 # -- outcomes ---------------------------------------------------------------------------------

@@ -63,6 +63,9 @@ _FIRST_ATTEMPT = timedelta(minutes=5)
 _JUST_BEFORE = timedelta(hours=1)
 # The id of a message that goes through a filter before it is queued: it has none yet.
 _NO_ID = "NOQUEUE"
+# Handing a message over takes less than this: what the queue manager takes on later was held as
+# it came in, and released all at once it must not pass for what was sent all at once.
+_HELD = timedelta(minutes=30)
 # A client that a filter keeps waiting for longer has given up (smtp_data_done_timeout).
 _PROXIED = timedelta(minutes=10)
 _CURSOR = re.compile(r"([^~]{1,99})~([^~]{1,99})~([0-9]{1,11})\Z")
@@ -95,9 +98,10 @@ class _Ready:
         begun, queued = self.begun, self.queued
         user = begun.intake.user
         one = (begun.addressee,) if begun.addressee else ()
+        came = begun.intake.at
         return Submission(
             cursor=self.cursor,
-            at=queued.at,
+            at=came if queued.at - came > _HELD else queued.at,
             sender=user or queued.sender,
             authenticated=user is not None,
             client_ip=begun.intake.ip,
