@@ -18,7 +18,7 @@ from services.mail.postfix.server import PostfixServer
 from services.mail.smartermail.server import SmarterMailServer
 from services.secrets import SecretFile, secret_files
 from services.settings import Settings
-from services.store import Store
+from services.store import OlderTables, Store
 
 
 async def check(settings: Settings) -> AsyncIterator[Finding]:
@@ -64,13 +64,16 @@ def _secrets(files: Sequence[SecretFile]) -> Finding:
 async def _database(settings: Settings) -> AsyncIterator[Finding]:
     try:
         store = Store(settings.database)
-        await store.open()
         try:
+            await store.open(upgrading=False)
             keys = keyring(settings.audit)
             verdict = await AuditLog(store, SystemClock(), keys).verify()
             dead = await given_up(store)
         finally:
             await store.close()
+    except OlderTables as error:
+        yield Finding(True, "database", error.sentence)
+        return
     except SpoolwardenError as error:
         yield Finding(False, "database", error.sentence)
         return

@@ -445,8 +445,8 @@ async def _read_log(
     from services.store import Store
 
     store = Store(_settings(config).database)
-    await store.open()
     try:
+        await store.open(upgrading=False)
         return await read(AuditLog(store, SystemClock(), keys or NO_KEYS))
     finally:
         await store.close()

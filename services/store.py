@@ -38,6 +38,10 @@ _GUARD = {
 _EXAMPLE = "Write for example sqlite:///spoolwarden.db"  # not shown
 
 
+class OlderTables(StoreError):
+    """The tables are an earlier release's, and were not to be brought up to date."""
+
+
 class Store:
     """Opens sessions on the database. One for the whole process.
 
@@ -78,8 +82,12 @@ class Store:
             raise ConfigError(f"The database setting cannot be used. {_EXAMPLE}") from error
         self._prepare(self._engine.sync_engine)
 
-    async def open(self) -> None:
-        """Bring the tables up to date. Raises StoreError if the database cannot be used."""
+    async def open(self, *, upgrading: bool = True) -> None:
+        """Bring the tables up to date. Raises StoreError if the database cannot be used.
+
+        Without ``upgrading``, those of an earlier release are left alone, as a bot of that
+        release may be running on them: raises OlderTables.
+        """
         if (file := self.file) is not None:
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +106,14 @@ class Store:
             async with self._engine.connect() as plain:
                 connection = await plain.execution_options(reading=True)
                 there = await connection.run_sync(migrations.version)
+                older = not upgrading and await connection.run_sync(migrations.is_older)
+            if older:
+                raise OlderTables(
+                    tr(
+                        "The bot's database has the tables of an earlier release. Nothing was "
+                        "changed; they are brought up to date when this release starts."
+                    )
+                )
             if there != migrations.HEAD:
                 await asyncio.to_thread(self._migrate)
 

@@ -60,6 +60,14 @@ def version(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_older(connection: Connection) -> bool:
+    """Tell whether a database has the tables of an earlier release, and not yet these."""
+    there = version(connection)
+    if there is None:
+        return inspect(connection).has_table("auditentry")
+    return there != HEAD and _is_known(config(), there)
+
+
 def _is_known(alembic: Config, step: str) -> bool:
     known: Any = ScriptDirectory.from_config(alembic).walk_revisions()
     return step in {script.revision for script in known}

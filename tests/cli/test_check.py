@@ -1,5 +1,7 @@
 """spoolwarden check against a running workspace: what is well, and what to do where it isn't."""
 
+import sqlite3
+from contextlib import closing
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,19 @@ async def test_all_is_well_then_a_wrong_token_channel_and_app_token_are_named(pl
     assert code == 1
     assert "Slack answers channel_not_found" in found["FIX  Slack channel"]
     assert "Make one with connections:write" in found["FIX  Slack app token"]
+
+
+async def test_the_tables_of_an_earlier_release_are_left_to_its_bot(play: Play) -> None:
+    await play.app.stop()
+    with closing(sqlite3.connect(play.folder / "bot.db", isolation_level=None)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '0012'")
+        code, found = await _findings(play)
+        assert code == 0, found
+        assert "the tables of an earlier release. Nothing was changed" in found["ok   database"]
+        code, _, err = await ended("audit", "verify", "--config", str(config_file(play)))
+        assert code == 1
+        assert "the tables of an earlier release" in " ".join(err.split())
+        assert database.execute("SELECT version_num FROM alembic_version").fetchall() == [("0012",)]
 
 
 async def test_files_on_addresses_are_told_of_and_a_broken_one_is_named(play: Play) -> None:

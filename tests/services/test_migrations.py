@@ -27,7 +27,7 @@ from services.models import (
     RecentSubmission,
 )
 from services.people import BOT
-from services.store import Store, removing_from_log
+from services.store import OlderTables, Store, removing_from_log
 from services.upkeep import Upkeep
 
 from ..databases import PostgresDatabases, open_store_at
@@ -134,6 +134,21 @@ async def test_a_released_database_is_brought_forward_and_nothing_is_lost(
         with pytest.raises(StoreError):
             async with store.session() as session:
                 await session.delete((await audit.newest(1))[0])
+
+
+@pytest.mark.parametrize("release", _RELEASED)
+async def test_a_released_database_is_left_as_it_is_by_who_only_looks(
+    empty: _Database, release: str
+) -> None:
+    empty.restore(release)
+    store = Store(empty.url)
+    before = await _version(store)
+    with pytest.raises(OlderTables, match="the tables of an earlier release"):
+        await store.open(upgrading=False)
+    assert await _version(store) == before != migrations.HEAD
+    await store.open()
+    await store.open(upgrading=False)
+    await store.close()
 
 
 async def test_a_database_of_the_present_release_is_opened_again(empty: _Database) -> None:
