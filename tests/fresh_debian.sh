@@ -7,7 +7,8 @@
 #
 # It needs debootstrap, and a Python whose pip finds the packages of requirements.lock. The
 # Debian comes from where apt gets its own. Its programs run in namespaces of their own: ports
-# 25 and 587 of this machine are not touched, and all ends with this script.
+# 25 and 587 of this machine are not touched, and all ends with this script. With systemd-nspawn
+# (Debian's systemd-container) that Debian is booted in the end, and its systemd runs the bot.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:-$(mktemp -d)}
@@ -35,7 +36,7 @@ within() {
 if [ ! -e "$base/packages.complete" ]; then
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Codename: bookworm' | head -1)
   rm -rf --one-file-system "$base"
-  debootstrap --variant=minbase --include=ca-certificates,iproute2,procps bookworm "$base" \
+  debootstrap --variant=minbase --include=ca-certificates,dbus,iproute2,procps,systemd-sysv bookworm "$base" \
     "${mirror:?apt here knows no Debian 12}"
   python3 -m pip download -q --require-hashes -r "$source/requirements.lock" -d "$base/packages" \
     --python-version 3.11 --only-binary :all:
@@ -183,3 +184,51 @@ commands_of "### Postfix" | grep header_checks >"$debian/README-header-checks"
 
 within /install.sh
 within /after.sh --net
+command -v systemd-nspawn >/dev/null || { echo "Without systemd-nspawn the service was not tried."; exit; }
+
+cat >"$debian/service.sh" <<'END'
+fail() { echo "FAILED: $*"; journalctl --no-pager -n 60 -o cat; exit 1; }
+show() { systemctl show --property "$1" --value spoolwarden; }
+trap 'systemctl poweroff' EXIT
+systemctl start rsyslog postfix
+# A chat that is away: the bot has to run all the same.
+printf '\n[slack]\nchannel = "C0123456789"\napi_url = "http://127.0.0.1:9/api/"\n' >>/etc/spoolwarden/spoolwarden.toml
+for token in bot_token app_token; do
+  install -o root -g spoolwarden -m 0640 <(echo x-none) /etc/spoolwarden/credentials/slack.$token
+done
+cd /spoolwarden
+bash -eux /README-service
+[ "$(show ActiveState)" = active ] || fail "the service does not run"
+
+# What the drill does it does within the bounds of the unit, with the drop-in for sudo.
+unit=/etc/systemd/system/drill.service
+sed -E '/^(NotifyAccess|Restart.*|WatchdogSec|Timeout.*)=/d; s/^Type=.*/Type=oneshot/
+  s#^ExecStart=.*#ExecStart=/opt/spoolwarden/bin/spoolwarden drill -c /etc/spoolwarden/spoolwarden.toml --server mx1 --test-account ann@example.test --smtp 127.0.0.1:587 --test-recipient x@example.org --json /var/lib/spoolwarden/report\nEnvironment=SPOOLWARDEN_TEST_PASSWORD=secret-secret#' \
+  manifest/spoolwarden.service >$unit
+install -D manifest/spoolwarden-sudo.conf $unit.d/sudo.conf
+systemctl daemon-reload
+systemctl stop spoolwarden
+[ "$(show Result)" = success ] || fail "it did not stop in peace: $(show Result)"
+systemctl start drill || fail "the drill within the bounds of the unit"
+skipped=$(grep -c '"skipped": "[^"]' /var/lib/spoolwarden/report) || true
+[ "$skipped" = 1 ] || fail "the drill left $skipped steps untried, not only the preview of an empty queue"
+
+systemctl start spoolwarden
+kill -STOP "$(show MainPID)"
+for _ in $(seq 90); do [ "$(show NRestarts)" = 0 ] || break; sleep 1; done
+[ "$(show NRestarts)" = 1 ] || fail "it hangs and was not restarted"
+until [ "$(show ActiveState)" = active ]; do sleep 1; done
+echo "systemd runs it, and starts it again when it hangs." >/service.ok
+END
+commands_of "### Run it as a service" | grep -v '^journalctl' >"$debian/README-service"
+cat >"$debian/etc/systemd/system/walk.service" <<'END'
+[Service]
+Type=oneshot
+ExecStart=/bin/bash -euo pipefail /service.sh
+StandardOutput=file:/service.log
+StandardError=file:/service.log
+END
+ln -s ../walk.service "$debian/etc/systemd/system/multi-user.target.wants/"
+rm "$debian/usr/sbin/policy-rc.d"
+systemd-nspawn -q -D "$debian" --boot --register=no --keep-unit --private-network </dev/null >/dev/null || true
+cat "$debian/service.ok" || { cat "$debian/service.log"; exit 1; }
