@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.audit import AuditLog, Line, Phase
 from services.clock import Clock
 from services.detection.campaigns import Tie
 from services.detection.closing import summary_of
+from services.detection.counting import (
+    counted_first,
+    counted_on,
+    over_with,
+    quiet,
+    refreshed,
+    whole_server,
+    with_spool,
+)
 from services.detection.engine import Verdict
 from services.detection.evidence import Evidence
 from services.detection.ingest import Ingest, habit_of
@@ -24,7 +33,7 @@ from services.hosts import host_of, spool_of
 from services.incidents import campaign_of, group_of, open_key, redraw
 from services.intents import touch_responses
 from services.language import later, tr
-from services.mail.port import MailServer, Network, SenderSpool, SpoolCounts
+from services.mail.port import MailServer, Network, SpoolCounts
 from services.models import LIVE, Announcement, Incident, IncidentState
 from services.origin import OriginOf
 from services.people import BOT
@@ -33,23 +42,15 @@ from services.settings import DetectionSettings, SafetySettings
 from services.store import Store
 from services.traffic import (
     WINDOW,
-    begin_of,
     gather,
     senders_since,
     sent_by,
-    sent_since,
-    top_addresses,
-    top_senders,
 )
 from services.tuning import confirm
 from services.words import short, span
 
-_SHOWN = 5
 #: Who alarms again so soon after the incident was closed has that one reopened.
 REOPENED_WITHIN = timedelta(hours=24)
-#: What was sent is counted anew for so long, as the log may be late; then half of that is kept
-#: as a number, as single submissions are not kept for ever.
-_COUNTED_ANEW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class Detector:
         alarms = await memory.look(now)
         async with self._store.reading() as session:
             live = await self._live(session, server.name)
-            over = await _over_with(session, live)
+            over = await over_with(session, live)
         senders = {incident.sender for incident in live}
         names = list(dict.fromkeys([*senders, *alarms]))
         # The mail server is asked before the transaction opens: it may be slow.
@@ -184,9 +185,11 @@ class Detector:
             for name in names:
                 verdict, incident = verdicts[name], standing_now.get(name)
                 found = evidences.get(name)
-                evidence = found and _explained(_with(found, spool[name], counts, now), verdict)
+                evidence = found and _explained(
+                    with_spool(found, spool[name], counts, now), verdict
+                )
                 if incident is not None:
-                    evidence = evidence or _quiet(incident, spool[name], counts, now)
+                    evidence = evidence or quiet(incident, spool[name], counts, now)
                     members[name] = self._update(incident, evidence, verdict)
                 elif (
                     evidence is not None
@@ -197,7 +200,7 @@ class Detector:
                     opened += 1
             changed |= await self._merging(server.name).merge(session, members, ties, now)
             if over:
-                changed |= await _refreshed(session, members, spool, counts, now)
+                changed |= await refreshed(session, members, spool, counts, now)
             changed |= await self._live_on(session, members, now) or opened > 0
         memory.handled(alarms)
         if reached is not None:
@@ -295,7 +298,7 @@ class Detector:
             for row in await group_of(session, campaign_of(incident)):
                 if row.sender in spool:
                     before = Evidence.model_validate_json(row.evidence)
-                    evidence = _with(before, spool[row.sender], counts, now)
+                    evidence = with_spool(before, spool[row.sender], counts, now)
                     row.evidence = evidence.model_dump_json()
                     session.add(row)
             drawn = await session.get(Incident, incident_id)
@@ -340,14 +343,14 @@ class Detector:
                 past = moment != now
                 if moment not in tables:
                     until = moment if past else None
-                    tables[moment] = await _tables(session, server, moment - WINDOW, until)
+                    tables[moment] = await whole_server(session, server, moment - WINDOW, until)
                 habit = await habit_of(session, server, name, moment)
                 gathered = await gather(session, server, name, moment, habit, past=past)
                 evidence = self._placed(gathered)
                 counted = (
-                    await _counted_on(session, server, name, before[name], now)
+                    await counted_on(session, server, name, before[name], now)
                     if name in before
-                    else await _counted_first(session, server, evidence, verdicts[name])
+                    else await counted_first(session, server, evidence, verdicts[name])
                 )
                 found[name] = evidence.model_copy(update=tables[moment] | counted)
         return found
@@ -502,120 +505,10 @@ class Detector:
         )
 
 
-async def _over_with(session: AsyncSession, live: Sequence[Incident]) -> set[str]:
-    """Return whose incidents are over while others of their campaigns live."""
-    campaigns = {campaign_of(row) for row in live}
-    if not campaigns:
-        return set()
-    rows = await session.exec(
-        select(Incident.sender).where(
-            or_(col(Incident.id).in_(campaigns), col(Incident.campaign).in_(campaigns)),
-            col(Incident.open_key).is_(None),
-        )
-    )
-    return set(rows.all())
-
-
-async def _refreshed(
-    session: AsyncSession,
-    members: Mapping[str, Member],
-    spool: Mapping[str, SenderSpool],
-    counts: SpoolCounts,
-    now: datetime,
-) -> bool:
-    """Bring what the spool holds up to date of those whose incident is over, on others' cards."""
-    changed = False
-    for campaign in {campaign_of(member.incident) for member in members.values()}:
-        for row in await group_of(session, campaign):
-            if row.open_key is not None or row.sender not in spool:
-                continue
-            before = Evidence.model_validate_json(row.evidence)
-            # An account's newer incident tells of what it has there, and one of them is enough.
-            found = SenderSpool(0, 0) if row.sender in members else spool[row.sender]
-            if (before.queued, before.held) == (found.waiting, found.held):
-                continue
-            row.evidence = _with(before, found, counts, now).model_dump_json()
-            await redraw(session, row)
-            changed = True
-    return changed
-
-
 def _shown(evidence: Evidence) -> object:
     """Return what the card shows of it, to tell whether it must be drawn anew."""
     tables = {"top_senders", "top_addresses", "spool_waiting", "all_messages"}
     return evidence.model_dump(exclude=tables | {"taken_at", "spool_at", "reasons", "points"})
-
-
-async def _tables(
-    session: AsyncSession, server: str, since: datetime, until: datetime | None
-) -> dict[str, object]:
-    """Return what a card shows of the whole server: the same for each incident of a poll."""
-    return {
-        "top_senders": tuple(await top_senders(session, server, since, _SHOWN, until=until)),
-        "top_addresses": tuple(await top_addresses(session, server, since, _SHOWN, until=until)),
-        "all_messages": await sent_since(session, server, since, until),
-    }
-
-
-def _with(evidence: Evidence, spool: SenderSpool, counts: SpoolCounts, at: datetime) -> Evidence:
-    """Return the evidence with what the spool holds, as it was asked at that moment."""
-    return evidence.model_copy(
-        update={
-            "queued": spool.waiting,
-            "held": spool.held,
-            "spool_waiting": counts.waiting,
-            "spool_at": at,
-        }
-    )
-
-
-def _quiet(incident: Incident, spool: SenderSpool, counts: SpoolCounts, at: datetime) -> Evidence:
-    """Return the evidence of a sender that sent nothing lately."""
-    before = Evidence.model_validate_json(incident.evidence)
-    total = before.total - before.earlier
-    return _with(before, spool, counts, at).model_copy(update={"messages": 0, "total": total})
-
-
-async def _counted_first(
-    session: AsyncSession, server: str, evidence: Evidence, verdict: Verdict
-) -> dict[str, object]:
-    """Return since when a sender that alarms is counted, and what it sent.
-
-    A drip is no burst: what alarms of it are hours of a few messages each.
-    """
-    first = evidence.first_at
-    if verdict.messages > 2 * evidence.total:
-        until = datetime.fromtimestamp(verdict.at, UTC) + timedelta(seconds=1)
-        begin = await begin_of(session, server, verdict.user, until, verdict.messages)
-        first = min(first, begin or first)
-    sent = await sent_by(session, server, verdict.user, first)
-    return {
-        "first_at": first,
-        "last_at": sent.last_at or evidence.last_at,
-        "total": sent.messages,
-        "counted_until": first,
-    }
-
-
-async def _counted_on(
-    session: AsyncSession, server: str, sender: str, before: Evidence, now: datetime
-) -> dict[str, object]:
-    """Return what a sender with a live incident has sent since that began, or was reopened."""
-    since, counted = before.counted_until, before.counted
-    if since is None:
-        return {}
-    if now - since > _COUNTED_ANEW:
-        until = now - _COUNTED_ANEW / 2
-        counted += (await sent_by(session, server, sender, since, until)).messages
-        since = until
-    sent = await sent_by(session, server, sender, since)
-    return {
-        "first_at": before.first_at,
-        "last_at": max(before.last_at, sent.last_at or before.last_at),
-        "total": counted + sent.messages,
-        "counted": counted,
-        "counted_until": since,
-    }
 
 
 def _explained(evidence: Evidence, verdict: Verdict) -> Evidence:
