@@ -18,26 +18,27 @@ _OPENED = {"tab": "home"}
 
 
 class _Slack:
-    """Takes views, and notes for whom and when."""
+    async def views_publish(self, *, user_id: str, view: Any) -> None:
+        pass
+
+
+class _Dispatch:
+    """Notes for whom a Home is drawn, and when that begins."""
 
     def __init__(self) -> None:
         self.drawn: dict[str, list[float]] = defaultdict(list)
         self.changed = asyncio.Event()
 
-    async def views_publish(self, *, user_id: str, view: Any) -> None:
-        self.drawn[user_id].append(asyncio.get_running_loop().time())
+    async def home(self, actor: Actor, lasting: timedelta) -> tuple[list[Card], bool]:
+        self.drawn[actor.user_id].append(asyncio.get_running_loop().time())
         self.changed.set()
+        return [Card("Spool of mail", ())], True
 
     async def until(self, user: str, number: int) -> None:
         async with asyncio.timeout(20):
             while len(self.drawn[user]) < number:
                 await self.changed.wait()
                 self.changed.clear()
-
-
-class _Dispatch:
-    async def home(self, actor: Actor, lasting: timedelta) -> tuple[list[Card], bool]:
-        return [Card("Spool of mail", ())], True
 
 
 class _Locales:
@@ -53,19 +54,20 @@ async def test_nobodys_home_is_drawn_more_often_than_it_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(home, "EVERY", _EVERY)
-    homes, slack = Homes(_Dispatch(), _Locales()), _Slack()  # type: ignore[arg-type]
+    dispatch, slack = _Dispatch(), _Slack()
+    homes = Homes(dispatch, _Locales())  # type: ignore[arg-type]
     await _opened(homes, slack, "U1")
     # Shortly before the first one's is drawn again.
     other = asyncio.create_task(_later(homes, slack))
-    await slack.until("U2", 3)
+    await dispatch.until("U2", 3)
     # To turn to another tab and back is no reason to look again at once.
     for _ in range(5):
         await _opened(homes, slack, "U2")
-    await slack.until("U2", 4)
-    await slack.until("U1", 4)
+    await dispatch.until("U2", 4)
+    await dispatch.until("U1", 4)
     await other
     await homes.stop()
-    for times in slack.drawn.values():
+    for times in dispatch.drawn.values():
         assert min(after - before for before, after in pairwise(times)) > _EVERY * 0.9
 
 
