@@ -28,7 +28,7 @@ from bot.elements import (
 from bot.line_cards import note
 from services.audit import Phase
 from services.detection.evidence import Evidence, Share
-from services.language import later, tr, trn
+from services.language import later, later_n, tr, trn
 from services.mail.port import Message, Page, Preview, Queue, SpoolCounts
 from services.models import AuditEntry, Incident, IncidentState
 from services.words import act, short, size
@@ -42,6 +42,18 @@ STATES = {
     IncidentState.FALSE_ALARM: later("false alarm"),
     IncidentState.CLOSED: later("closed"),
 }
+_INCIDENT = later_n(
+    "{id} · {who} on {server} · {state} · since {moment} · {n} message, "
+    "{waiting} waiting, {held} held",
+    "{id} · {who} on {server} · {state} · since {moment} · {n} messages, "
+    "{waiting} waiting, {held} held",
+)
+_WITH_MORE_WAITING = later_n(
+    "{id} · {who} on {server} · {state} · since {moment} · {n} message, counted until "
+    "{until}; {waiting} waiting, {held} held as of {asked}",
+    "{id} · {who} on {server} · {state} · since {moment} · {n} messages, counted until "
+    "{until}; {waiting} waiting, {held} held as of {asked}",
+)
 _QUEUES = {
     Queue.ACTIVE: later("active"),
     Queue.DEFERRED: later("deferred"),
@@ -150,37 +162,20 @@ def incident_line(row: Incident) -> Text:
         state = tr("{state} by {by}", state=state, by=named(row.state_by))
     if row.campaign is not None:
         state += f" · {tr('in the campaign of {id}', id=str(row.campaign))}"
-    if evidence.queued + evidence.held > evidence.total:
-        # As on the alert: the spool is asked later, and may hold older messages, too.
-        return richn(
-            "{id} · {who} on {server} · {state} · since {moment} · {n} message, counted until "
-            "{until}; {waiting} waiting, {held} held as of {asked}",
-            "{id} · {who} on {server} · {state} · since {moment} · {n} messages, counted until "
-            "{until}; {waiting} waiting, {held} held as of {asked}",
-            evidence.total,
-            id=str(row.id),
-            who=Bold(named(row.sender)),
-            server=row.server,
-            state=state,
-            moment=Moment(evidence.first_at),
-            until=Moment(evidence.taken_at, seconds=True),
-            waiting=evidence.queued,
-            held=evidence.held,
-            asked=Moment(evidence.waited_at, seconds=True),
-        )
+    # As on the alert: the spool is asked later, and may hold older messages, too.
+    more = evidence.queued + evidence.held > evidence.total
     return richn(
-        "{id} · {who} on {server} · {state} · since {moment} · {n} message, "
-        "{waiting} waiting, {held} held",
-        "{id} · {who} on {server} · {state} · since {moment} · {n} messages, "
-        "{waiting} waiting, {held} held",
+        *(_WITH_MORE_WAITING if more else _INCIDENT),
         evidence.total,
         id=str(row.id),
         who=Bold(named(row.sender)),
         server=row.server,
         state=state,
         moment=Moment(evidence.first_at),
+        until=Moment(evidence.taken_at, seconds=True),
         waiting=evidence.queued,
         held=evidence.held,
+        asked=Moment(evidence.waited_at, seconds=True),
     )
 
 

@@ -6,6 +6,7 @@ later, if that is not too late.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
@@ -20,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from services.clock import Clock
 from services.detection.evidence import Evidence
 from services.errors import MailServerError
-from services.incidents import campaign_of, was_done_to
+from services.incidents import campaign_of, is_about, was_done_to
 from services.mail.port import MailServer
 from services.models import (
     Announcement,
@@ -34,7 +35,6 @@ from services.models import (
 from services.remedy import ENDS
 from services.settings import WEEKDAYS, DigestSettings
 from services.store import Store
-from services.targets import Target
 from services.words import show_network
 
 _log = logging.getLogger(__name__)
@@ -325,17 +325,17 @@ async def _stopped(
         )
         .order_by(col(Intent.finished_at))
     )
-    acts: dict[int | None, list[tuple[Intent, frozenset[str]]]] = {}
+    acts: defaultdict[int | None, list[Intent]] = defaultdict(list)
     for act in rows.all():
-        accounts = Target.model_validate_json(act.target).accounts
-        of = frozenset(account.lower() for account in accounts)
-        acts.setdefault(act.incident_id, []).append((act, of))
+        acts[act.incident_id].append(act)
     found: dict[int | None, float] = {}
     for row in incidents:
-        own = [act for act, of in acts.get(row.id, ()) if not of or row.sender in of]
-        shared = [act for act, of in acts.get(row.campaign, ()) if row.sender in of]
-        done = [act for act in (*own, *shared) if was_done_to(act, row.sender)]
-        moments = [act.finished_at for act in done if act.finished_at is not None]
+        moments = [
+            act.finished_at
+            for place in {row.id, campaign_of(row)}
+            for act in acts[place]
+            if is_about(act, row) and was_done_to(act, row.sender) and act.finished_at is not None
+        ]
         alerted = row.opened_at
         if row.reopened_at is not None and row.reopened_at < due.end:
             alerted = row.reopened_at

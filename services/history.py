@@ -78,7 +78,7 @@ async def acts_on(
     theirs = [
         intent_id
         for intent_id, target in on_several.all()
-        if account in {one.lower() for one in Target.model_validate_json(target).accounts}
+        if account in Target.model_validate_json(target).members
     ]
     rows = await session.exec(
         select(AuditEntry)

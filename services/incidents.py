@@ -73,9 +73,8 @@ async def concerned(session: AsyncSession, incident: Incident, target: Target) -
     """Return those of a campaign's incidents that an act on this one is about."""
     if not target.accounts:
         return [incident]
-    chosen = {account.lower() for account in target.accounts}
     group = await group_of(session, campaign_of(incident))
-    return [row for row in group if row.sender in chosen]
+    return [row for row in group if row.sender in target.members]
 
 
 async def settle(
@@ -172,10 +171,8 @@ async def _standing(session: AsyncSession, incident: Incident) -> list[Intent]:
 
 def is_about(intent: Intent, incident: Incident) -> bool:
     """Tell whether an act is on an incident, or on it among those of its campaign."""
-    accounts = Target.model_validate_json(intent.target).accounts
-    if not accounts:
-        return intent.incident_id == incident.id
-    return incident.sender in {account.lower() for account in accounts}
+    members = Target.model_validate_json(intent.target).members
+    return incident.sender in members if members else intent.incident_id == incident.id
 
 
 def was_done_to(intent: Intent, account: str) -> bool:

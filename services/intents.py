@@ -241,7 +241,7 @@ def overtaken(incident: Incident | None, done: Intent) -> bool:
 
 def _all_overtaken(incidents: Sequence[Incident], done: Intent) -> bool:
     """Tell whether all that an act was about were opened again since."""
-    chosen = {account.lower() for account in _of(done).accounts}
+    chosen = _of(done).members
     about = [
         row for row in incidents if (row.sender in chosen if chosen else row.id == done.incident_id)
     ]
@@ -283,9 +283,9 @@ async def cut_off_before(session: AsyncSession, intent: Intent) -> list[Intent]:
     return [row for row in same if row.claimed_at and all(end <= row.claimed_at for end in ends)]
 
 
-def people_of(intent: Intent) -> set[str]:
-    """Return the accounts that an act is about, in small letters."""
-    return {account.lower() for account in _of(intent).people}
+def people_of(intent: Intent) -> frozenset[str]:
+    """Return the accounts that an act is about, in lower case."""
+    return _of(intent).senders
 
 
 def _of(intent: Intent) -> Target:

@@ -189,9 +189,7 @@ def _about(act: Intent, incidents: Sequence[Incident]) -> Sequence[Incident]:
 
 
 def _people_of(act: Intent) -> frozenset[str]:
-    """Return whom an act is about, in lower case."""
-    people = Target.model_validate_json(act.target).people
-    return frozenset(account.lower() for account in people)
+    return Target.model_validate_json(act.target).senders
 
 
 def _begun(incident: Incident) -> datetime:

@@ -106,14 +106,10 @@ async def _acts(
     )
     found = []
     for act in rows.all():
-        accounts = _of_several(act)
-        if accounts & senders if accounts else act.incident_id in ids:
-            found.append((act, accounts <= senders))
+        members = Target.model_validate_json(act.target).members
+        if members & senders if members else act.incident_id in ids:
+            found.append((act, members <= senders))
     return found
-
-
-def _of_several(act: Intent) -> set[str]:
-    return {one.lower() for one in Target.model_validate_json(act.target).accounts}
 
 
 def _about(

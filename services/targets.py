@@ -66,6 +66,16 @@ class Target(_Value):
         return self.accounts or ((self.account,) if self.account else ())
 
     @property
+    def senders(self) -> frozenset[str]:
+        """The same as incidents name them: in lower case."""
+        return frozenset(account.lower() for account in self.people)
+
+    @property
+    def members(self) -> frozenset[str]:
+        """Those of a campaign that it is about, likewise; none where it is about one alone."""
+        return self.senders if self.accounts else frozenset()
+
+    @property
     def subject(self) -> str:
         """What this is about, in a few words, for the audit log."""
         about = list(self.people[:10])

@@ -100,10 +100,8 @@ async def confirm(session: AsyncSession, incident: Incident, now: datetime) -> N
         .order_by(col(Intent.finished_at).desc())
     )
     for act in rows.all():
-        people = Target.model_validate_json(act.target).people
-        if incident.sender not in {account.lower() for account in people}:
-            continue
-        if not was_done_to(act, incident.sender):
+        senders = Target.model_validate_json(act.target).senders
+        if incident.sender not in senders or not was_done_to(act, incident.sender):
             continue
         if (known := await _taught_by(session, act.id, incident.sender)) is not None:
             known.until = now + CONFIRMED_FOR
