@@ -312,17 +312,11 @@ def _alert_buttons(
     offers, undos = buttons.offers, buttons.undos
     shown: list[Button | Menu] = []
     if "stop" in undos:
-        shown.append(
-            Button(
-                "first",
-                tr("Undo stop"),
-                undos["stop"],
-            )
-        )
+        shown.append(Button("undo-stop", tr("Undo stop"), undos["stop"]))
     elif live and "stop" in offers:
         shown.append(
             Button(
-                "first",
+                "stop",
                 tr("Stop sending"),
                 offers["stop"],
                 Style.PRIMARY,
@@ -336,13 +330,13 @@ def _alert_buttons(
             )
         )
     if "search" in offers:
-        shown.append(Button("second", tr("Review messages"), offers["search"]))
+        shown.append(Button("search", tr("Review messages"), offers["search"]))
     # Who has stopped it has taken it on: there is nothing left to acknowledge or to put off.
     waits = live and incident.state is not IncidentState.REMEDIED
     if waits and "acknowledge" in undos:
-        shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
+        shown.append(Button("undo-acknowledge", tr("Undo acknowledge"), undos["acknowledge"]))
     elif waits and "acknowledge" in offers and incident.state is not IncidentState.ACKNOWLEDGED:
-        shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
+        shown.append(Button("acknowledge", tr("Acknowledge"), offers["acknowledge"]))
     if live and "respond" in offers:
         shown.append(Button("respond", tr("Respond"), offers["respond"]))
     options = []
@@ -354,7 +348,7 @@ def _alert_buttons(
         elif live and action in offers and (waits or action != "snooze"):
             options.append(Option(tr(label), offers[action]))
     if "contain" in undos:
-        shown.append(Button("fourth", tr("Undo hold"), undos["contain"]))
+        shown.append(Button("undo-contain", tr("Undo hold"), undos["contain"]))
     if options:
         shown.append(Menu("more", tr("More…"), tuple(options)))
     return tuple(shown)

@@ -307,18 +307,18 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
         label = trn("Stop the last account", "Stop all {n} accounts", number)
         text = stop_text(buttons.stoppable, buttons.waiting, holds=buttons.holds)
         confirm = Confirm(tr(alert_card.STOP_ASKS), text, tr(alert_card.STOP_YES))
-        shown.append(Button("first", label, offers["stop"], Style.PRIMARY, confirm))
+        shown.append(Button("stop", label, offers["stop"], Style.PRIMARY, confirm))
         if "stop" in undos:
             options.append(Option(tr("Undo stop"), undos["stop"]))
     elif "stop" in undos:
-        shown.append(Button("first", tr("Undo stop"), undos["stop"]))
+        shown.append(Button("undo-stop", tr("Undo stop"), undos["stop"]))
     if "campaign" in offers:
-        shown.append(Button("second", tr("All accounts…"), offers["campaign"]))
+        shown.append(Button("campaign", tr("All accounts…"), offers["campaign"]))
     waits = live and state is not IncidentState.REMEDIED
     if waits and "acknowledge" in undos and state is not IncidentState.OPEN:
-        shown.append(Button("third", tr("Undo acknowledge"), undos["acknowledge"]))
+        shown.append(Button("undo-acknowledge", tr("Undo acknowledge"), undos["acknowledge"]))
     elif waits and "acknowledge" in offers and state is not IncidentState.ACKNOWLEDGED:
-        shown.append(Button("third", tr("Acknowledge"), offers["acknowledge"]))
+        shown.append(Button("acknowledge", tr("Acknowledge"), offers["acknowledge"]))
     if live and "respond" in offers:
         shown.append(Button("respond", tr("Respond"), offers["respond"]))
     for action, label, undo_label in alert_card.MORE:
@@ -332,7 +332,7 @@ def _buttons(state: IncidentState, buttons: Buttons, *, live: bool) -> tuple[But
         elif live and action in offers and (waits or action != "snooze"):
             options.append(Option(tr(label), offers[action]))
     if "contain" in undos:
-        shown.append(Button("fourth", tr("Undo hold"), undos["contain"]))
+        shown.append(Button("undo-contain", tr("Undo hold"), undos["contain"]))
     if options:
         shown.append(Menu("more", tr("More…"), tuple(options)))
     return tuple(shown)

@@ -180,7 +180,11 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button. ``slot`` is its fixed place on the card; ``intent_id`` is all it holds."""
+    """A button. ``slot`` is what it is told by on its card; ``intent_id`` is all it holds.
+
+    A slot names what the button does, never only where it stands: a press may reach a chat when
+    the card has just been drawn anew, and then must not count as one of the button's opposite.
+    """
 
     slot: str
     label: str

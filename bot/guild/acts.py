@@ -21,7 +21,7 @@ from bot.guild.modals import Modal, count_fault, entered, submitted
 from bot.guild.permissions import Permission
 from bot.guild.store import Store
 from bot.guild.things import Channel, Message
-from bot.guild.values import Refused
+from bot.guild.values import NO_SUCH_COMPONENT, Refused
 from bot.local.feed import Feed
 from bot.local.values import JsonObject
 
@@ -103,7 +103,7 @@ class Acts:
             (c for _, c in walk(message.components) if c.get("custom_id") == custom_id), None
         )
         if part is None:
-            raise Refused("There is no such component.")
+            raise Refused(NO_SUCH_COMPONENT)
         if part.get("disabled"):
             raise Refused("That component is disabled.")
         data: JsonObject = {

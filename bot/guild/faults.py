@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 
-from bot.guild.checks.components import walk
 from bot.guild.gateway import Gateway
 from bot.guild.interactions import Interactions
 from bot.guild.permissions import Permission
@@ -93,6 +92,10 @@ class Faults:
         """Deliver each interaction as one of another guild; None as of this one again."""
         self._interactions.guild_told = guild_id
 
+    def forge(self, custom_id: str | None) -> None:
+        """Deliver each use of a component as one with this custom id; None with its own again."""
+        self._interactions.forged = custom_id
+
     # The guild
 
     def delete_channel(self, channel_id: str) -> None:
@@ -102,13 +105,6 @@ class Faults:
     def delete_message(self, channel_id: str, message_id: str) -> None:
         """Delete a message, as a moderator does."""
         self._store.delete(self._store.channels[channel_id].messages[message_id])
-
-    def forge(self, channel_id: str, message_id: str, custom_id: str, forged: str) -> None:
-        """Give a component of a message another custom id, as a forger would."""
-        message = self._store.channels[channel_id].messages[message_id]
-        part = next(c for _, c in walk(message.components) if c.get("custom_id") == custom_id)
-        part["custom_id"] = forged
-        self._store.changed(message)
 
     def send_interactions_to(self, url: str | None) -> None:
         """Say that interactions go to an endpoint; the gateway gets them all the same."""

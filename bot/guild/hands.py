@@ -17,6 +17,7 @@ from bot.guild.reading import (
     options,
     plain_text,
 )
+from bot.guild.values import NO_SUCH_COMPONENT
 from bot.hands import PATIENCE, Image, NotThere, Shown, Signs, Unexpected
 from bot.local.values import JsonObject
 
@@ -349,7 +350,7 @@ def _value(modal: ShownModal, name: str, label: str) -> Any:
 
 def _taken(outcome: Outcome) -> None:
     if not outcome.ok:
-        kind = NotThere if "no_such" in str(outcome.error) else Unexpected
+        kind = NotThere if outcome.error == NO_SUCH_COMPONENT else Unexpected
         raise kind(f"the guild refused: {outcome}")
 
 

@@ -5,6 +5,7 @@ is good for 15 minutes.
 """
 
 import asyncio
+import copy
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.guild import errors
+from bot.guild.checks.components import walk
 from bot.guild.forms import LOCALE, Forms
 from bot.guild.gateway import ALWAYS, Gateway
 from bot.guild.store import Store
@@ -65,6 +67,7 @@ class Interactions:
     ) -> None:
         self.delivered_twice = False
         self.guild_told: str | None = None  # another guild's id, said in this one's stead
+        self.forged: str | None = None  # a custom id, delivered in a component's own one's stead
         self._store = store
         self._forms = forms
         self._gateway = gateway
@@ -213,4 +216,16 @@ class Interactions:
         }
         if interaction.source is not None:
             payload["message"] = forms.message(interaction.source)
+        if self.forged is not None and interaction.kind == COMPONENT:
+            payload = _forged(payload, self.forged)
         return payload
+
+
+def _forged(payload: JsonObject, custom_id: str) -> JsonObject:
+    """Return what a use of a component is delivered as, with another custom id throughout."""
+    made = copy.deepcopy(payload)
+    for _, part in walk(made["message"]["components"]):
+        if part.get("custom_id") == made["data"]["custom_id"]:
+            part["custom_id"] = custom_id
+    made["data"]["custom_id"] = custom_id
+    return made

@@ -91,6 +91,10 @@ class ApiError(Exception):
         return body
 
 
+#: What a client says of a component that its message no longer has.
+NO_SUCH_COMPONENT = "There is no such component."
+
+
 class Refused(Exception):
     """A client wouldn't let one do that. ``args[0]`` is the sentence it says."""
 

@@ -93,7 +93,8 @@ _INTENT = r"iNtEnT-0_[a-z0-9_-]+"
 _OURS = {
     "style": r"primary|danger|bullet",
     "block_id": r"buttons-\d{1,9}|row-\d{1,2}|[a-z]{1,20}",
-    "action_id": r"(press|pick):(first|second|third|fourth|more|undo|before|after|move|delete|"
+    "action_id": r"(press|pick):(acknowledge|campaign|undo(-(acknowledge|contain|stop))?|"
+    r"more|before|after|move|delete|"
     r"(stop|why|forget)-\d{1,9}|"
     r"disable|refuse|password|sessions|why|user|extend|respond|summary|file|done|again|"
     r"back|stop|enable|search|block|5m|1h|24h|users|ips|domains|again|"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.stage import OTTO
-from bot.hands import Hands, Shown
+from bot.hands import Hands, NotThere, Shown
 from services.audit import Phase
 
 from .playing import ACCOUNT, Play, playing, until
@@ -91,3 +91,16 @@ async def test_one_chat_away_does_not_hold_up_the_other(play: Play, there: Hands
     other = await _card(there, "Stopped by otto")
     await there.line(other, "60 messages held")
     assert len(there.cards()) == 1
+
+
+async def test_a_press_on_a_card_that_was_drawn_anew_is_told_from_a_refusal(
+    play: Play, there: Hands
+) -> None:
+    await play.spam()
+    here = play.otto
+    cards = [(hands, await hands.alert(ACCOUNT)) for hands in (here, there)]
+    await play.use(here.press, "Stop sending")
+    for hands, old in cards:
+        await _card(hands, "Stopped by otto")
+        with pytest.raises(NotThere):  # tests that press again rely on this
+            await hands.press(old, "Stop sending")

@@ -1,15 +1,11 @@
 """Who may do what in Discord: roles, other people's forms, forged and old ids, other servers."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.guild.member import GuildState
-from bot.guild.reading import find_button
-from bot.hands import Shown
 from services.audit import Phase
 from services.mail.port import UserState
 from services.people import Place
@@ -59,13 +55,13 @@ async def test_a_role_gives_its_members_theirs_and_takes_it_back_at_once(play: P
 async def test_a_forged_button_does_nothing_and_is_audited(play: Play) -> None:
     otto = in_guild(play.otto)
     await play.spam()
-    card = await _forged(play, "press:AAAAAAAAAAAAAAAAAAAAAA")
-    said = await play.otto.press_privately(card, "Acknowledge")
+    play.guild.faults.forge("press:AAAAAAAAAAAAAAAAAAAAAA")
+    said = await play.use(play.otto.press_privately, "Acknowledge")
     assert "This button is unknown to Spoolwarden. Nothing was done." in said.text
     (entry,) = await play.audited("unknown button")
     assert entry.phase == Phase.REFUSED
-    card = await _forged(play, "press:../../etc")
-    await play.otto.press(card, "Acknowledge")
+    play.guild.faults.forge("press:../../etc")
+    await play.use(play.otto.press, "Acknowledge")
     # Not even in the shape of ours: nobody answers, and the client says so by itself.
     await otto.wait(lambda state: "This interaction failed" in state.notices or None)
     assert not await play.audited("acknowledge")
@@ -83,17 +79,17 @@ async def test_a_button_of_another_channel_and_one_of_somebody_elses_form_do_not
         target=Target(account=ACCOUNT),
         incident_id=1,
     )
-    card = await _forged(play, f"press:{elsewhere}")
-    said = await play.otto.press_privately(card, "Acknowledge")
+    play.guild.faults.forge(f"press:{elsewhere}")
+    said = await play.use(play.otto.press_privately, "Acknowledge")
     assert "This button belongs to another channel. Nothing was done." in said.text
     await play.otto.type_for_form(f"disable {ACCOUNT}")
     theirs = _intent_of_window(play)
     for does in ("press", "ask", "submit"):
-        card = await _forged(play, f"{does}:{theirs}")
-        said = await play.ada.press_privately(card, "Acknowledge")
+        play.guild.faults.forge(f"{does}:{theirs}")
+        said = await play.use(play.ada.press_privately, "Acknowledge")
         assert "This form belongs to somebody else. Nothing was done." in said.text
-    card = await _forged(play, f"open:{theirs}")
-    said = await play.ada.press_privately(card, "Acknowledge")
+    play.guild.faults.forge(f"open:{theirs}")
+    said = await play.use(play.ada.press_privately, "Acknowledge")
     assert "This form is too old. Nothing was done" in said.text
     user = await play.stage.server.user(ACCOUNT)
     assert user is not None
@@ -164,22 +160,6 @@ async def test_nobody_is_mentioned_by_anything_the_bot_says(play: Play) -> None:
             said += 1
             assert body.get("allowed_mentions") == {"parse": []}, call
     assert said >= 5
-
-
-async def _forged(play: Play, custom_id: str) -> Shown:
-    """Return the alert with another custom id on its Acknowledge button."""
-    card = await play.otto.alert(ACCOUNT)
-    place = find_button(card.raw, "Acknowledge")
-    if place.custom_id != custom_id:
-        play.guild.faults.forge(card.raw.channel, card.id, place.custom_id, custom_id)
-
-    def forged(state: GuildState) -> Shown | None:
-        now = state.message(card.id)
-        if now is None or find_button(now, "Acknowledge").custom_id != custom_id:
-            return None
-        return replace(card, raw=now)
-
-    return await in_guild(play.otto).wait(forged)
 
 
 def _intent_of_window(play: Play) -> str:
