@@ -64,6 +64,9 @@ _MAX_SMALL = 10  # elements of a context block
 # "msg_blocks_too_long" of chat.postMessage has no number in the reference. Who has measured it
 # (slackapi/bolt-js, issue 2509) found about 13,200 characters, of which each block takes 125.
 _MOST, _EACH = 12_000, 125
+# chat.update takes less text than chat.postMessage ("msg_too_long": 4,000), and counts its bytes as
+# they are sent, so after the escaping (gitlab-org/gitlab, merge request 258898).
+_MOST_TEXT = 4000
 _SHOWN = ("text", "alt_text")
 _SHORTEST = 40
 
@@ -161,7 +164,10 @@ def _cut_to(longest: int, value: Any) -> Any:
 
 def fallback(card: Card) -> str:
     """Return the text of a notification. Slack parses it, so its three characters are escaped."""
-    return escape(cut(card.fallback.strip() or card.title or "Spoolwarden", 1000))
+    text, longest = card.fallback.strip() or card.title or "Spoolwarden", 1000
+    while len((shown := escape(cut(text, longest))).encode()) > _MOST_TEXT:
+        longest -= 100  # five bytes a character at most, so it ends
+    return shown
 
 
 def escape(text: str) -> str:

@@ -36,6 +36,9 @@ _NEVER = {
     "cant_delete_message",
     "edit_window_closed",
 }
+# Answers after which a message may have been posted all the same ("Errors" of chat.postMessage);
+# Slack gives them with HTTP 200, too.
+_UNSURE = {"fatal_error", "internal_error"}
 # Answers that mean that there can be no line under this message, which was deleted or locked
 # ("Errors" of chat.postMessage and conversations.replies).
 _NO_THREAD = {
@@ -67,7 +70,10 @@ _NO_PIN = {
     ),
 }
 _MENDABLE = {
-    "channel_not_found": "the channel in slack.channel is not known to Slack",  # not shown
+    "channel_not_found": (
+        "the channel in slack.channel is not known to Slack, "  # not shown
+        "or it is private and the bot is not in it: type /invite @Spoolwarden there"  # not shown
+    ),
     "not_in_channel": "the bot is not in its channel: type /invite @Spoolwarden there",  # not shown
     "is_archived": "the channel is archived",  # not shown
     "invalid_auth": "Slack does not accept the bot token",  # not shown
@@ -269,4 +275,4 @@ def _ours(error: SlackApiError) -> ChatDown | ChatRefused:
         return ChatRefused(f"Slack refused the message: {code}.")
     if code in _MENDABLE:
         return ChatDown(f"Slack refused: {_MENDABLE[code]}.", retry_after=30)
-    return ChatDown(f"Slack answered {code or status}.", unsure=status >= 500)
+    return ChatDown(f"Slack answered {code or status}.", unsure=status >= 500 or code in _UNSURE)

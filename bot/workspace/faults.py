@@ -29,6 +29,7 @@ class Faults:
         self._dispatcher = dispatcher
         self._limits: dict[str, _Limit] = {}
         self._losses: dict[str, int] = {}
+        self._stumbles: dict[str, str] = {}
         self._overtaking: dict[str, asyncio.Event] = {}
         self._drop_sockets = drop_sockets
         self._ask_to_reconnect = ask_to_reconnect
@@ -40,6 +41,13 @@ class Faults:
     def lose_answers(self, method: str, times: int = 1) -> None:
         """Carry out the next ``times`` calls of ``method``, then hang up without answering."""
         self._losses[method] = times
+
+    def stumble(self, method: str, code: str = "internal_error") -> None:
+        """Carry out the next call of ``method``, then answer that it failed, with HTTP 200.
+
+        That is what "chat.postMessage" warns of, at internal_error and at fatal_error.
+        """
+        self._stumbles[method] = code
 
     def overtake(self, method: str) -> None:
         """Answer one call of ``method`` before the next submission's acknowledgement is acted on.
@@ -69,6 +77,10 @@ class Faults:
         if limit.times <= 0:
             del self._limits[method]
         return limit.retry_after
+
+    def stumbled(self, method: str) -> str | None:
+        """Return what this call of ``method``, now carried out, is answered all the same."""
+        return self._stumbles.pop(method, None)
 
     def answered(self, method: str) -> None:
         """Tell that a call of ``method`` was answered, in whatever way."""

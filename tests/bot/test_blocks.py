@@ -33,7 +33,7 @@ from bot.elements import (
 )
 from bot.slack.blocks import Carried, fallback, form, message, panel, values
 from bot.workspace import Call
-from bot.workspace.checks.messages import TEXT_LIMIT, check_blocks, check_text
+from bot.workspace.checks.messages import TEXT_LIMIT, check_blocks, check_new_text
 from bot.workspace.checks.views import check_view
 from services.language import reading
 from tests.bot.hostile import ATTACKS, HUGE, POOLS, exposed, shown
@@ -61,7 +61,7 @@ def assert_card_is_safe(card: Card) -> None:
     assert_harmless(blocks)
     assert_harmless(view)
     assert_harmless_text(fallback(card))
-    assert check_text(fallback(card))
+    assert check_new_text(fallback(card))
     assert check_blocks(blocks) == blocks
     assert check_view(view) == view
     assert_well_made("chat.postMessage", channel=CHANNEL, text=fallback(card), blocks=blocks)
@@ -235,6 +235,13 @@ def test_an_empty_card_is_still_taken_as_a_view() -> None:
     view = panel(Card(""), CHANNEL)
     assert check_view(view) == view
     assert fallback(Card("", fallback=" ")) == "Spoolwarden"
+
+
+@pytest.mark.parametrize("written", ["&" * 3000, "é<" * 3000, "😀" * 3000, "x" * 3000])
+def test_a_message_is_told_of_in_few_enough_bytes_to_be_changed_later(written: str) -> None:
+    text = fallback(Card("A card", fallback=written))
+    assert check_new_text(text) == text
+    assert html.unescape(text)[:600] == written[:600]
 
 
 def test_words_keep_their_looks() -> None:

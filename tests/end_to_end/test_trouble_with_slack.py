@@ -63,6 +63,18 @@ async def test_a_post_whose_answer_is_lost_is_found_again_and_not_repeated(play:
     assert len(play.otto.cards()) == 1
 
 
+async def test_a_post_that_slack_says_failed_and_yet_shows_is_not_repeated(play: Play) -> None:
+    play.workspace.faults.stumble("chat.postMessage")
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    play.workspace.faults.stumble("chat.postMessage", "fatal_error")
+    await play.use(play.otto.press, "Acknowledge")
+    await play.use(play.otto.press, "Undo acknowledge")
+    await play.otto.line(card, "Taken back")
+    assert len(play.otto.lines(card)) == 2
+    assert len(play.otto.cards()) == 1
+
+
 async def test_a_rate_limit_is_waited_out_and_the_alert_posted_once(play: Play) -> None:
     faults, journal = play.workspace.faults, play.workspace.journal
     faults.rate_limit("chat.postMessage", retry_after=1, times=3)

@@ -128,7 +128,10 @@ async def test_messages_need_text_and_a_channel_the_bot_is_in(clock: ManualClock
         assert answer["error"] == "no_text"
         long = web.chat_postMessage(channel=ops, text="x" * 40_001)
         assert await refused(long) == "msg_too_long"
-        assert (await web.chat_postMessage(channel=ops, text="x" * 40_000))["ok"]
+        posted = await web.chat_postMessage(channel=ops, text="x" * 40_000)
+        for text, taken in (("x" * 4000, True), ("x" * 4001, False), ("é" * 2001, False)):
+            call = web.chat_update(channel=ops, ts=posted["ts"], text=text)
+            assert (await call)["ok"] if taken else await refused(call) == "msg_too_long"
         much = [{"type": "section", "text": {"type": "plain_text", "text": "x" * 3000}}] * 4
         assert (await web.chat_postMessage(channel=ops, text="x", blocks=much))["ok"]
         much.append({"type": "section", "text": {"type": "plain_text", "text": "x" * 600}})

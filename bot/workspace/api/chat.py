@@ -10,7 +10,12 @@ from bot.workspace.api.method import (
     Method,
     required,
 )
-from bot.workspace.checks.messages import check_blocks, check_metadata, check_text
+from bot.workspace.checks.messages import (
+    check_blocks,
+    check_metadata,
+    check_new_text,
+    check_text,
+)
 from bot.workspace.limits import (
     HUNDREDS,
     POSTING_PER_CHANNEL,
@@ -77,7 +82,7 @@ def update(c: Context, a: Arguments) -> JsonObject:
     channel = c.store.bot_channel(a.text("channel"))
     message = _own_message(c, channel, a.text("ts"), "cant_update_message")
     _refuse_unmodelled(a)
-    text = check_text(a.text_or_none("text")) if a.has("text") else None
+    text = check_new_text(a.text_or_none("text")) if a.has("text") else None
     blocks = check_blocks(a.raw("blocks")) if a.has("blocks") else None
     c.store.check_pictures(blocks or ())
     if not text and not blocks and not a.has("metadata"):

@@ -56,6 +56,8 @@ class WebApi:
                 status, answer = 503, {"ok": False, "error": "service_unavailable"}
             else:
                 answer = self._call(name, arguments, token, as_text, headers)
+                if code := self._faults.stumbled(name):
+                    answer = {"ok": False, "error": code}
         except ApiError as refusal:
             answer = refusal.answer()
         except Limited as limited:

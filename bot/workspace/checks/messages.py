@@ -8,6 +8,9 @@ from bot.workspace.checks.layout import message_faults
 from bot.workspace.values import ApiError, JsonObject
 
 TEXT_LIMIT = 40_000  # "chat.postMessage": msg_too_long above 40,000 characters
+# "chat.update": msg_too_long above 4,000. Who has measured it (gitlab-org/gitlab, merge request
+# 258898) found that these are bytes of UTF-8, counted with "&", "<" and ">" escaped.
+UPDATE_BYTES = 4_000
 # No number is published for "msg_blocks_too_long". Who has measured it (slackapi/bolt-js, issue
 # 2509) found about 13,200 characters in a message's blocks, and 125 of them for each block.
 BLOCKS_LIMIT, BLOCK_WEIGHT = 13_200, 125
@@ -51,6 +54,14 @@ def check_text(value: str | None) -> str:
     if value is not None and len(value) > TEXT_LIMIT:
         raise ApiError("msg_too_long")
     return value if value is not None and value.strip() else ""
+
+
+def check_new_text(value: str | None) -> str:
+    """Return the text that takes another's place, "" for none. Raises ApiError ``msg_too_long``."""
+    text = check_text(value)
+    if len(text.encode("utf-8", "replace")) > UPDATE_BYTES:
+        raise ApiError("msg_too_long")
+    return text
 
 
 def _payload(value: Any, pointer: str, report: Report) -> None:
