@@ -53,5 +53,9 @@ class Files:
 
 
 def refuses_picture(answer: Any) -> bool:
-    """Tell whether an answer says that a card is not shown for its picture."""
-    return "invalid_blocks" in str(answer)
+    """Tell whether an answer says that a card is not shown for its picture.
+
+    Of a message that is invalid_blocks, of a view invalid_arguments with the place; the address
+    for answers names no place.
+    """
+    return "invalid_blocks" in str(answer) or "slack_file" in str(answer)

@@ -44,14 +44,23 @@ _LOOKS = (0.4, 1.0, 2.0)
 _TAKEN = 3.0
 _LOOK_AGAIN = 0.1  # seconds
 
-#: What says that something was not shown, or that nobody knows.
-_NOT_SHOWN = (SlackApiError, aiohttp.ClientError, TimeoutError, OSError)
-
 Body = dict[str, Any]
 
 
 class _NotShown(Exception):
     """Slack does not show a card for the picture on it."""
+
+
+class _Unanswered(Exception):
+    """Slack did not take what was sent to the address for answers; the text says what it said.
+
+    That address is no Web API method, and the library raises nothing: it may be used up, too old,
+    or what was sent refused.
+    """
+
+
+#: What says that something was not shown, or that nobody knows.
+_NOT_SHOWN = (SlackApiError, _Unanswered, aiohttp.ClientError, TimeoutError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class _Origin:
     files: Files
     view_id: str | None = None
     ephemeral: bool = False
+    thread: str | None = None  # that what was pressed stands in
 
     async def show(self, answer: Answer) -> None:
         """Show an answer in time for the trigger."""
@@ -138,24 +148,52 @@ class _Origin:
 
     async def _open(self, view: dict[str, Any]) -> str:
         call = self.client.views_push if self.view_id else self.client.views_open
-        answer = await call(trigger_id=self.trigger_id, view=view)
+        try:
+            answer = await call(trigger_id=self.trigger_id, view=view)
+        except SlackApiError as error:
+            if answered(error) != "push_limit_reached" or self.view_id is None:
+                raise
+            # Three windows lie on each other already, which is the most: it takes the top one's
+            # place.
+            answer = await self.client.views_update(view_id=self.view_id, view=view)
         return str(answer["view"]["id"])
 
     async def _say(self, card: Card, *, replace: bool) -> None:
-        if self.respond is None:
+        if self.respond is None or (self.thread is not None and not replace):
+            # The address for answers puts nothing private into a thread ("Handling user
+            # interaction": publishing in thread), and who looks at one sees nothing else.
             await self.client.chat_postEphemeral(
-                channel=self.channel, user=self.user, text=fallback(card), blocks=message(card)
-            )
-        else:
-            answer = await self.respond(
+                channel=self.channel,
+                user=self.user,
                 text=fallback(card),
                 blocks=message(card),
-                response_type="ephemeral",
-                replace_original=replace,
+                thread_ts=self.thread,
             )
-            drawn = any(isinstance(section, Picture) for section in card.all_sections)
-            if drawn and refuses_picture(answer.body):
-                raise _NotShown
+            return
+        answer = await self.respond(
+            text=fallback(card),
+            blocks=message(card),
+            response_type="ephemeral",
+            replace_original=replace,
+        )
+        if answer.status_code == 200:
+            return
+        drawn = any(isinstance(section, Picture) for section in card.all_sections)
+        if drawn and refuses_picture(answer.body):
+            raise _NotShown
+        raise _Unanswered(f"{answer.status_code} {answer.body[:200]}")
+
+    async def whisper(self, card: Card, failed: Exception) -> None:
+        """Say something after another answer failed, where that is possible at all."""
+        if self.respond is not None and not isinstance(failed, _Unanswered):
+            # It works where the bot is in no channel: a command can be typed everywhere.
+            try:
+                await self._say(card, replace=False)
+            except _NOT_SHOWN as error:
+                _log.info("nor could it be said in answer: %s", _why(error))
+            else:
+                return
+        await _whisper(self.client, self.channel, self.user, card, thread=self.thread)
 
 
 class Listeners:
@@ -214,6 +252,7 @@ class Listeners:
             self._files,
             view["id"] if view else None,
             bool(body["container"].get("is_ephemeral")),
+            _thread(body["container"]),
         )
         value = action.get("value") or (action.get("selected_option") or {}).get("value") or ""
 
@@ -247,7 +286,7 @@ class Listeners:
                     await origin.fill(view_id, answer)
         except _NOT_SHOWN as error:
             # The act itself is safe in the audit log and the channel's lines.
-            _log.warning("an answer could not be shown: %s", answered(error))
+            _log.warning("an answer could not be shown: %s", _why(error))
             reply = (await task).reply
             if isinstance(reply, Card) and reply.once:
                 reply = await self._dispatch.not_shown(reply.once)
@@ -260,7 +299,7 @@ class Listeners:
                     tr("The form could not be opened in time. Nothing was done; please ask again.")
                 )
             if reply is not None:
-                await _whisper(origin.client, origin.channel, origin.user, reply)
+                await origin.whisper(reply, error)
 
     async def _submitted(
         self, ack: AsyncAck, body: Body, view: Body, client: AsyncWebClient
@@ -337,11 +376,21 @@ class _Held:
             await asyncio.sleep(_LOOK_AGAIN)
 
 
-async def _whisper(client: AsyncWebClient, channel: str, user: str, card: Card) -> None:
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, _Unanswered) else answered(error)
+
+
+async def _whisper(
+    client: AsyncWebClient, channel: str, user: str, card: Card, *, thread: str | None = None
+) -> None:
     """Say something to one person where no window can be shown."""
     try:
         await client.chat_postEphemeral(
-            channel=channel, user=user, text=fallback(card), blocks=message(card)
+            channel=channel,
+            user=user,
+            text=fallback(card),
+            blocks=message(card),
+            thread_ts=thread,
         )
     except _NOT_SHOWN as error:
         # In a rush Slack may take no more; what was said is in the log.
@@ -355,6 +404,12 @@ def _is_secret(answer: Answer) -> bool:
 def _actor(body: Body) -> Actor:
     user = body["user"]
     return Actor(SLACK, user["id"], user.get("name") or user.get("username") or user["id"])
+
+
+def _thread(container: Body) -> str | None:
+    """Return the thread that a message stands in; None for a thread's own first message."""
+    thread = container.get("thread_ts")
+    return thread if thread and thread != container.get("message_ts") else None
 
 
 def _shown(answer: Answer) -> Card:

@@ -35,7 +35,10 @@ class Faults:
         self._ask_to_reconnect = ask_to_reconnect
 
     def rate_limit(self, method: str, retry_after: int, times: int = 1) -> None:
-        """Answer the next ``times`` calls of ``method`` with 429, ``Retry-After`` in seconds."""
+        """Answer the next ``times`` calls of ``method`` with 429, ``Retry-After`` in seconds.
+
+        ``response_url`` stands for every response URL; there nobody is told how long to wait.
+        """
         self._limits[method] = _Limit(retry_after, times)
 
     def lose_answers(self, method: str, times: int = 1) -> None:

@@ -136,7 +136,6 @@ class Interactions:
             channel.id,
             message_ts=ts,
             ephemeral=message.only_for is not None,
-            thread_ts=message.thread_ts,
         )
         action = action_of(block, element, fields, self._stamp())
         payload = parts.payloads.message_actions(

@@ -96,6 +96,5 @@ class Responses:
                 metadata=None if metadata is None else check_metadata(metadata),
             )
             return
-        self._store.post_ephemeral(
-            channel, hook.user, text=text, blocks=blocks, thread_ts=thread_ts or hook.thread_ts
-        )
+        # Publishing in a thread is described for "in_channel" alone.
+        self._store.post_ephemeral(channel, hook.user, text=text, blocks=blocks, thread_ts=None)

@@ -428,18 +428,24 @@ class Store:
 
     # Files
 
-    def check_pictures(self, blocks: Iterable[JsonObject]) -> None:
-        """Check that the bot may show the files in its blocks. Raises ApiError invalid_blocks.
+    def check_pictures(self, blocks: Iterable[JsonObject], *, view: bool = False) -> None:
+        """Check that the bot may show the files in its blocks.
+
+        Raises ApiError ``invalid_blocks``; of a view ``invalid_arguments``, which is all that the
+        ``views.*`` pages have for a fault in its blocks.
 
         "Slack file object": an image that who posts has access to, png, jpg or gif. Until it is
         processed ("files.completeUploadExternal": asynchronously) it is not taken.
         """
+        place = "/view/blocks" if view else "/blocks"
         faults = [
-            f"invalid slack file [json-pointer:/blocks/{where}]"
+            f"invalid slack file [json-pointer:{place}/{where}]"
             for number, block in enumerate(blocks)
             for where, file_id in _pictures_in(block, f"{number}")
             if not self._shows(file_id)
         ]
+        if faults and view:
+            raise ApiError("invalid_arguments", tuple(faults))
         if faults:
             raise ApiError("invalid_blocks", tuple(faults), {"errors": faults})
 

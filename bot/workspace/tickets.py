@@ -65,7 +65,6 @@ class Hook:
     issued: float
     message_ts: str | None
     ephemeral: bool
-    thread_ts: str | None
     uses: int = 0
 
 
@@ -83,12 +82,11 @@ class Hooks:
         *,
         message_ts: str | None = None,
         ephemeral: bool = False,
-        thread_ts: str | None = None,
     ) -> Hook:
         """Return a new hook; its ``key`` is the secret part of the URL."""
         key = f"{secrets.randbelow(10**12)}/{secrets.token_urlsafe(18)}"
         now = self._clock.monotonic()
-        hook = Hook(key, user, channel, now, message_ts, ephemeral, thread_ts)
+        hook = Hook(key, user, channel, now, message_ts, ephemeral)
         self._issued[key] = hook
         while len(self._issued) > KEPT:
             self._issued.popitem(last=False)

@@ -8,7 +8,7 @@ from bot.workspace.values import ApiError, JsonObject
 
 def _checked(c: Context, a: Arguments) -> JsonObject:
     content = check_view(a.raw("view"))
-    c.store.check_pictures(content["blocks"])
+    c.store.check_pictures(content["blocks"], view=True)
     return content
 
 
@@ -50,6 +50,7 @@ def publish(c: Context, a: Arguments) -> JsonObject:
     if user not in c.store.members:
         raise ApiError("user_not_found")
     content = check_view(a.raw("view"), kind="home")
+    c.store.check_pictures(content["blocks"], view=True)
     view = c.modals.publish(user, content, a.text_or_none("hash"))
     return {"ok": True, "view": c.modals.slack_form(view)}
 
