@@ -54,6 +54,8 @@ OTHER_TYPES = {
 }
 # Error codes that came after the description, from the pages of the methods and of the Web API.
 NEWER_ERRORS = {
+    "fatal_error",
+    "internal_error",
     "invalid_arguments",
     "invalid_blocks",
     "invalid_blocks_format",

@@ -18,6 +18,9 @@ from bot.commands import COMMAND, COMMANDS, Command
 #: The name of the group: what stands before a subcommand.
 GROUP = COMMAND.removeprefix("/")
 _LONGEST = 100
+# What discord.py says of every command, and Discord keeps of those of no one server alone
+# ("Application Command Structure": only for globally-scoped commands).
+_ELSEWHERE = frozenset({"dm_permission", "contexts", "integration_types"})
 
 #: Answers one subcommand: its row's name, and what was given by argument.
 Chosen = Callable[[discord.Interaction, str, dict[str, str]], Awaitable[None]]
@@ -62,12 +65,22 @@ def manifest() -> dict[str, Any]:
 
 
 def is_registered(wanted: Any, there: Any) -> bool:
-    """Tell whether what is there says all that is wanted; Discord adds fields of its own."""
+    """Tell whether what is there says all that is wanted; Discord adds fields of its own.
+
+    A command that is registered without need is another version of it, and whose client knows the
+    one before is told that the command is outdated.
+    """
+    if wanted is None:
+        return True  # whatever Discord does of itself
     if isinstance(wanted, dict):
         return isinstance(there, dict) and all(
-            is_registered(value, there.get(key)) for key, value in wanted.items()
+            is_registered(value, there.get(key))
+            for key, value in wanted.items()
+            if key not in _ELSEWHERE
         )
     if isinstance(wanted, list):
+        if not wanted and there is None:
+            return True
         return (
             isinstance(there, list)
             and len(wanted) == len(there)

@@ -12,6 +12,9 @@ from bot.guild.things import Channel
 from bot.guild.values import ApiError, Refused
 from bot.local.values import JsonObject
 
+# "Application Command Structure": only for globally-scoped commands, which none of these is.
+_GLOBAL_ONLY = frozenset({"dm_permission", "contexts", "integration_types"})
+
 
 class Commands:
     """Registers commands and says who may use which. ``on_change`` is told of every change."""
@@ -108,8 +111,9 @@ class Commands:
     def _made(self, body: JsonObject, before: JsonObject | None) -> JsonObject:
         store = self._store
         allowed = body.get("default_member_permissions")
+        kept = {name: value for name, value in body.items() if name not in _GLOBAL_ONLY}
         made: JsonObject = {
-            **without_nulls(body),
+            **without_nulls(kept),
             "id": before["id"] if before else store.ids.next(),
             "application_id": store.identity.application_id,
             "guild_id": store.identity.guild_id,

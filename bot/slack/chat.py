@@ -34,6 +34,7 @@ _NEVER = {
     "invalid_arguments",
     "cant_update_message",
     "cant_delete_message",
+    "compliance_exports_prevent_deletion",
     "edit_window_closed",
 }
 # Answers after which a message may have been posted all the same ("Errors" of chat.postMessage);
@@ -54,6 +55,7 @@ _NO_FILES = {
     "file_uploads_except_images_disabled",
     "access_denied",
 }
+_UNPINNED = later("Slack refused to pin it: the workspace does not let the app pin messages.")
 # Answers of pins.add that only a person can mend.
 _NO_PIN = {
     "missing_scope": later(
@@ -61,9 +63,8 @@ _NO_PIN = {
         "manifest/slack.yaml."
     ),
     "not_pinnable": later("Slack refused to pin it: it cannot be pinned."),
-    "permission_denied": later(
-        "Slack refused to pin it: the workspace does not let the app pin messages."
-    ),
+    "permission_denied": _UNPINNED,
+    "no_permission": _UNPINNED,
     "restricted_action": later(
         "Slack refused to pin it: a preference of the workspace keeps the app from pinning "
         "messages."

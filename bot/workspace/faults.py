@@ -30,6 +30,7 @@ class Faults:
         self._limits: dict[str, _Limit] = {}
         self._losses: dict[str, int] = {}
         self._stumbles: dict[str, str] = {}
+        self._refusals: dict[str, str] = {}
         self._overtaking: dict[str, asyncio.Event] = {}
         self._drop_sockets = drop_sockets
         self._ask_to_reconnect = ask_to_reconnect
@@ -44,6 +45,10 @@ class Faults:
     def lose_answers(self, method: str, times: int = 1) -> None:
         """Carry out the next ``times`` calls of ``method``, then hang up without answering."""
         self._losses[method] = times
+
+    def refuse(self, method: str, code: str) -> None:
+        """Answer the next call of ``method`` with an error, and do nothing."""
+        self._refusals[method] = code
 
     def stumble(self, method: str, code: str = "internal_error") -> None:
         """Carry out the next call of ``method``, then answer that it failed, with HTTP 200.
@@ -80,6 +85,10 @@ class Faults:
         if limit.times <= 0:
             del self._limits[method]
         return limit.retry_after
+
+    def refused(self, method: str) -> str | None:
+        """Return what this call of ``method`` is refused with, if it is."""
+        return self._refusals.pop(method, None)
 
     def stumbled(self, method: str) -> str | None:
         """Return what this call of ``method``, now carried out, is answered all the same."""

@@ -87,6 +87,8 @@ class WebApi:
             raise Limited(forced)
         arguments = method.check(given, as_text=as_text)
         self._keep_to_rate(method, arguments)
+        if code := self._faults.refused(name):
+            raise ApiError(code)
         answer = method.handler(self._context, arguments)
         if name == "api.test" and given:
             answer["args"] = given
