@@ -27,6 +27,7 @@ from bot.drill.scene import remote_waits
 from bot.guild import Guild
 from bot.guild.hands import GuildHands
 from bot.guild.room import GuildRoom
+from bot.hands import PATIENCE as PATIENCE
 from bot.hands import Hands, NotThere, Room, Shown
 from bot.workspace import Call, Workspace
 from bot.workspace.hands import WorkspaceHands
@@ -41,8 +42,6 @@ from tests.judge import block_faults, judge, specification
 _T = TypeVar("_T")
 ACCOUNT = LOUD.account
 POLL_SECONDS = 0.5
-#: Seconds after which a condition counts as never met.
-PATIENCE = 15.0
 #: The command, as it is installed beside the interpreter that runs the tests.
 SPOOLWARDEN = str(Path(sys.executable).with_name("spoolwarden"))
 
