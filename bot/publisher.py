@@ -41,6 +41,9 @@ from services.store import Store
 
 _log = logging.getLogger(__name__)
 _BATCH = 200
+# A chat takes about one message a second. Before so many older ones have been shown, it is looked
+# whether there is a new alert: that must not wait for what is known already.
+_FEW = 5
 _AFTER_FAILURE = 5.0  # seconds
 INCIDENT, LINE = "incident", "announcement"
 # Why something is not shown, where nobody misses it.
@@ -187,8 +190,9 @@ class Publisher:
         while True:
             # Lines first: they are what somebody who pressed a button is waiting for.
             # They come after their incident's card, which they hang under.
+            failed = len(self._failed)
             now = await self._new_incidents() + await self._lines() + await self._changed()
-            if not now:
+            if not now and len(self._failed) == failed:
                 break
             shown += now
         await self._dashboards()
@@ -265,11 +269,12 @@ class Publisher:
                 # One that was deleted when it was over may matter again.
                 col(Posted.error).is_(None) | (col(Posted.error) == GONE),
                 col(Posted.version) < col(Incident.version),
+                col(Incident.id).not_in(self._not_shown(INCIDENT)),
             )
             .order_by(col(Posted.version))
         )
         async with self._store.reading() as session:
-            rows = (await session.exec(query.limit(_BATCH))).all()
+            rows = (await session.exec(query.limit(_FEW))).all()
         shown = 0
         for incident in rows:
             shown += await self._try(
@@ -290,11 +295,14 @@ class Publisher:
         )
         query = (
             select(Announcement)
-            .where(col(Announcement.id).not_in(current))
+            .where(
+                col(Announcement.id).not_in(current),
+                col(Announcement.id).not_in(self._not_shown(LINE)),
+            )
             .order_by(col(Announcement.id))
         )
         async with self._store.reading() as session:
-            rows = (await session.exec(query.limit(_BATCH))).all()
+            rows = (await session.exec(query.limit(_FEW))).all()
         shown = 0
         for line in rows:
             thread = None
@@ -302,6 +310,10 @@ class Publisher:
                 thread = await self._thread(line.incident_id)
             shown += await self._try(LINE, line.id or 0, line.version, thread, self._line)
         return shown
+
+    def _not_shown(self, kind: str) -> list[int]:
+        """Return which of a kind cannot be shown now, and so must not stand before the others."""
+        return [int(ref) for of, _, ref in map(_parts, self._failed) if of == kind]
 
     async def _thread(self, incident_id: int) -> str | None:
         """Return the message that an incident's lines hang under: a campaign's is one for all."""
@@ -472,6 +484,10 @@ class Publisher:
             return line_cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return line_cards.act_line(intent, acted.action, undo_id)
+
+
+def _parts(name: str) -> tuple[str, str, str]:
+    return name.partition(":")
 
 
 def _always(card: Card | None) -> Callable[[int, Posted], Awaitable[Card | None]]:

@@ -132,3 +132,9 @@ def too_many_pins() -> ApiError:
 def cannot_act_on_system_message() -> ApiError:
     """Return "Cannot execute action on a system message"."""
     return ApiError(403, 50021, "Cannot execute action on a system message")
+
+
+def too_many_old_edits(wait: float) -> ApiError:
+    """Return "Maximum number of edits to messages older than 1 hour reached", with the wait."""
+    message = "Maximum number of edits to messages older than 1 hour reached. Try again later"
+    return ApiError(429, 30046, message, retry_after=wait)

@@ -27,6 +27,9 @@ class Limit:
 
 POST_MESSAGE = Limit(5, 5.0)
 EDIT_MESSAGE = Limit(5, 5.0)
+# Discord's page has the error (30046) and no number; that a channel takes three edits of messages
+# older than an hour in six seconds is on the page "Message" of discord-userdoccers.
+EDIT_OLD_MESSAGE, OLD_SECONDS = Limit(3, 6.0), 3600.0
 DELETE_MESSAGE = Limit(5, 1.0)
 WEBHOOK = Limit(5, 2.0)
 PIN = Limit(5, 5.0)

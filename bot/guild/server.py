@@ -122,7 +122,7 @@ class Guild:
             routes(
                 Guilds(access, lambda: self.gateway_url, lambda: self.gateway.identifies),
                 Channels(access),
-                Messages(access),
+                Messages(access, self.limits),
                 CommandsApi(access, self.commands),
                 Answers(self.store, forms, self._interactions, self._acts),
             ),

@@ -72,22 +72,34 @@ class Call:
 
 
 class ApiError(Exception):
-    """An error answer: HTTP status, Discord's JSON error code, its message, and form errors."""
+    """An error answer: HTTP status, Discord's JSON error code, its message, and form errors.
+
+    ``retry_after`` is in seconds, with status 429.
+    """
 
     def __init__(
-        self, status: int, code: int, message: str, errors: JsonObject | None = None
+        self,
+        status: int,
+        code: int,
+        message: str,
+        errors: JsonObject | None = None,
+        *,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.errors = errors
+        self.retry_after = retry_after
 
     def answer(self) -> JsonObject:
         """Return the body Discord answers with."""
         body: JsonObject = {"message": self.message, "code": self.code}
         if self.errors:
             body["errors"] = self.errors
+        if self.retry_after is not None:
+            body |= {"retry_after": self.retry_after, "global": False}
         return body
 
 

@@ -176,7 +176,7 @@ class _Origin:
             response_type="ephemeral",
             replace_original=replace,
         )
-        if answer.status_code == 200:
+        if answer.status_code == 200 and '"ok":false' not in answer.body.replace(" ", ""):
             return
         drawn = any(isinstance(section, Picture) for section in card.all_sections)
         if drawn and refuses_picture(answer.body):

@@ -39,7 +39,9 @@ def origin(ws: Workspace) -> _Origin:
     channel = ws.channel_id("mail-ops")
     hook = ws._doors._hooks.issue(OTTO.id, channel)
     respond = AsyncRespond(response_url=ws._hook_url(hook, "commands"))
-    return _Origin(client, respond, ws._web_api._context.triggers.issue(OTTO.id), channel, OTTO.id, Files())
+    return _Origin(
+        client, respond, ws._web_api._context.triggers.issue(OTTO.id), channel, OTTO.id, Files()
+    )
 
 
 def private(ws: Workspace) -> list[Message]:

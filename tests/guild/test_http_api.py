@@ -297,6 +297,27 @@ async def test_the_client_waits_out_a_429_and_tries_again(
     assert [c.status for c in guild.journal.of("PATCH", EDIT)] == [429, 200]
 
 
+async def test_a_channel_takes_three_edits_of_old_messages_in_six_seconds(
+    guild: Guild,
+    app: App,
+    channel: discord.TextChannel,
+    clock: ManualClock,
+    otto: GuildClient,
+) -> None:
+    sent = [await channel.send(f"Alert {n}") for n in range(4)]
+    clock.advance(3601)
+    fresh = await channel.send("Now")
+    for message in sent:
+        await message.edit(content=f"{message.content}, again")
+    await fresh.edit(content="Now, again")
+    calls = guild.journal.of("PATCH", EDIT)
+    # The client waits out what it is told, and then the fourth is taken, too.
+    assert [call.status for call in calls][:4] == [200, 200, 200, 429]
+    assert calls[3].answer["code"] == 30046
+    assert calls[3].answer["retry_after"] > 0
+    await otto.wait_for(lambda s: all("again" in m.content for m in s.in_channels()) or None)
+
+
 async def test_a_server_error_changes_nothing(
     guild: Guild, ops: str, otto: GuildClient, raw: Raw
 ) -> None:

@@ -1,15 +1,16 @@
 """The publisher: what may have arrived is posted once, and an alert that matters is shown."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from bot.chat import ChatDown
 from bot.elements import Card
-from bot.publisher import INCIDENT, LINE
+from bot.publisher import INCIDENT, LINE, _Unforeseen
 from bot.slack.chat import SlackChat, make_client
 from bot.workspace import Member, SlashCommand, Workspace
 from services.incidents import open_key
@@ -84,6 +85,95 @@ async def test_an_alert_that_was_deleted_when_it_was_over_is_back_when_it_is_ope
     assert [name for name, _ in channel.shown.values()] == [f"{INCIDENT}:{incident_id}"]
     await tells.catch_up()
     assert channel.posts == 2
+
+
+class _Slow(_Mute):
+    """A channel in which something happens while it is told of what is known already."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+        self.told: list[str] = []
+        self.happens = False
+
+    async def post(self, card: Card, *, ref: str, thread: str | None) -> str:
+        self.told.append(ref)
+        return await super().post(card, ref=ref, thread=thread)
+
+    async def update(self, message_id: str, card: Card) -> None:
+        self.told.append(f"changed {self.shown[message_id][0]}")
+        await super().update(message_id, card)
+        if self.happens:
+            self.happens = False
+            await _alerts(self._bench, "new")
+
+
+async def _alerts(bench: Bench, *names: str) -> list[int]:
+    """Have an incident for each of these accounts, of which no mail was seen; return their ids."""
+    now, ids = bench.clock.now(), []
+    async with bench.store.session() as session:
+        (first,) = (await session.exec(select(Incident).where(Incident.id == 1))).all()
+        for name in names:
+            account = f"{name}@example.com"
+            incident = Incident(
+                server="mail",
+                sender=account,
+                open_key=open_key("mail", account),
+                opened_at=now,
+                updated_at=now,
+                evidence=first.evidence,
+                score=60,
+            )
+            session.add(incident)
+            await session.flush()
+            ids.append(incident.id or 0)
+    return ids
+
+
+async def _all_change(bench: Bench, ids: Sequence[int]) -> None:
+    async with bench.store.session() as session:
+        for incident in (await session.exec(select(Incident))).all():
+            incident.version += incident.id in ids
+            session.add(incident)
+
+
+async def test_a_new_alert_waits_for_few_of_the_changes_to_older_ones(bench: Bench) -> None:
+    await bench.alert()
+    ids = await _alerts(bench, *(f"old{n}" for n in range(12)))
+    channel = _Slow(bench)
+    tells = publisher(bench, channel)
+    await tells.catch_up()
+    await _all_change(bench, ids)
+    channel.told.clear()
+    channel.happens = True
+    await tells.catch_up()
+    place = channel.told.index(f"{INCIDENT}:{max(ids) + 1}")
+    assert place <= 5
+    assert sorted(channel.told[:place] + channel.told[place + 1 :]) == sorted(
+        f"changed {INCIDENT}:{incident_id}" for incident_id in ids
+    )
+
+
+async def test_changes_that_cannot_be_shown_keep_no_others_from_it(bench: Bench) -> None:
+    await bench.alert()
+    ids = await _alerts(bench, *(f"old{n}" for n in range(12)))
+    channel = _Slow(bench)
+    tells = publisher(bench, channel)
+    await tells.catch_up()
+    broken = {f"{INCIDENT}:{incident_id}" for incident_id in ids[:8]}
+    update = channel.update
+
+    async def fails(message_id: str, card: Card) -> None:
+        if channel.shown[message_id][0] in broken:
+            raise RuntimeError("nobody foresaw this")
+        await update(message_id, card)
+
+    channel.update = fails  # type: ignore[method-assign]
+    await _all_change(bench, ids)
+    channel.told.clear()
+    with pytest.raises(_Unforeseen):
+        await tells.catch_up()
+    assert sorted(channel.told) == sorted(f"changed {INCIDENT}:{n}" for n in ids[8:])
 
 
 async def test_a_line_under_an_alert_that_was_deleted_holds_nothing_up_in_slack(

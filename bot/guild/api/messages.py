@@ -4,6 +4,7 @@ from bot.guild import errors
 from bot.guild.api.access import Access
 from bot.guild.checks.messages import CREATE, EDIT, draft
 from bot.guild.forms import moment
+from bot.guild.limits import EDIT_OLD_MESSAGE, OLD_SECONDS, Windows
 from bot.guild.permissions import Permission
 from bot.guild.snowflakes import is_snowflake
 from bot.guild.things import PINNED, REPLY, Channel, Message
@@ -18,8 +19,9 @@ PAGE = 100  # "Get Channel Messages": limit 1 to 100
 class Messages:
     """Posts, reads, changes, deletes and pins."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, windows: Windows) -> None:
         self._access = access
+        self._windows = windows
         self._store = access.store
         self._forms = access.forms
 
@@ -125,6 +127,7 @@ class Messages:
             raise errors.not_the_author()
         if channel.archived:
             raise errors.thread_archived()
+        self._slow_down(message)
         names = {f.id: f.filename for f in message.files}
         body = request.body
         made = draft(EDIT, body, request.files, message.as_draft(), names)
@@ -134,6 +137,16 @@ class Messages:
         message.edited = self._store.clock.time()
         self._store.changed(message)
         return Answer(200, self._forms.message(message))
+
+    def _slow_down(self, message: Message) -> None:
+        """Raise ApiError for one edit too many of a channel's old messages."""
+        if self._store.clock.time() - message.timestamp <= OLD_SECONDS:
+            return
+        window = self._windows.take(
+            "old edits", message.channel, EDIT_OLD_MESSAGE, counts_globally=False
+        )
+        if window.refused_for is not None:
+            raise errors.too_many_old_edits(window.refused_for)
 
     async def delete(self, request: Request) -> Answer:
         """Serve "Delete Message"."""
