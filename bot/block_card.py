@@ -85,6 +85,8 @@ def blocks(shown: Blocks) -> Card:
         tr("Blocked on {server}", server=named(shown.server)),
         tuple(sections),
         (*((shown.extend,) if shown.extend else ()), *controls),
+        # An entry that was picked is not told again when it is picked again: "Refresh" frees it.
+        turn=int(shown.taken_at.timestamp()) % 1_000_000_000,
         fallback=trn("{n} blocked network", "{n} blocked networks", shown.total),
     )
 

@@ -10,6 +10,7 @@ import secrets
 import zlib
 from collections import OrderedDict
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Literal, TypeVar
@@ -21,7 +22,7 @@ from bot.chat import ChatDown, ChatGone, ChatRefused, Drawing, NoPictures, Pictu
 from bot.discord.client import Client
 from bot.discord.components import MAX_WORDS, message
 from bot.discord.listeners import DISCORD
-from bot.elements import Card, Picture, cut
+from bot.elements import Card, Paragraph, Picture, cut, say
 from services.language import later, tr
 from services.people import Place
 
@@ -47,9 +48,12 @@ _MISSING_ACCESS, _MISSING_PERMISSIONS = 50001, 50013
 _NO_HISTORY, _ARCHIVED, _LOCKED = 160002, 50083, 160005
 # What says that a thread takes no line, or that a message can have no thread.
 _CLOSED = frozenset({_MISSING_ACCESS, _MISSING_PERMISSIONS, _ARCHIVED, _LOCKED})
-_NO_THREAD = _CLOSED | {160004, 160006, 50024, _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE}
+_NO_THREAD = _CLOSED | {160004, 160006, 160007, 50024, _UNKNOWN_CHANNEL, _UNKNOWN_MESSAGE}
 _INVALID = 50035
 _NEVER = frozenset({_INVALID, 50005, 50006})
+# What is said of a spammer may hold what a filter looks for: the server's own (AutoMod), Discord's.
+_FILTERED = frozenset({200000, 240000})
+_STAYS = "The thread is locked, so its lines stay as they are."  # not shown
 _UNSEEN = (
     "the channel in discord.channel is not known to Discord, "  # not shown
     "or the bot cannot see it"
@@ -92,6 +96,12 @@ class DiscordChat:
         return message_id
 
     async def _posted(self, card: Card, ref: str, thread: str | None) -> str:
+        try:
+            return await self._posted_as_it_is(card, ref, thread)
+        except _Filtered:
+            return await self._posted_as_it_is(_without_contents(card), ref, thread)
+
+    async def _posted_as_it_is(self, card: Card, ref: str, thread: str | None) -> str:
         if thread is None:
             sent = await self._called(self._send(self._place.channel, card, ref))
             self._named(str(sent.id), card)
@@ -108,7 +118,10 @@ class DiscordChat:
         channel, _, number = message_id.rpartition("/")
         if not channel:
             self._named(message_id, card)
-        await self._called(self._edit(channel, number, card))
+        try:
+            await self._called(self._edit(channel, number, card))
+        except _Filtered:
+            await self._called(self._edit(channel, number, _without_contents(card)))
 
     async def take(self, drawing: Drawing) -> str:
         """Keep a picture for the message that shows it first: it is sent as a part of that."""
@@ -210,6 +223,8 @@ class DiscordChat:
         except discord.HTTPException as error:
             if thread and error.code == _UNKNOWN_CHANNEL:
                 raise ChatGone("The thread is no longer there.") from error
+            if thread and error.code == _LOCKED:
+                raise ChatGone(_STAYS) from error
             if not thread or error.code != _ARCHIVED:
                 raise
         else:
@@ -218,7 +233,7 @@ class DiscordChat:
             await self._client.http.edit_channel(int(thread), archived=False)
         except discord.HTTPException as error:
             if error.code in _CLOSED:
-                raise ChatGone("The thread is locked, so its lines stay as they are.") from error
+                raise ChatGone(_STAYS) from error
             raise
         await edit(view=message(card), allowed_mentions=_NOBODY)
 
@@ -275,8 +290,10 @@ class DiscordChat:
             return ChatGone("The message is no longer in the channel.")
         if error.code == _INVALID and ".media.url: " in error.text:
             return PictureRefused("Discord does not show the picture.")
+        if error.code in _FILTERED:
+            return _Filtered(self._refused(error))
         if error.code in _NEVER:
-            return ChatRefused(f"Discord refused the message: {error.text or error.code}.")
+            return ChatRefused(self._refused(error))
         if error.status == 429:
             return ChatDown("Discord asks to wait, again and again.", retry_after=30)
         if error.status >= 500:
@@ -290,6 +307,9 @@ class DiscordChat:
             why = "Discord does not accept the bot token"  # not shown
         return ChatDown(f"Discord refused: {why}.", retry_after=30)
 
+    def _refused(self, error: discord.HTTPException) -> str:
+        return f"Discord refused the message: {error.text or error.code}."  # not shown
+
     def _missing(self) -> str:
         channel = self._client.get_channel(int(self._place.channel))
         if isinstance(channel, discord.abc.GuildChannel):
@@ -301,6 +321,16 @@ class DiscordChat:
 
 class _NoThread(Exception):
     """There can be no thread under this message."""
+
+
+class _Filtered(ChatRefused):
+    """A filter does not let the message through for what it holds."""
+
+
+def _without_contents(card: Card) -> Card:
+    """Return a card that no filter keeps back: with its title and its buttons, as it must act."""
+    said = tr("A filter for harmful messages in Discord did not let the rest of this through.")
+    return replace(card, sections=(Paragraph(say("⚠️ ", said)),), below=())
 
 
 def lacking(granted: discord.Permissions) -> str:

@@ -138,3 +138,8 @@ def too_many_old_edits(wait: float) -> ApiError:
     """Return "Maximum number of edits to messages older than 1 hour reached", with the wait."""
     message = "Maximum number of edits to messages older than 1 hour reached. Try again later"
     return ApiError(429, 30046, message, retry_after=wait)
+
+
+def harmful() -> ApiError:
+    """Return "Message blocked by harmful links filter"."""
+    return ApiError(400, 240000, "Message blocked by harmful links filter")

@@ -98,6 +98,10 @@ class Faults:
 
     # The guild
 
+    def filter_out(self, words: str) -> None:
+        """Take no message any more that holds these words, as a filter for harmful links does."""
+        self._store.filtered.add(words)
+
     def delete_channel(self, channel_id: str) -> None:
         """Delete a channel or a thread."""
         self._store.delete_channel(self._store.channels[channel_id])

@@ -61,6 +61,7 @@ class Store:
         self.ephemerals: dict[str, OrderedDict[str, Message]] = {}
         self.files: OrderedDict[str, StoredFile] = OrderedDict()
         self.nonces: dict[str, tuple[float, Message]] = {}
+        self.filtered: set[str] = set()  # what no message may hold
         self.interactions_url: str | None = None  # where the app has them sent instead
         self._set_up_roles(roles)
         self._set_up_channels(channels)

@@ -467,6 +467,19 @@ async def test_where_the_thread_is_locked_lines_answer_the_alert_in_the_channel(
     await until(lambda: play.app.publishers[0].trouble is None)
 
 
+async def test_an_alert_whose_contents_discord_takes_for_harmful_can_be_acted_on(
+    play: Play,
+) -> None:
+    play.guild.faults.filter_out("messages in 5 min")
+    await play.spam()
+    card = await play.otto.alert(ACCOUNT)
+    assert "did not let the rest of this through" in card.text
+    await play.use(play.otto.press, "Stop sending")
+    await play.otto.line(card, "60 messages held")
+    assert play.app.publishers[0].trouble is None
+    assert (await play.waiting(), await play.held()) == (0, 60)
+
+
 async def test_a_deleted_thread_is_started_again_or_its_lines_answer_the_alert(
     play: Play,
 ) -> None:

@@ -178,11 +178,14 @@ async def test_a_locked_thread_takes_nothing_without_the_right_to_manage_it(
 ) -> None:
     thread = await (await channel.send("Alert")).create_thread(name="Incident")
     guild.faults.lock_thread(str(thread.id))
-    await thread.send("With the right it may")
+    line = await thread.send("With the right it may")
     guild.faults.take_permissions(Permission.MANAGE_THREADS)
     with pytest.raises(discord.HTTPException) as locked:
         await thread.send("x")
     assert locked.value.code == 160005
+    with pytest.raises(discord.HTTPException) as fixed:
+        await line.edit(content="y")
+    assert fixed.value.code == 160005
     guild.faults.archive_thread(str(thread.id), locked=True)
     with pytest.raises(discord.HTTPException) as archived:
         await thread.send("x")
@@ -316,6 +319,17 @@ async def test_a_channel_takes_three_edits_of_old_messages_in_six_seconds(
     assert calls[3].answer["code"] == 30046
     assert calls[3].answer["retry_after"] > 0
     await otto.wait_for(lambda s: all("again" in m.content for m in s.in_channels()) or None)
+
+
+async def test_what_a_filter_looks_for_is_in_no_message(
+    guild: Guild, app: App, channel: discord.TextChannel
+) -> None:
+    message = await channel.send("Cheap pills")
+    guild.faults.filter_out("pills")
+    for call in (channel.send("More pills"), message.edit(content="The pills")):
+        with pytest.raises(discord.HTTPException) as refused:
+            await call
+        assert (refused.value.status, refused.value.code) == (400, 240000)
 
 
 async def test_a_server_error_changes_nothing(

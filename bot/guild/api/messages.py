@@ -1,5 +1,7 @@
 """Messages and pins: the "Message" page's endpoints."""
 
+import json
+
 from bot.guild import errors
 from bot.guild.api.access import Access
 from bot.guild.checks.messages import CREATE, EDIT, draft
@@ -36,6 +38,7 @@ class Messages:
         self._access.refuse_locked(channel)
         body = request.body
         made = draft(CREATE, body, request.files)
+        self._filter(body)
         if made.added:
             self._access.require(channel, Permission.ATTACH_FILES)
         known = self._by_nonce(body)
@@ -127,16 +130,24 @@ class Messages:
             raise errors.not_the_author()
         if channel.archived:
             raise errors.thread_archived()
+        # "Threads", on locked ones: without MANAGE_THREADS nobody updates messages there, either.
+        self._access.refuse_locked(channel)
         self._slow_down(message)
         names = {f.id: f.filename for f in message.files}
         body = request.body
         made = draft(EDIT, body, request.files, message.as_draft(), names)
+        self._filter(body)
         if made.added:
             self._access.require(channel, Permission.ATTACH_FILES)
         self._store.fill(message, made, request.files, body.get("allowed_mentions"))
         message.edited = self._store.clock.time()
         self._store.changed(message)
         return Answer(200, self._forms.message(message))
+
+    def _filter(self, body: JsonObject) -> None:
+        """Raise ApiError for a message that holds what a filter looks for."""
+        if any(word in json.dumps(body, ensure_ascii=False) for word in self._store.filtered):
+            raise errors.harmful()
 
     def _slow_down(self, message: Message) -> None:
         """Raise ApiError for one edit too many of a channel's old messages."""
