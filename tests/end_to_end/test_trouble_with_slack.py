@@ -89,7 +89,7 @@ async def test_an_answer_that_slack_does_not_take_in_any_way_is_a_line_in_the_lo
 ) -> None:
     await play.spam()
     await play.otto.alert(ACCOUNT)
-    for method in ("views.open", "chat.postEphemeral"):
+    for method in ("views.open", "response_url", "chat.postEphemeral"):
         play.workspace.faults.rate_limit(method, 0, times=2)  # the library tries again, once
     outcome = await in_workspace(play.otto)._client.command(f"/spool stop {ACCOUNT}")
     assert outcome.ok

@@ -76,6 +76,9 @@ async def test_what_was_never_completed_is_not_shown(
 async def test_a_file_for_one_person_is_in_their_direct_messages_alone(
     ws: Workspace, web: AsyncWebClient, vera: MemberClient
 ) -> None:
+    # One channel's id is asked for another way, and takes no person's.
+    alone = web.files_upload_v2(filename="x.png", title="X", content=PNG, channel=OTTO.id)
+    assert (await _refusal(alone))[0] == "invalid_arguments"
     async with ws.member(OTTO.id) as otto:
         await web.files_upload_v2(
             filename="t.csv", title="t.csv", content=b"a,b", channels=[OTTO.id]

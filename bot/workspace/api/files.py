@@ -1,5 +1,6 @@
 """Files: the two-step upload, and ``files.delete``."""
 
+import re
 from typing import Any
 
 from bot.workspace.api.method import (
@@ -34,6 +35,8 @@ _FILES = array(
     ),
     low=1,
 )
+# Of channel_id, and not of channels (slackapi/python-slack-sdk, issue 1426).
+_CHANNEL = re.compile(r"[CGDZ][A-Z0-9]{8,}")
 
 
 def upload_url(c: Context, a: Arguments) -> JsonObject:
@@ -60,7 +63,11 @@ def complete(c: Context, a: Arguments) -> JsonObject:
     blocks = check_blocks(a.raw("blocks")) if a.has("blocks") else []
     if text and blocks:
         raise ApiError("invalid_arguments", ("initial_comment and blocks exclude each other",))
-    target = a.text_or_none("channel_id") or a.text_or_none("channels")
+    alone = a.text_or_none("channel_id")
+    if alone and not _CHANNEL.fullmatch(alone):
+        fault = f"input must match regex pattern: ^{_CHANNEL.pattern}$ [json-pointer:/channel_id]"
+        raise ApiError("invalid_arguments", (fault,))
+    target = alone or a.text_or_none("channels")
     # "files.completeUploadExternal": channels are ids of channels or users.
     channel = c.store.posting_channel(target) if target else None
     files: list[StoredFile] = []
