@@ -13,6 +13,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +44,8 @@ ACCOUNT = LOUD.account
 POLL_SECONDS = 0.5
 #: Seconds after which a condition counts as never met.
 PATIENCE = 15.0
+#: Seconds in which the bot as a process of its own is up; most of it is what Python loads.
+STARTING = 4 * PATIENCE
 #: The command, as it is installed beside the interpreter that runs the tests.
 SPOOLWARDEN = str(Path(sys.executable).with_name("spoolwarden"))
 
@@ -84,6 +87,21 @@ class Play:
     def traffic(self) -> Traffic:
         """Traffic to the mail server's present port: a restart gives it another."""
         return Traffic("127.0.0.1", self.stage.server.port, self.stage.clock, 1)
+
+    def within_one(self, stretch: timedelta) -> None:
+        """Have what is sent from now on be counted in one stretch of time, however slow this is.
+
+        Where its end is near, the stage's clock is moved to the beginning of the next.
+        """
+        now = self.stage.clock.now()
+        left = stretch - (now - datetime.fromtimestamp(0, UTC)) % stretch
+        if left < timedelta(seconds=8 * PATIENCE):
+            self.stage.clock.skip(left)
+
+    async def until_heard(self) -> None:
+        """Return once the bot as a process of its own is connected to the chat."""
+        async with asyncio.timeout(STARTING):
+            await self.stage.rooms[0].until_connected()
 
     async def start_bot(self, **changes: Any) -> None:
         """Start a new bot on the same database and chat, its settings changed like this."""

@@ -45,7 +45,7 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
     await play.app.stop()
     bot = await command("run", "--config", str(config_file(play)))
     try:
-        await play.workspace.until_app_connected()
+        await play.until_heard()
         async with locked(play.folder / "mail.db"):
             await play.use(play.otto.press, "Stop sending")
             await play.otto.line(card, "otto is stopping its sending")
