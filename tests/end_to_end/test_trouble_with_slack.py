@@ -167,10 +167,10 @@ async def test_what_comes_late_is_in_a_window_whose_buttons_work_and_the_next_cl
     """A busy machine makes any answer come late, so whoever plays must go on from a window."""
     otto = in_workspace(play.otto)
     async with locked(play.folder / "bot.db"):
-        asking = asyncio.create_task(otto.type(f"user {ACCOUNT}"))
+        asking = asyncio.create_task(otto.type(f"user {SECOND}"))
         await otto.wait(lambda state: state.view)
     shown = await asking
-    assert f"{ACCOUNT}: active" in shown.text
+    assert f"{SECOND}: active" in shown.text
     form = await otto.press_for_form(shown, "Disable and refuse…")
     assert "mail to it is refused" in await otto.choose(form)
     assert "The audit log is whole" in (await otto.type("audit")).text
