@@ -137,8 +137,16 @@ class _Origin:
         await self._illustrated(shown, update)
 
     async def _open(self, view: dict[str, Any]) -> str:
-        call = self.client.views_push if self.view_id else self.client.views_open
-        answer = await call(trigger_id=self.trigger_id, view=view)
+        if self.view_id is None:
+            answer = await self.client.views_open(trigger_id=self.trigger_id, view=view)
+            return str(answer["view"]["id"])
+        try:
+            answer = await self.client.views_push(trigger_id=self.trigger_id, view=view)
+        except SlackApiError as error:
+            # "views.push": no more than three windows stand on each other. The topmost gives way.
+            if answered(error) != "push_limit_reached":
+                raise
+            answer = await self.client.views_update(view_id=self.view_id, view=view)
         return str(answer["view"]["id"])
 
     async def _say(self, card: Card, *, replace: bool) -> None:

@@ -1,6 +1,5 @@
 """spoolwarden audit: proves, shows and exports the log that a bot wrote."""
 
-import asyncio
 import csv
 import io
 import json

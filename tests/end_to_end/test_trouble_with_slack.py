@@ -184,3 +184,17 @@ async def test_what_comes_late_is_in_a_window_whose_buttons_work_and_the_next_cl
     card = await otto.offering(await otto.alert(ACCOUNT), "Acknowledge")
     await asyncio.gather(*(otto.press(card, "Acknowledge") for _ in range(2)))
     await otto.line(card, "Acknowledged: somebody is on it")
+
+
+async def test_more_late_answers_than_slack_stacks_windows_are_all_shown(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    monkeypatch.setattr("bot.slack.listeners._PATIENCE", 0.0)
+    listed = await play.otto.type(f"search sender:{ACCOUNT}")
+    for page in range(2, 6):
+        listed = await play.otto.press_privately(listed, "Next ▶")
+        assert f"page {page} of 12" in listed.text
+    form = await play.otto.press_for_form(listed, "Preview")
+    assert f"Authenticated as {ACCOUNT}" in form.text
