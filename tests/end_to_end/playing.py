@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 
@@ -29,6 +30,7 @@ from bot.guild import Guild
 from bot.guild.hands import GuildHands
 from bot.guild.room import GuildRoom
 from bot.hands import Hands, NotThere, Room, Shown
+from bot.slack import locales
 from bot.workspace import Call, Workspace
 from bot.workspace.hands import WorkspaceHands
 from bot.workspace.room import WorkspaceRoom
@@ -282,6 +284,8 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
             stage(Plan(folder, **settings)) as set_up,
             contextlib.AsyncExitStack() as stack,
         ):
+            # On a busy machine Slack's side takes longer to say how somebody reads numbers.
+            stack.enter_context(patch.object(locales, "PATIENCE", PATIENCE))
             for room in set_up.rooms:
                 await room.until_connected()
                 if isinstance(room, GuildRoom):
