@@ -58,10 +58,9 @@ class WorkspaceHands:
 
         def shows(state: MemberState) -> tuple[str, str] | None:
             everything = (*state.messages, *state.ephemerals)
-            now: ShownMessage | ShownView | None = state.view
-            if now is None or now.id != card.id:
-                now = next((m for m in everything if m.ts == card.id), None)
-            blocks = now.blocks if now is not None else ()
+            now = next((m for m in everything if m.ts == card.id), None)
+            view = state.view if state.view is not None and state.view.id == card.id else None
+            blocks = now.blocks if now is not None else view.blocks if view is not None else ()
             found = [(b["slack_file"]["id"], b["alt_text"]) for b in blocks if "slack_file" in b]
             return found[0] if found and found[0][0] != besides else None
 
