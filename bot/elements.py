@@ -360,8 +360,8 @@ def visible(text: str, *, lines: bool = False) -> str:
     characters, private use and surrogates (Unicode categories C*, Zl, Zp), and what
     else shows nothing. With ``lines`` line feeds and tabs stay.
     """
-    if text.isascii() and text.isprintable():
-        return text
+    if text.isprintable() and _BLANK.isdisjoint(text):
+        return text  # almost always, and in no time; what has a look is looked at below
     shown: list[str] = []
     before = ""
     for char in text:

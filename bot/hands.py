@@ -8,8 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-#: Seconds that a person waits for an answer before calling it broken.
-PATIENCE = 15.0
+#: Seconds after which an answer counts as never given: many times what any takes, as the machine
+#: may be busy with much else.
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from jsonschema import Draft4Validator
 from slack_sdk.errors import SlackObjectFormationError
@@ -199,6 +199,17 @@ class _Warnings(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.messages: list[str] = []
+        self._library = logging.getLogger("slack_sdk")
+        self._level = self._library.level
+
+    def __enter__(self) -> Self:
+        self._library.addHandler(self)
+        self._library.setLevel(logging.DEBUG)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._library.removeHandler(self)
+        self._library.setLevel(self._level)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.messages.append(record.getMessage())
@@ -206,6 +217,12 @@ class _Warnings(logging.Handler):
 
 def block_faults(call: Call) -> Iterator[str]:
     """Yield what the client library's model classes find wrong in a call's blocks and views."""
+    with _Warnings() as warnings:
+        yield from _faults(call)
+    yield from warnings.messages
+
+
+def _faults(call: Call) -> Iterator[str]:
     arguments = {name: _loaded(value) for name, value in call.arguments.items()}
     if arguments.get("blocks") is not None:
         yield from _blocks(arguments["blocks"], 50)
@@ -237,11 +254,6 @@ def _blocks(blocks: Any, limit: int) -> Iterator[str]:
 
 
 def _block(block: dict[str, Any]) -> Iterator[str]:
-    warnings = _Warnings()
-    root = logging.getLogger("slack_sdk")
-    level = root.level
-    root.addHandler(warnings)
-    root.setLevel(logging.DEBUG)
     try:
         parsed = Block.parse(json.loads(json.dumps(block)))
         if parsed is None:
@@ -251,10 +263,6 @@ def _block(block: dict[str, Any]) -> Iterator[str]:
         yield from _lost(block, parsed.to_dict(), "")
     except (SlackObjectFormationError, TypeError, AttributeError, KeyError) as refusal:
         yield f"{type(refusal).__name__}: {refusal}"
-    finally:
-        root.removeHandler(warnings)
-        root.setLevel(level)
-    yield from warnings.messages
 
 
 def _view(view: dict[str, Any]) -> Iterator[str]:

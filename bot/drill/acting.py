@@ -23,7 +23,7 @@ from services.language import trn
 from services.mail.port import DELIVERING, Queue, SpoolQuery, UserState
 from services.message_remedies import REVIEW
 
-_LOOKS = 100
+_LOOKS = 200
 _MORE = 10  # messages after a false alarm
 _JOINING = 60  # messages of the account that joins a campaign
 _STOP_BOTH = "Stop all 2 accounts"

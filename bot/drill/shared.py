@@ -22,7 +22,7 @@ _COUNTS = re.compile(
 _MATCHES = re.compile(r"([\d,]+) messages? match")
 #: How often a count is asked for anew when the server's own moves too fast to compare.
 _LOOKS = 8
-_TRIES = 100
+_TRIES = 200
 
 
 async def agreed(

@@ -29,6 +29,7 @@ from bot.drill.scene import remote_waits
 from bot.guild import Guild
 from bot.guild.hands import GuildHands
 from bot.guild.room import GuildRoom
+from bot.hands import PATIENCE as PATIENCE
 from bot.hands import Hands, NotThere, Room, Shown
 from bot.slack import locales
 from bot.workspace import Call, Workspace
@@ -44,10 +45,10 @@ from tests.judge import block_faults, judge, specification
 _T = TypeVar("_T")
 ACCOUNT = LOUD.account
 POLL_SECONDS = 0.5
-#: Seconds after which a condition counts as never met.
-PATIENCE = 15.0
 #: Seconds in which the bot as a process of its own is up; most of it is what Python loads.
-STARTING = 4 * PATIENCE
+STARTING = 2 * PATIENCE
+#: So much before a stretch of time ends, what is counted in it goes into the next.
+_NEAR = timedelta(minutes=2)
 #: The command, as it is installed beside the interpreter that runs the tests.
 SPOOLWARDEN = str(Path(sys.executable).with_name("spoolwarden"))
 
@@ -97,7 +98,7 @@ class Play:
         """
         now = self.stage.clock.now()
         left = stretch - (now - datetime.fromtimestamp(0, UTC)) % stretch
-        if left < timedelta(seconds=8 * PATIENCE):
+        if left < _NEAR:
             self.stage.clock.skip(left)
 
     async def until_heard(self) -> None:

@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from services.clock import Clock
-from services.errors import BadArgument, MailServerError, NotCapable, ServerDown, SpoolwardenError
+from services.errors import BadArgument, NotCapable, ServerDown, SpoolwardenError
 from services.language import later, tr, trn
 from services.mail.embedded.preview import MAX_PARSED, headers_of, text_and_attachments
 from services.mail.port import (
@@ -34,8 +33,9 @@ from services.mail.port import (
     nobody,
 )
 from services.mail.postfix.access import AccessTables
-from services.mail.postfix.asked import Lookup, Setup, read
+from services.mail.postfix.asked import Lookup
 from services.mail.postfix.blocks import BlockList
+from services.mail.postfix.checks import Check, Checks
 from services.mail.postfix.commands import LocalRunner, Runner
 from services.mail.postfix.config import PostfixConfig
 from services.mail.postfix.farfolder import FarFolder
@@ -44,9 +44,10 @@ from services.mail.postfix.lines import LineParser
 from services.mail.postfix.log import SubmissionLog
 from services.mail.postfix.logfiles import LogFiles
 from services.mail.postfix.mirror import LogMirror
+from services.mail.postfix.postconf import Postconf
 from services.mail.postfix.programs import Programs
 from services.mail.postfix.rejects import Rejects
-from services.mail.postfix.spool import DELETE, HOLD, RELEASE, Spool
+from services.mail.postfix.spool import Spool
 from services.mail.postfix.state import State
 from services.mail.postfix.users import Users
 
@@ -80,17 +81,6 @@ _NO_BLOCKING = later(
     "Addresses cannot be blocked on {server}: its service {service} does not ask {lookup} before "
     "it permits the client."
 )
-# A short id with an inode no file system gives out.
-_NO_MESSAGE = "00000FFFFFFFFFFFF"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Whether one thing the module needs is there; ``why`` is a sentence where it is not."""
-
-    what: str
-    good: bool
-    why: str = ""
 
 
 class PostfixServer:
@@ -126,6 +116,17 @@ class PostfixServer:
             config.name, LogFiles(self._log_file()), LineParser(config.syslog_name, zone)
         )
         self._reading_log = asyncio.Lock()
+        self._postconf = Postconf(config.name, self._runner, self._programs)
+        self._checks = Checks(
+            config,
+            self._runner,
+            self._programs,
+            self._postconf,
+            self._users,
+            self._spool,
+            self.healthy,
+            self._try_log,
+        )
         self._capabilities = Capabilities(
             set_password=self._users.set_password,
             delete_user=self._users.delete_user,
@@ -171,52 +172,13 @@ class PostfixServer:
 
     async def to_be_asked(self) -> list[str]:
         """Return the commands, for root, that make Postfix ask the tables it does not ask yet."""
-        setup, written = await self._setup(), await self._setup(resolved=False)
+        setup, written = await self._postconf.setup(), await self._postconf.setup(resolved=False)
         return setup.commands(self._tables.wanted, written, self._programs.postconf)
 
     async def check(self) -> list[Check]:
         """Try each thing the module needs, changing nothing."""
-        able = self._capabilities = await self._look()
-        checks = []
-        target = self._config.target
-        if target is not None:
-            what = f"run commands on {target.host} as {target.user}"  # not shown
-            checks.append(await self._ran(what, ["true"]))
-            if self._config.log_zone is None:
-                checks.append(await self._same_zone())
-        checks += [
-            await self._tried("Postfix is running", self.healthy()),  # not shown
-            await self._tried("list the queue", self._spool.counts()),  # not shown
-            await self._act_on_none(),
-            await self._ran("try messages again", self._programs.retry(_NO_MESSAGE)),  # not shown
-            await self._read_a_message(),
-            await self._tried("read the log", self._try_log()),  # not shown
-            await self._same_name(),
-        ]
-        if self._config.sasldb is not None:
-            what = "list logins"  # not shown
-            checks.append(await self._ran(what, self._programs.logins()))
-            checks += await self._may_change_logins()
-        if self._config.logins is not None:
-            what = "look up logins"  # not shown
-            checks.append(await self._tried(what, self._users.probe_logins()))
-        if self._config.user_maps:
-            what = "look up users"  # not shown
-            checks.append(await self._tried(what, self._users.probe_maps()))
-        for what, capability in (
-            ("disable a user", able.no_sending),
-            ("refuse a user's mail", able.refusing),
-            ("block addresses", able.block),  # not shown
-        ):
-            checks.append(Check(what, capability.able, capability.why))
-        if self._config.sasldb is not None or self._config.logins is not None:
-            for what, capability in (
-                ("set passwords", able.set_password),  # not shown
-                ("delete accounts", able.delete_user),  # not shown
-            ):
-                said = what if capability.able else f"cannot {what}"
-                checks.append(Check(said, good=True, why=capability.why))
-        return checks
+        self._capabilities = await self._look()
+        return await self._checks.run(self._capabilities)
 
     # -- the port --------------------------------------------------------------------
 
@@ -234,7 +196,9 @@ class PostfixServer:
         """Return the addresses of the machine, and those main.cf says are Postfix's outside."""
         found: set[Network] = {ip_network("127.0.0.0/8"), ip_network("::1")}
         machine = await self._runner.run(["hostname", "-I"])
-        told = await self._told(self._programs.settings("inet_interfaces", "proxy_interfaces"))
+        told = await self._postconf.told(
+            self._programs.settings("inet_interfaces", "proxy_interfaces")
+        )
         for word in re.split(r"[\s,]+", machine.out.decode("ascii", "replace") + told):
             try:
                 found.add(ip_network(word.strip("[]")))
@@ -404,7 +368,7 @@ class PostfixServer:
                     why=status.complaint,
                 )
             )
-        number = (await self._told(self._programs.settings("mail_version"))).strip()
+        number = (await self._postconf.told(self._programs.settings("mail_version"))).strip()
         counts = await self._spool.counts()
         held = counts.waiting + counts.held + counts.quarantine
         return trn(
@@ -419,7 +383,7 @@ class PostfixServer:
 
     async def _look(self) -> Capabilities:
         """Find out which of our tables Postfix asks."""
-        setup, tables = await self._setup(), self._tables
+        setup, tables = await self._postconf.setup(), self._tables
         logins = Lookup("check_sasl_access", tables.logins)
         recipients = Lookup("check_recipient_access", tables.recipients)
         clients = Lookup("check_client_access", tables.clients)
@@ -437,32 +401,11 @@ class PostfixServer:
             block_expiry=block,
         )
 
-    async def _setup(self, *, resolved: bool = True) -> Setup:
-        return read(
-            await self._told(self._programs.settings_set(resolved=resolved)),
-            await self._told(self._programs.services()),
-            await self._told(self._programs.services_set(resolved=resolved)),
-        )
-
     def _asked(self, otherwise: str, lookup: Lookup, silent: Sequence[str]) -> Capability:
         if not silent:
             return ABLE
         told = tr(otherwise, server=self.name, service=silent[0], lookup=lookup)
         return Capability(able=False, why=told)
-
-    async def _told(self, command: Sequence[str]) -> str:
-        """Return what postconf prints."""
-        end = await self._runner.run(command)
-        if end.code != 0:
-            raise ServerDown(
-                tr(
-                    "postconf failed on the mail server {server}: {why}. Nothing was changed; "
-                    "check that Postfix is installed there.",
-                    server=self.name,
-                    why=end.complaint,
-                )
-            )
-        return end.out.decode("utf-8", "replace")
 
     async def _addresses(self, names: Sequence[str]) -> list[str]:
         """Return the addresses of a user: of a name without a domain, one in each local one."""
@@ -470,7 +413,7 @@ class PostfixServer:
         plain = [name for name in names if "@" not in name]
         if not plain:
             return sorted(found)
-        told = await self._told(self._programs.settings("myorigin", "mydestination"))
+        told = await self._postconf.told(self._programs.settings("myorigin", "mydestination"))
         words = re.split(r"[\s,]+", told)
         domains = {word.lower() for word in words if _DOMAIN.match(word)}
         return sorted(found | {f"{name}@{domain}" for name in plain for domain in domains})
@@ -485,84 +428,11 @@ class PostfixServer:
         except ServerDown as error:  # no reason to lose sight of what is being sent
             _log.warning("tidying up: %s", error)
 
-    async def _tried(self, what: str, trial: Awaitable[object]) -> Check:
-        try:
-            await trial
-        except MailServerError as error:
-            return Check(what, good=False, why=str(error))
-        return Check(what, good=True)
-
-    async def _ran(self, what: str, command: Sequence[str]) -> Check:
-        try:
-            end = await self._runner.run(command)
-        except ServerDown as error:
-            return Check(what, good=False, why=str(error))
-        if end.code == 0:
-            return Check(what, good=True)
-        return Check(what, good=False, why=f"{command[0]} failed: {end.complaint}.")
-
-    async def _act_on_none(self) -> Check:
-        """Call each act that is used, with no message to act on."""
-        what = "hold, release and delete messages"  # not shown
-        for option in (HOLD, RELEASE, DELETE):
-            check = await self._ran(what, self._programs.act(option))
-            if not check.good:
-                return check
-        return check
-
-    async def _may_change_logins(self) -> list[Check]:
-        """Ask sudo about what cannot be tried without changing something."""
-        what = "change logins"  # not shown
-        for command in (self._programs.password, self._programs.delete_login):
-            asking = self._programs.allowed(command("nobody", "localhost"))
-            if asking is not None and not (check := await self._ran(what, asking)).good:
-                return [check]
-        return [Check(what, good=True)]
-
-    async def _read_a_message(self) -> Check:
-        """Ask for a message that cannot be there: only a refusal is a failure."""
-        return await self._tried("read a message", self._spool.must_read(_NO_MESSAGE))
-
     async def _try_log(self) -> None:
         async with self._reading_log:
             if self._mirror is not None:
                 await self._mirror.refresh()
             await asyncio.to_thread(self._log.readable)
-
-    async def _same_zone(self) -> Check:
-        """Find out whether stamps without a zone would be read as this machine's time."""
-        end = await self._runner.run(["date", "+%z"])
-        there = end.out.decode("ascii", "replace").strip()
-        here = datetime.now().astimezone().strftime("%z")
-        what = "read the log's times"  # not shown
-        if there == here:
-            return Check(what, good=True)
-        return Check(
-            what,
-            good=False,
-            why=f"That machine's clock is set to {there}, this one's to {here}: set log_zone to "
-            'the zone of the log, such as "Europe/Zurich".',  # not shown
-        )
-
-    async def _same_name(self) -> Check:
-        """Find out whether each service that takes mail writes lines that are read as its own."""
-        what = "know its lines in the log"  # not shown
-        ours = self._config.syslog_name
-        whole = await self._told(self._programs.settings("syslog_name"))
-        names = {"main.cf": whole.strip()} | (await self._setup()).syslog_names()
-        strange = [
-            (at, name) for at, name in names.items() if not f"{name}/".startswith(f"{ours}/")
-        ]
-        if not strange:
-            return Check(what, good=True)
-        at, name = strange[0]
-        return Check(
-            what,
-            good=False,
-            why=f"{at} has syslog_name {name}, and only lines of {ours} are read: mail that comes "
-            f"that way is not seen. Set syslog_name there to {ours}, or to a name that begins with "
-            f"{ours}/, or syslog_name in spoolwarden.toml to what it is.",  # not shown
-        )
 
     def _log_file(self) -> Path:
         return self._config.log if self._mirror is None else self._mirror.live
