@@ -33,6 +33,7 @@ class Signs:
     cancel: str = "Cancel"  # beside the yes of a question
     working: str = "Working on it"  # the answer takes long, and is still to come
     twice: str = "nothing was done twice"
+    fill_in: str = "Fill in…"  # opens a form that came too late to open by itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A person at the guild: reads the channel, types, presses and fills in, and nothing else."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -146,9 +146,9 @@ class GuildHands:
 
     async def type_for_form(self, text: str) -> Shown:
         """Use a subcommand that asks back; return what asks."""
-        seen = self._seen()
+        before = self.state()
         _taken(await self._use(text))
-        return await self._asking(seen)
+        return await self._asking(before)
 
     async def press(self, shown: Shown, label: str) -> None:
         """Press a button, and say yes to a private question."""
@@ -184,9 +184,9 @@ class GuildHands:
 
     async def press_for_form(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label, that opens something; return that."""
-        seen = self._seen()
+        before = self.state()
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
-        return await self._asking(seen)
+        return await self._asking(before)
 
     async def pick(self, shown: Shown, option: str) -> None:
         """Pick an entry of a menu that acts at once."""
@@ -194,9 +194,9 @@ class GuildHands:
 
     async def pick_for_form(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that asks back; return what asks."""
-        seen = self._seen()
+        before = self.state()
         await self.pick(shown, option)
-        return await self._asking(seen)
+        return await self._asking(before)
 
     async def pick_privately(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that answers privately; return that."""
@@ -254,22 +254,29 @@ class GuildHands:
         return sub["name"], given
 
     def _seen(self) -> Mapping[str, ShownMessage]:
-        return {message.id: message for message in self._client.state().ephemerals}
+        return _by_id(self._client.state().ephemerals)
 
     async def _private(self, seen: Mapping[str, ShownMessage]) -> Shown:
         """Return the private message that is new, or was changed, once it holds an answer."""
         return await self.wait(lambda state: self._answer(state, seen))
 
-    async def _asking(self, seen: Mapping[str, ShownMessage]) -> Shown:
-        """Return the modal that opened, or the private message that asks."""
+    async def _asking(self, before: GuildState) -> Shown:
+        """Return the modal that opened, or the private message that asks.
+
+        A form that came too late to open by itself is opened by the button that came instead.
+        """
+        seen = _by_id(before.ephemerals)
 
         def asks(state: GuildState) -> Shown | None:
             modal = state.modal
-            if modal is not None:
+            if modal is not None and (before.modal is None or modal.id != before.modal.id):
                 return Shown(modal.id, _read_text(modal), _labels(modal), None, modal)
             return self._answer(state, seen)
 
-        return await self.wait(asks)
+        asked = await self.wait(asks)
+        if asked.labels == (self.signs.fill_in,):
+            return await self.press_for_form(asked, self.signs.fill_in)
+        return asked
 
     def _answer(self, state: GuildState, seen: Mapping[str, ShownMessage]) -> Shown | None:
         for message in reversed(state.ephemerals):
@@ -285,6 +292,10 @@ class GuildHands:
 
     def _pending(self, message: ShownMessage) -> bool:
         return message.thinking or self.signs.working in _shown(message).text
+
+
+def _by_id(messages: Iterable[ShownMessage]) -> Mapping[str, ShownMessage]:
+    return {message.id: message for message in messages}
 
 
 def _is_choice(value: str, option: JsonObject) -> bool:
@@ -339,9 +350,10 @@ def _thread(state: GuildState, card: Shown) -> list[Shown]:
 
 
 def _value(modal: ShownModal, name: str, label: str) -> Any:
-    part: JsonObject = next(
-        c for c in components_of(modal) if c.get("custom_id") == name and c["type"] != Kind.LABEL
-    )
+    fields = (c for c in components_of(modal) if c["type"] != Kind.LABEL)
+    part: JsonObject | None = next((c for c in fields if c.get("custom_id") == name), None)
+    if part is None:
+        raise Unexpected(f"{name} is not asked for in {_read_text(modal)[:300]!r}")
     if part["type"] == Kind.TEXT_INPUT:
         return label
     value = next(o["value"] for o in part["options"] if o["label"] == label)

@@ -10,6 +10,9 @@ import aiohttp
 
 from bot.local.values import JsonObject
 
+#: Seconds to wait for what is to be seen, unless told otherwise.
+PATIENCE = 15.0
+
 _T = TypeVar("_T")
 _State = TypeVar("_State")
 
@@ -61,7 +64,9 @@ class Client(ABC, Generic[_State]):
     def state(self) -> _State:
         """Return the latest state."""
 
-    async def wait_for(self, predicate: Callable[[_State], _T | None], timeout: float = 5.0) -> _T:
+    async def wait_for(
+        self, predicate: Callable[[_State], _T | None], timeout: float = PATIENCE
+    ) -> _T:
         """Return the predicate's first value that isn't None or False, as the state changes.
 
         Raises TimeoutError after ``timeout`` seconds, naming what the member sees then.

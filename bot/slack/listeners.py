@@ -147,14 +147,15 @@ class _Origin:
         await self._illustrated(shown, update)
 
     async def _open(self, view: dict[str, Any]) -> str:
-        call = self.client.views_push if self.view_id else self.client.views_open
+        if self.view_id is None:
+            answer = await self.client.views_open(trigger_id=self.trigger_id, view=view)
+            return str(answer["view"]["id"])
         try:
-            answer = await call(trigger_id=self.trigger_id, view=view)
+            answer = await self.client.views_push(trigger_id=self.trigger_id, view=view)
         except SlackApiError as error:
-            if answered(error) != "push_limit_reached" or self.view_id is None:
+            # "views.push": no more than three windows stand on each other. The topmost gives way.
+            if answered(error) != "push_limit_reached":
                 raise
-            # Three windows lie on each other already, which is the most: it takes the top one's
-            # place.
             answer = await self.client.views_update(view_id=self.view_id, view=view)
         return str(answer["view"]["id"])
 

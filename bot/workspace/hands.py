@@ -59,7 +59,8 @@ class WorkspaceHands:
         def shows(state: MemberState) -> tuple[str, str] | None:
             everything = (*state.messages, *state.ephemerals)
             now = next((m for m in everything if m.ts == card.id), None)
-            blocks = now.blocks if now is not None else ()
+            view = state.view if state.view is not None and state.view.id == card.id else None
+            blocks = now.blocks if now is not None else view.blocks if view is not None else ()
             found = [(b["slack_file"]["id"], b["alt_text"]) for b in blocks if "slack_file" in b]
             return found[0] if found and found[0][0] != besides else None
 
@@ -117,7 +118,8 @@ class WorkspaceHands:
 
     async def type(self, text: str) -> Shown:
         """Type a command that answers with a private message; return that."""
-        seen = self._client.state().ephemerals
+        await self._uncover()
+        seen = self._client.state()
         _taken(await self._client.command(f"{self._command} {text}".strip()))
         return await self._private(seen)
 
@@ -127,6 +129,7 @@ class WorkspaceHands:
 
     async def type_for_form(self, text: str) -> Shown:
         """Type a command that asks back with a form; return that."""
+        await self._uncover()
         _taken(await self._client.command(f"{self._command} {text}"))
         return _window_shown(await self.wait(self._window))
 
@@ -138,7 +141,7 @@ class WorkspaceHands:
     async def press_privately(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label; return its private answer."""
         await self._uncover(shown)
-        seen = self._client.state().ephemerals
+        seen = self._client.state()
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
         return await self._private(seen)
 
@@ -149,13 +152,16 @@ class WorkspaceHands:
     async def press_for_form(self, shown: Shown, label: str) -> Shown:
         """Press a button, the first of that label, that opens a window; return that."""
         await self._uncover(shown)
+        seen = self._client.state()
         _taken(await self._client.press(shown.raw, _first_button(shown.raw, label)))
-        return _window_shown(await self.wait(self._window))
+        return await self._opened(seen)
 
     async def pick_for_form(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that opens a window; return that."""
+        await self._uncover(shown)
+        seen = self._client.state()
         await self.pick(shown, option)
-        return _window_shown(await self.wait(self._window))
+        return await self._opened(seen)
 
     async def pick(self, shown: Shown, option: str) -> None:
         """Pick an entry of a menu that acts at once."""
@@ -165,7 +171,7 @@ class WorkspaceHands:
     async def pick_privately(self, shown: Shown, option: str) -> Shown:
         """Pick an entry of a menu that answers privately; return that."""
         await self._uncover(shown)
-        seen = self._client.state().ephemerals
+        seen = self._client.state()
         await self.pick(shown, option)
         return await self._private(seen)
 
@@ -199,35 +205,49 @@ class WorkspaceHands:
         """Close whatever window is open."""
         await self._close(await self.wait(lambda state: state.view))
 
-    async def _uncover(self, shown: Shown) -> None:
-        """Close the window of an earlier answer, which took long and covers the channel."""
-        left = self._client.state().view
-        if left is None or not isinstance(shown.raw, ShownMessage):
-            return
-        if left.submit is None:
-            left = await self.wait(self._window)  # read before it is closed
-        await self._close(left)
+    async def _uncover(self, shown: Shown | None = None) -> None:
+        """Close the windows of earlier answers, which took long and cover what is to be used.
+
+        That is the channel, unless ``shown`` is in a window itself.
+        """
+        while (left := self._client.state().view) is not None:
+            if shown is not None and left.id == shown.id:
+                return
+            if left.submit is None:
+                left = await self.wait(self._window)  # read before it is closed
+            await self._close(left)
 
     async def _close(self, view: ShownView) -> None:
-        _taken(await self._client.close(view))
-        await self.wait(lambda s: s.view is None)
+        outcome = await self._client.close(view)
+        if outcome.error != "no_such_view":  # closed meanwhile, by the same person's other hand
+            _taken(outcome)
+        await self.wait(lambda s: s.view is None or s.view.id != view.id)
 
     def _window(self, state: MemberState) -> ShownView | None:
         """Return the open window once it holds an answer: a long one is filled in later."""
         view = state.view
         return None if view is None or self.signs.working in plain_text(view) else view
 
-    async def _private(self, seen: tuple[ShownMessage, ...]) -> Shown:
-        """Return what is answered privately: in a window, where it took long."""
+    async def _opened(self, seen: MemberState) -> Shown:
+        """Return the window that is another one now, or shows something else."""
+        return _window_shown(
+            await self.wait(lambda s: view if (view := self._window(s)) != seen.view else None)
+        )
 
-        def answer(state: MemberState) -> ShownMessage | ShownView | None:
-            return next((m for m in state.ephemerals if m not in seen), None) or self._window(state)
+    async def _private(self, seen: MemberState) -> Shown:
+        """Return what is answered privately: in a window, where it took long.
 
-        said: ShownMessage | ShownView = await self.wait(answer)
-        if isinstance(said, ShownMessage):
-            return _shown(said)
-        await self._close(said)
-        return _window_shown(said)
+        The window stays open: what it shows may have buttons.
+        """
+
+        def answer(state: MemberState) -> Shown | None:
+            new = next((m for m in state.ephemerals if m not in seen.ephemerals), None)
+            if new is not None:
+                return _shown(new)
+            view = self._window(state)
+            return _window_shown(view) if view is not None and view != seen.view else None
+
+        return await self.wait(answer)
 
 
 def _shown(message: ShownMessage) -> Shown:

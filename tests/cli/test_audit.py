@@ -1,6 +1,5 @@
 """spoolwarden audit: proves, shows and exports the log that a bot wrote."""
 
-import asyncio
 import csv
 import io
 import json
@@ -17,7 +16,7 @@ from services.clock import ManualClock
 from services.people import BOT
 from services.settings import AuditSettings
 from services.store import Store
-from tests.end_to_end.playing import ACCOUNT, PATIENCE, Play, command, config_file, ended
+from tests.end_to_end.playing import ACCOUNT, Play, command, config_file, ended
 from tests.mail.harness import START
 
 
@@ -191,8 +190,7 @@ async def test_a_bot_that_is_given_a_key_seals_the_log_from_its_start_on(play: P
     config.write_text(config.read_text() + f'[audit]\nkey_file = "{key_file}"\n')
     bot = await command("run", "--config", str(config))
     try:
-        async with asyncio.timeout(PATIENCE):
-            await play.workspace.until_app_connected()
+        await play.until_heard()
         shown = await play.vera.type("audit")
         assert f"sealed with key {_KEY.id} since entry {before.entries + 1}." in shown.text
         bot.send_signal(signal.SIGTERM)

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.end_to_end.playing import PATIENCE, Play, command, config_file, ended
+from tests.end_to_end.playing import PATIENCE, STARTING, Play, command, config_file, ended
 
 
 async def _ended(process: Process) -> tuple[int | None, str, str]:
@@ -49,8 +49,7 @@ async def test_run_serves_until_it_is_terminated(play: Play) -> None:
     await play.app.stop()
     bot = await command("run", "--config", str(config_file(play)))
     try:
-        async with asyncio.timeout(PATIENCE):
-            await play.workspace.until_app_connected()
+        await play.until_heard()
         await play.vera.type("")
         bot.send_signal(signal.SIGTERM)
         code, _, err = await _ended(bot)
@@ -71,7 +70,7 @@ async def test_the_demo_prints_its_page_and_ends_with_ctrl_c(
     assert demo.stdout is not None
     try:
         url = ""
-        async with asyncio.timeout(2 * PATIENCE):
+        async with asyncio.timeout(STARTING):
             while not url:
                 line = (await demo.stdout.readline()).decode()
                 assert line, "the demo ended"

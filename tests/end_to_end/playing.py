@@ -13,8 +13,10 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 
@@ -29,6 +31,7 @@ from bot.guild.hands import GuildHands
 from bot.guild.room import GuildRoom
 from bot.hands import PATIENCE as PATIENCE
 from bot.hands import Hands, NotThere, Room, Shown
+from bot.slack import locales
 from bot.workspace import Call, Workspace
 from bot.workspace.hands import WorkspaceHands
 from bot.workspace.room import WorkspaceRoom
@@ -42,6 +45,10 @@ from tests.judge import block_faults, judge, specification
 _T = TypeVar("_T")
 ACCOUNT = LOUD.account
 POLL_SECONDS = 0.5
+#: Seconds in which the bot as a process of its own is up; most of it is what Python loads.
+STARTING = 2 * PATIENCE
+#: So much before a stretch of time ends, what is counted in it goes into the next.
+_NEAR = timedelta(minutes=2)
 #: The command, as it is installed beside the interpreter that runs the tests.
 SPOOLWARDEN = str(Path(sys.executable).with_name("spoolwarden"))
 
@@ -83,6 +90,21 @@ class Play:
     def traffic(self) -> Traffic:
         """Traffic to the mail server's present port: a restart gives it another."""
         return Traffic("127.0.0.1", self.stage.server.port, self.stage.clock, 1)
+
+    def within_one(self, stretch: timedelta) -> None:
+        """Have what is sent from now on be counted in one stretch of time, however slow this is.
+
+        Where its end is near, the stage's clock is moved to the beginning of the next.
+        """
+        now = self.stage.clock.now()
+        left = stretch - (now - datetime.fromtimestamp(0, UTC)) % stretch
+        if left < _NEAR:
+            self.stage.clock.skip(left)
+
+    async def until_heard(self) -> None:
+        """Return once the bot as a process of its own is connected to the chat."""
+        async with asyncio.timeout(STARTING):
+            await self.stage.rooms[0].until_connected()
 
     async def start_bot(self, **changes: Any) -> None:
         """Start a new bot on the same database and chat, its settings changed like this."""
@@ -263,6 +285,8 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
             stage(Plan(folder, **settings)) as set_up,
             contextlib.AsyncExitStack() as stack,
         ):
+            # On a busy machine Slack's side takes longer to say how somebody reads numbers.
+            stack.enter_context(patch.object(locales, "PATIENCE", PATIENCE))
             for room in set_up.rooms:
                 await room.until_connected()
                 if isinstance(room, GuildRoom):

@@ -29,6 +29,7 @@ async def play(
                     tr("Cancel"),
                     tr("Working on it … this fills in by itself."),
                     tr("This was taken back already; nothing was done twice."),
+                    tr("Fill in…"),
                 )
                 read_german(made, hands.user)
             yield made

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from bot.drill.scene import remote_waits
 from bot.guild.permissions import Permission
-from bot.hands import Image
+from bot.hands import Image, Shown
 from bot.rooms import ROOMS
 from bot.workspace.values import BOT_SCOPES
 from services.models import Posted
@@ -21,6 +21,8 @@ from .playing import ACCOUNT, Play, playing, until
 
 CHATS = sorted(ROOMS)
 AT_ONCE = timedelta(0)
+#: What a bar of the picture stands for.
+STRETCH = timedelta(minutes=5)
 
 
 @pytest.fixture(params=CHATS)
@@ -34,6 +36,15 @@ async def there(
 def _at_once(play: Play) -> None:
     (pictures,) = play.app.pictures
     pictures.every = pictures.soon = AT_ONCE
+
+
+async def _drawn(play: Play, sent: int) -> tuple[Shown, Image]:
+    """Return the card once its picture is of all that was sent, and the picture.
+
+    One that is drawn before all was read is in the chat for a moment only.
+    """
+    card = await play.otto.card_with(ACCOUNT, f"at most {sent},")
+    return card, await play.otto.picture(card)
 
 
 def _is_picture(image: Image) -> None:
@@ -51,16 +62,15 @@ async def test_an_alert_has_a_picture_and_its_facts_in_words_and_is_redrawn_in_p
     there: Play,
 ) -> None:
     _at_once(there)
+    there.within_one(STRETCH)
     sent = await there.spam()
-    card = await there.otto.alert(ACCOUNT)
-    first = await there.otto.picture(card)
+    card, first = await _drawn(there, sent)
     _is_picture(first)
     for fact in ("Messages sent in each 5 min", "Detected at", "Sent from: ", "never seen"):
         assert fact in first.words
-    assert first.words in (await there.otto.card_with(ACCOUNT, first.words)).text
+    assert first.words in card.text
     sent += await there.spam(40)
-    await there.otto.card_with(ACCOUNT, f"at most {sent},")
-    last = await there.otto.picture(card)
+    card, last = await _drawn(there, sent)
     assert last.id != first.id
     assert last.data != first.data
     _is_picture(last)
@@ -80,9 +90,9 @@ def _kept(play: Play) -> list[str]:
 
 
 async def test_an_act_leaves_the_picture_and_a_restart_goes_on_from_it(there: Play) -> None:
-    await there.spam()
-    card = await there.otto.alert(ACCOUNT)
-    first = await there.otto.picture(card)
+    _at_once(there)
+    there.within_one(STRETCH)
+    card, first = await _drawn(there, await there.spam())
     await there.use(there.otto.press, "Acknowledge")
     assert first.words in (await there.otto.card_with(ACCOUNT, "Acknowledged by otto")).text
     await there.app.stop()
@@ -155,9 +165,8 @@ async def test_a_chat_that_puts_the_upload_off_gets_the_alert_first_and_the_pict
 
 async def test_a_picture_that_somebody_deletes_keeps_nothing_from_being_shown(play: Play) -> None:
     _at_once(play)
-    sent = await play.spam()
-    card = await play.otto.card_with(ACCOUNT, f"{sent} messages in 5 min")
-    first = await play.otto.picture(card)
+    play.within_one(STRETCH)
+    card, first = await _drawn(play, await play.spam())
     # Not one that is on its way to the card: that one is waited for, as one just uploaded may be.
     del play.workspace.store.files[first.id]
     await play.use(play.otto.press, "Acknowledge")

@@ -12,7 +12,7 @@ from services.mail.port import UserState
 from services.sqlite import PromptConnection
 from services.tasks import end
 
-from .playing import ACCOUNT, Play, command, config_file, locked, until
+from .playing import ACCOUNT, Play, command, config_file, in_workspace, locked, until
 
 
 async def test_after_a_restart_there_is_one_alert_and_its_old_buttons_work(play: Play) -> None:
@@ -40,15 +40,18 @@ async def test_after_a_restart_there_is_one_alert_and_its_old_buttons_work(play:
 async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_it_again(
     play: Play,
 ) -> None:
+    otto = in_workspace(play.otto)
     await play.spam()
     card = await play.otto.alert(ACCOUNT)
     await play.app.stop()
     bot = await command("run", "--config", str(config_file(play)))
     try:
-        await play.workspace.until_app_connected()
+        await play.until_heard()
         async with locked(play.folder / "mail.db"):
             await play.use(play.otto.press, "Stop sending")
             await play.otto.line(card, "otto is stopping its sending")
+            # Nothing fills in this window any more.
+            assert await otto.wait(lambda state: state.view)
             bot.kill()
             await bot.communicate()
     finally:
@@ -61,6 +64,7 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
     assert "It is safe to do it again" in line.text
     assert [entry.phase for entry in await play.audited("stop")] == [Phase.INTENT, Phase.RESULT]
     await _other_button(play.otto, card)
+    await otto.close_window()
     await play.use(play.otto.press, "Stop sending")
     await play.otto.line(card, "60 messages held")
     assert (await play.waiting(), await play.held()) == (0, 60)

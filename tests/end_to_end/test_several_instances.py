@@ -123,8 +123,9 @@ async def test_when_the_leader_is_killed_another_polls_and_nothing_is_lost_or_do
         await fleet.spam(60)
         card = await fleet.otto.card_with(ACCOUNT, f"{messages} messages in 5 min")
         await fleet.kill(leader)
-    # The third sees what came in while nobody led, within the time that until() allows.
+    # The third sees what came in while nobody led.
     await fleet.spam(30)
+    await until(lambda: fleet.leader() in fleet.processes)
     await fleet.otto.card_with(ACCOUNT, "150 messages in 5 min")
     leaders.append(fleet.leader() or 0)
     assert len(set(leaders)) == 3

@@ -292,7 +292,7 @@ async def test_a_form_that_comes_too_late_for_a_window_gets_a_button_that_opens_
     await play.spam()
     await play.otto.alert(ACCOUNT)
     async with locked(play.folder / "bot.db"):
-        asking = asyncio.create_task(play.otto.type_for_form(f"disable {ACCOUNT}"))
+        asking = asyncio.create_task(play.otto.type(f"disable {ACCOUNT}"))
         await otto.wait(lambda state: next((m for m in state.ephemerals if m.thinking), None))
     late = await asking
     assert late.labels == ("Fill in…",)
@@ -301,6 +301,11 @@ async def test_a_form_that_comes_too_late_for_a_window_gets_a_button_that_opens_
     user = await play.stage.server.user(ACCOUNT)
     assert user is not None
     assert user.state is UserState.REFUSING
+    # A busy machine makes any form come late: whoever plays presses that button by the way.
+    async with locked(play.folder / "bot.db"):
+        opening = asyncio.create_task(play.otto.type_for_form(f"enable {ACCOUNT}"))
+        await otto.wait(lambda state: next((m for m in state.ephemerals if m.thinking), None))
+    assert "can send and receive again" in await play.otto.choose(await opening)
 
 
 async def test_bad_input_offers_the_form_again_and_uses_nothing_up(play: Play) -> None:
@@ -536,7 +541,7 @@ async def test_after_a_restart_old_buttons_menus_and_windows_work_or_say_so(play
     assert "can send" in await play.otto.choose(form)
     # What was only remembered says that it is too old.
     async with locked(play.folder / "bot.db"):
-        asking = asyncio.create_task(play.otto.type_for_form(f"disable {ACCOUNT}"))
+        asking = asyncio.create_task(play.otto.type(f"disable {ACCOUNT}"))
         await otto.wait(lambda state: next((m for m in state.ephemerals if m.thinking), None))
     late = await asking
     await _restart(play)
@@ -554,8 +559,7 @@ async def test_a_bot_that_was_killed_in_the_middle_of_an_act_says_so_and_can_do_
     await play.app.stop()
     bot = await command("run", "--config", str(config_file(play)))
     try:
-        async with asyncio.timeout(15):
-            await play.guild.until_app_connected()
+        await play.until_heard()
         async with locked(play.folder / "mail.db"):
             await play.use(play.otto.press, "Stop sending")
             await play.otto.line(card, "otto is stopping its sending")

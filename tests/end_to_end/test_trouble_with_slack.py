@@ -1,5 +1,6 @@
 """Slack away, slow, forgetful, or delivering everything twice: one alert, each act once."""
 
+import asyncio
 import logging
 from functools import partial
 from itertools import pairwise
@@ -9,7 +10,7 @@ import pytest
 from services.audit import Phase
 from services.mail.port import UserState
 
-from .playing import ACCOUNT, Play, in_workspace, until
+from .playing import ACCOUNT, Play, in_workspace, locked, until
 
 SECOND = "ben.osei@example.com"
 
@@ -167,3 +168,42 @@ async def test_an_alert_that_was_deleted_comes_back_while_it_matters_and_no_line
     await play.otto.line(back, "60 messages released")
     assert [shown.id for shown in play.otto.cards()] == [back.id]
     await until(lambda: play.app.publishers[0].trouble is None)
+
+
+async def test_what_comes_late_is_in_a_window_whose_buttons_work_and_the_next_closes_it(
+    play: Play,
+) -> None:
+    """A busy machine makes any answer come late, so whoever plays must go on from a window."""
+    otto = in_workspace(play.otto)
+    async with locked(play.folder / "bot.db"):
+        asking = asyncio.create_task(otto.type(f"user {SECOND}"))
+        await otto.wait(lambda state: state.view)
+    shown = await asking
+    assert f"{SECOND}: active" in shown.text
+    form = await otto.press_for_form(shown, "Disable and refuse…")
+    assert "mail to it is refused" in await otto.choose(form)
+    assert "The audit log is whole" in (await otto.type("audit")).text
+    assert otto._client.state().view is None
+    # Pressed with both hands, as the drill does.
+    await play.spam()
+    async with locked(play.folder / "bot.db"):
+        asking = asyncio.create_task(otto.type(f"user {ACCOUNT}"))
+        await otto.wait(lambda state: state.view)
+    await asking
+    card = await otto.offering(await otto.alert(ACCOUNT), "Acknowledge")
+    await asyncio.gather(*(otto.press(card, "Acknowledge") for _ in range(2)))
+    await otto.line(card, "Acknowledged: somebody is on it")
+
+
+async def test_more_late_answers_than_slack_stacks_windows_are_all_shown(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await play.spam()
+    await play.otto.alert(ACCOUNT)
+    monkeypatch.setattr("bot.slack.listeners._PATIENCE", 0.0)
+    listed = await play.otto.type(f"search sender:{ACCOUNT}")
+    for page in range(2, 6):
+        listed = await play.otto.press_privately(listed, "Next ▶")
+        assert f"page {page} of 12" in listed.text
+    form = await play.otto.press_for_form(listed, "Preview")
+    assert f"Authenticated as {ACCOUNT}" in form.text

@@ -12,6 +12,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.guild import ChannelSpec, Guild, GuildClient, GuildMember, ManualClock
+from bot.local.client import PATIENCE
 from tests.judge_discord import judge, specification
 
 VERA = GuildMember("1001", "vera", "Vera Viewer", ("Viewers",))
@@ -42,11 +43,11 @@ class App(discord.Client):
         self.events.put_nowait("ready")
 
     async def next_interaction(self) -> discord.Interaction:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             return await self.interactions.get()
 
     async def until(self, event: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await self.events.get() != event:
                 pass
 

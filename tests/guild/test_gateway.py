@@ -12,6 +12,7 @@ import pytest
 from discord import ui
 
 from bot.guild import Guild, GuildClient
+from bot.local.client import PATIENCE
 
 from .conftest import App, Raw
 
@@ -38,13 +39,13 @@ def identify(guild: Guild, **changed: Any) -> dict[str, Any]:
 
 
 async def frame(socket: Socket) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         received: dict[str, Any] = await socket.receive_json()
     return received
 
 
 async def closed_with(socket: Socket) -> int | None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
             pass
     assert message.type is aiohttp.WSMsgType.CLOSE
@@ -147,7 +148,7 @@ async def test_a_connection_without_heartbeats_is_given_up(guild: Guild, dial: D
     guild.gateway.heartbeat_seconds = 0.05
     socket = await dial()
     await socket.send_json(identify(guild))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
             if json.loads(message.data)["t"] == "READY":
                 session = json.loads(message.data)["d"]["session_id"]

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from .postfix_instance import PATH
+from .postfix_instance import PATH, free_port
 
 _CONFIG = """\
 Port {port}
@@ -55,7 +55,7 @@ class Sshd:
         self.root = root
         self.user = getpass.getuser()
         self.key = root / "key"
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
@@ -158,9 +158,3 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(chunk)
             await writer.drain()
     writer.transport.abort()
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

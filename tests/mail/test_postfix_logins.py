@@ -169,7 +169,9 @@ async def test_an_account_that_could_not_be_deleted_is_as_before(mail: PostfixHa
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(password=st.text(st.characters(codec="utf-8"), max_size=300))
 def test_a_password_is_kept_exactly_or_refused_and_nothing_is_changed(

@@ -316,7 +316,7 @@ async def test_a_command_that_hangs_is_stopped(postfix: PostfixHarness, tmp_path
     hanging.chmod(0o755)
     for program in ("postconf", "postqueue"):
         (tmp_path / program).symlink_to(shutil.which(program) or "")
-    async with server(postfix, command_directory=tmp_path, timeout=0.5) as other:
+    async with server(postfix, command_directory=tmp_path, timeout=2.0) as other:
         with pytest.raises(ServerDown, match="gave no answer"):
             await other.delete(["4fPq000000zAAAA"])
 

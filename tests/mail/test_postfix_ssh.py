@@ -124,7 +124,7 @@ async def test_a_command_that_hangs_is_stopped_there(
     sshd: Sshd, tmp_path: Path, stdin: bytes
 ) -> None:
     script = f"echo $$ >{tmp_path}/pid; exec sleep 1000"
-    async with running(target(sshd), timeout=1.0) as runner:
+    async with running(target(sshd), timeout=3.0) as runner:
         with pytest.raises(ServerDown, match="gave no answer") as caught:
             await runner.run(["sh", "-c", script], stdin=stdin)
         assert isinstance(caught.value, CutShort) == bool(stdin)

@@ -158,8 +158,7 @@ async def test_no_secret_gets_out_of_a_bot_that_everything_goes_wrong_for(play: 
         load(file)
     )
     async with _command("run", "--config", str(file)) as bot:
-        async with asyncio.timeout(3 * PATIENCE):
-            await play.workspace.until_app_connected()
+        await play.until_heard()
         cmdline = _cmdline(bot.pid)
         await play.use(play.otto.press, "Stop sending")
         await play.otto.line(card, "60 messages held")
@@ -212,7 +211,7 @@ async def test_a_wrong_token_in_a_running_bot_is_told_without_it(play: Play) -> 
     async with _command("run", "--config", str(file)) as bot:
         assert bot.stdout is not None
         lines: list[str] = []
-        await play.workspace.until_app_connected()
+        await play.until_heard()
         await play.use(play.otto.press, "Acknowledge")
         async with asyncio.timeout(3 * PATIENCE):
             while not any("does not accept the bot token" in line for line in lines):
@@ -228,8 +227,7 @@ async def test_a_password_that_was_made_and_shown_is_in_no_log_file_or_channel(
     await play.app.stop()
     file = _set_up(play, "json")
     async with _command("run", "--config", str(file)) as bot:
-        async with asyncio.timeout(3 * PATIENCE):
-            await play.workspace.until_app_connected()
+        await play.until_heard()
         shown = await play.otto.type(f"user {ACCOUNT}")
         form = await play.otto.press_for_form(shown, "New password…")
         made = password_in(await play.otto.choose(form))

@@ -45,8 +45,7 @@ async def _bot(play: Play, operations: str, **environment: str) -> AsyncIterator
         env=clean | environment,
     )
     try:
-        async with asyncio.timeout(2 * PATIENCE):
-            await play.workspace.until_app_connected()
+        await play.until_heard()
         yield process
     finally:
         if process.returncode is None:

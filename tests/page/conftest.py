@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from .fake_member_api import FakeMemberApi, Json
+from .fake_member_api import PATIENCE, FakeMemberApi, Json
 
 ARGS = [
     "--no-sandbox",
@@ -38,6 +38,7 @@ async def browser() -> AsyncIterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=PATIENCE * 1000)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=path, args=ARGS)
         yield launched
@@ -82,7 +83,7 @@ async def visit(browser: Browser) -> AsyncIterator[Opener]:
         )
         await window.add_init_script(WATCH)
         page = await window.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE * 1000)
         visit = Visit(page, api)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))
         opened.append((window, visit))

@@ -19,6 +19,8 @@ Json = dict[str, Any]
 
 PAGE = Path(__file__).parents[2] / "bot" / "workspace" / "page"
 TOKEN = "a-token"
+#: Seconds: a browser takes its time where other tests have the processors.
+PATIENCE = 30.0
 PIXEL = (
     b"<svg xmlns='http://www.w3.org/2000/svg' width='300' height='120'>"
     b"<rect width='300' height='120' fill='#0b6f70'/></svg>"
@@ -103,13 +105,13 @@ class FakeMemberApi:
 
     async def act(self, name: str, nth: int = 1) -> Json:
         """Wait until the ``nth`` act of this name was made, and return what it said."""
-        async with asyncio.timeout(5), self.changed:
+        async with asyncio.timeout(PATIENCE), self.changed:
             await self.changed.wait_for(lambda: len(self._made(name)) >= nth)
         return self._made(name)[nth - 1]
 
     async def connected(self) -> None:
         """Wait until a client listens to events."""
-        async with asyncio.timeout(5), self.changed:
+        async with asyncio.timeout(PATIENCE), self.changed:
             await self.changed.wait_for(lambda: bool(self.sockets))
 
     def _made(self, name: str) -> list[Json]:

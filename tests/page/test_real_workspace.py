@@ -13,6 +13,7 @@ from bot.workspace import Member, SlashCommand, Workspace
 
 from . import canned
 from .conftest import WATCH
+from .fake_member_api import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -73,11 +74,11 @@ async def test_a_person_types_presses_fills_and_sees_the_app_answer(browser: Bro
         await handler.connect_async()  # type: ignore[no-untyped-call]
         window = await browser.new_context(reduced_motion="reduce")
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await ws.until_app_connected()
             await window.add_init_script(WATCH)
             page = await window.new_page()
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(PATIENCE * 1000)
             await page.goto(f"{ws.page_url}&as={OTTO.id}")
             await expect(page.locator("#app-state")).to_contain_text("is connected")
             box = page.get_by_role("combobox", name="Message or slash command")

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.page.conftest import WATCH, browser
 
-from .fake_member_api import FakeMemberApi, Json
+from .fake_member_api import PATIENCE, FakeMemberApi, Json
 
 __all__ = ["browser"]
 
@@ -50,7 +50,7 @@ async def visit(browser: Browser) -> AsyncIterator[Opener]:
         )
         await window.add_init_script(WATCH)
         page = await window.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE * 1000)
         visit = Visit(page, api)
         page.on("pageerror", lambda error: visit.faults.append(str(error)))
         opened.append((window, visit))

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, expect
 
 from bot.guild import Guild, GuildMember
 from tests.page.conftest import WATCH
+from tests.page.fake_member_api import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -116,13 +117,13 @@ async def test_a_person_presses_fills_types_and_sees_the_app_answer(
     app = App()
     running = asyncio.ensure_future(app.start(guild.bot_token))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await guild.until_app_connected()
             await app.wait_until_ready()
             await app.post(guild.channel_id("mail-ops"))
         await window.add_init_script(WATCH)
         page = await window.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE * 1000)
         await page.goto(f"{guild.page_url}&as={OTTO.id}")
         await expect(page.locator("#app-state")).to_contain_text("is online")
         card = page.locator(".container")

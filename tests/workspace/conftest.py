@@ -8,6 +8,7 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.local.client import PATIENCE
 from bot.workspace import ManualClock, Member, MemberClient, SlashCommand, Workspace
 
 VERA = Member("U0VERA", "vera", "Vera Viewer", "viewer")
@@ -56,7 +57,7 @@ async def connect(ws: Workspace) -> AsyncIterator[Connect]:
         handler = AsyncSocketModeHandler(app, ws.app_token, ping_interval=0.2)
         handlers.append(handler)
         await handler.connect_async()  # type: ignore[no-untyped-call]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await ws.until_app_connected()
         return handler
 

@@ -1,5 +1,6 @@
 """SmarterMail's bad answers: each is one sentence, and says whether anything was done."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -14,8 +15,10 @@ from ..smartermail_harness import SmarterMailHarness
 from ..smartermail_server import Faults
 from .asking import ALL, AWAY, BLOCK, COUNTS, LIST, LOG, POST_USER, told
 
+#: Seconds after which an answer is waited for no more: a busy machine gives all others within it.
+_LIMIT = 2.0
 _BAD: dict[str, tuple[Callable[[Faults, str], object], str]] = {
-    "hanging": (lambda f, name: f.hanging.add(name), "did not answer within 0.3 seconds"),
+    "hanging": (lambda f, name: f.hanging.add(name), f"did not answer within {_LIMIT:g} seconds"),
     "truncated": (lambda f, name: f.truncated.add(name), "an answer that breaks off"),
     "broken": (lambda f, name: f.broken.add(name), "its answer broke off"),
     "html": (lambda f, name: f.html.add(name), "a web page instead of data (HTTP 502)"),
@@ -45,14 +48,15 @@ async def test_a_bad_answer_to_a_question_is_one_sentence(
     mail: SmarterMailHarness, ann: str, fault: str
 ) -> None:
     await mail.submit(ann, [AWAY], "one")
-    await mail.connect(timeout=0.3 if fault == "hanging" else 5.0)
+    await mail.connect(timeout=_LIMIT if fault == "hanging" else 20.0)
     switch, says = _BAD[fault]
-    for name, read in _reads(mail).items():
+    for name in _reads(mail):
         switch(mail.there.faults, name)
-        sentence = await told(read())
+    for sentence in await asyncio.gather(*(told(read()) for read in _reads(mail).values())):
         assert says in sentence
         assert "mail could not" in sentence
-        mail.there.faults.clear()
+    mail.there.faults.clear()
+    for read in _reads(mail).values():
         await read()
 
 
@@ -60,7 +64,7 @@ async def test_a_bad_answer_to_a_question_is_one_sentence(
 async def test_a_bad_answer_to_an_act_says_whether_it_was_done(
     mail: SmarterMailHarness, ann: str, fault: str
 ) -> None:
-    await mail.connect(timeout=0.3 if fault == "hanging" else 5.0)
+    await mail.connect(timeout=_LIMIT if fault == "hanging" else 20.0)
     await mail.server.user(ann)
     switch, says = _BAD[fault]
     switch(mail.there.faults, POST_USER)
