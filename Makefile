@@ -17,7 +17,7 @@ drill: $(READY) ## The fire drill: every feature pressed and verified, as a repo
 	@$(BIN)/spoolwarden drill $(ARGS)
 
 test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 bench: $(READY) ## How fast it reads Postfix and judges; ARGS=load: how much it bears
 	@$(BIN)/python -m tests.bench $(ARGS)
