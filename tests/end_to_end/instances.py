@@ -25,7 +25,7 @@ from tests.databases import PostgresDatabases
 from tests.mail.smartermail_server import ADMIN, LocalSmarterMail
 from tests.mail.smartermail_server import PASSWORD as ADMIN_PASSWORD
 
-from .playing import ACCOUNT, POLL_SECONDS, SPOOLWARDEN, Play, until
+from .playing import ACCOUNT, DETECTION, SPOOLWARDEN, Play, until
 
 OTHER_ACCOUNT = "ben.osei@example.com"
 #: What the act of stopping an account asks of the mail server.
@@ -173,7 +173,7 @@ async def fleet(
                 "password": ADMIN_PASSWORD,
                 "timeout": 60,
             },
-            "detection": {"poll_seconds": POLL_SECONDS},
+            "detection": DETECTION,
         }
         lines = []
         for name, table in tables.items():

@@ -45,6 +45,9 @@ from tests.judge import block_faults, judge, specification
 _T = TypeVar("_T")
 ACCOUNT = LOUD.account
 POLL_SECONDS = 0.5
+#: What is sent at once may be read in two polls. An alert that was acknowledged between them must
+#: not have doubled by the second: that takes as many messages more as spam() sends.
+DETECTION = {"poll_seconds": POLL_SECONDS, "min_messages": 60}
 #: Seconds in which the bot as a process of its own is up; most of it is what Python loads.
 STARTING = 2 * PATIENCE
 #: So much before a stretch of time ends, what is counted in it goes into the next.
@@ -167,7 +170,7 @@ def config_file(play: Play, detection: Mapping[str, Any] | None = None, /, **cha
             "admins": list(settings.access.admins),
         },
         "detection": {
-            "poll_seconds": POLL_SECONDS,
+            **DETECTION,
             "picture": settings.detection.picture,
             **(detection or {}),
         },
@@ -271,7 +274,7 @@ async def playing(folder: Path, mailboxes: Path | None = None, **plan: Any) -> A
     database with everybody in town: hashing their passwords is most of what a new stage takes.
     """
     settings: dict[str, Any] = {
-        "detection": {"poll_seconds": POLL_SECONDS},
+        "detection": DETECTION,
         "policy": remote_waits,
         **plan,
     }
