@@ -14,8 +14,8 @@ from bot.rooms import LIBRARIES
 #: What a record may carry beside its message (``extra=``), and is written into JSON.
 FIELDS = ("server", "chat", "action", "incident", "intent")
 _HIDDEN = "[secret]"
-# These tell of each SMTP command, of each run of a job that was late, of each SQL parameter.
-_NOISY = ("mail.log", "apscheduler", "aiosqlite")
+#: These tell of each SMTP command, of each run of a job that was late, of each SQL parameter.
+NOISY = ("mail.log", "apscheduler", "aiosqlite")
 # At a finer level these write out what they send and get, which may be what nobody may read.
 _TALKATIVE = (*LIBRARIES, "asyncssh", "aiohttp", "asyncio", "httpx")
 
@@ -91,5 +91,5 @@ def set_up(level: int, kind: Literal["text", "json"] = "text", secrets: Iterable
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
-    for name in _NOISY:
+    for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)

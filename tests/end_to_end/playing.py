@@ -41,6 +41,7 @@ from services.settings import EmbeddedServerSettings
 from tests import judge_discord
 from tests.databases import put_tables
 from tests.judge import block_faults, judge, specification
+from tests.loggers import kept
 
 _T = TypeVar("_T")
 ACCOUNT = LOUD.account
@@ -207,21 +208,11 @@ async def ended(*arguments: str) -> tuple[int, str, str]:
     out, err = io.StringIO(), io.StringIO()
 
     def run() -> int:
-        root = logging.getLogger()
-        handlers = root.handlers[:]
-        levels = {
-            logger: logger.level for logger in map(logging.getLogger, [*root.manager.loggerDict])
-        }
-        levels[root] = root.level
         try:
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            with kept(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 main(arguments)
         except SystemExit as ending:
             return int(ending.code or 0)
-        finally:
-            for logger, level in levels.items():
-                logger.setLevel(level)
-            root.handlers[:] = handlers
         return 0
 
     code = await asyncio.to_thread(run)

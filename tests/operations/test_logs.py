@@ -16,18 +16,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot import logs
 from services.sqlite import connect
+from tests.loggers import kept
 
 _SECRETS = ("xoxb-CANARY-1", "xoxb-CANARY-1-longer", 'with "quotes"\\and\nline')
 
 
 @pytest.fixture
 def _root() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with kept():
+        yield
 
 
 def _formatted(kind: str, record: logging.LogRecord) -> str:
