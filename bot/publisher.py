@@ -77,7 +77,8 @@ class Publisher:
         self._boards = Boards(chat.place.chat, store, servers, clock)
         self._wake = asyncio.Event()
         self._showing = asyncio.Lock()
-        self._failed: set[str] = set()  # what cannot be shown now, for reasons nobody foresaw
+        # What cannot be shown now, for reasons nobody foresaw: kinds and refs.
+        self._failed: set[tuple[str, int]] = set()
         #: Called when all is told, as there may be something to draw then.
         self.told: Callable[[], None] = lambda: None
         self.trouble: str | None = None  # why the channel is behind, if it is
@@ -249,7 +250,14 @@ class Publisher:
             Posted.kind == INCIDENT,
             col(Posted.message_id).is_not(None) | col(Posted.error).is_not(None),
         )
-        query = select(Incident).where(col(Incident.id).not_in(posted)).order_by(col(Incident.id))
+        query = (
+            select(Incident)
+            .where(
+                col(Incident.id).not_in(posted),
+                col(Incident.id).not_in(self._not_shown(INCIDENT)),
+            )
+            .order_by(col(Incident.id))
+        )
         async with self._store.reading() as session:
             rows = (await session.exec(query.limit(_BATCH))).all()
         shown = 0
@@ -313,7 +321,7 @@ class Publisher:
 
     def _not_shown(self, kind: str) -> list[int]:
         """Return which of a kind cannot be shown now, and so must not stand before the others."""
-        return [int(ref) for of, _, ref in map(_parts, self._failed) if of == kind]
+        return [ref for failed, ref in self._failed if failed == kind]
 
     async def _thread(self, incident_id: int) -> str | None:
         """Return the message that an incident's lines hang under: a campaign's is one for all."""
@@ -335,16 +343,13 @@ class Publisher:
         draw: Callable[[int, Posted], Awaitable[Card | None]],
     ) -> bool:
         """Show one message; where that fails unforeseen, the others are shown all the same."""
-        name = f"{kind}:{ref}"
-        if name in self._failed:
-            return False
         try:
             await self._show(kind, ref, version, thread, draw)
         except (ChatDown, StoreError):
             raise
         except Exception:  # noqa: BLE001 - one card that fails must not silence the channel
-            _log.exception("%s cannot be shown for a reason nobody foresaw", name)
-            self._failed.add(name)
+            _log.exception("%s:%d cannot be shown for a reason nobody foresaw", kind, ref)
+            self._failed.add((kind, ref))
             return False
         return True
 
@@ -484,10 +489,6 @@ class Publisher:
             return line_cards.note(intent.summary)
         undo_id = await self._intents.offer_undo(place, intent.id)
         return line_cards.act_line(intent, acted.action, undo_id)
-
-
-def _parts(name: str) -> tuple[str, str, str]:
-    return name.partition(":")
 
 
 def _always(card: Card | None) -> Callable[[int, Posted], Awaitable[Card | None]]:

@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import zlib
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -96,10 +96,7 @@ class DiscordChat:
         return message_id
 
     async def _posted(self, card: Card, ref: str, thread: str | None) -> str:
-        try:
-            return await self._posted_as_it_is(card, ref, thread)
-        except _Filtered:
-            return await self._posted_as_it_is(_without_contents(card), ref, thread)
+        return await _let_through(lambda let: self._posted_as_it_is(let, ref, thread), card)
 
     async def _posted_as_it_is(self, card: Card, ref: str, thread: str | None) -> str:
         if thread is None:
@@ -118,10 +115,7 @@ class DiscordChat:
         channel, _, number = message_id.rpartition("/")
         if not channel:
             self._named(message_id, card)
-        try:
-            await self._called(self._edit(channel, number, card))
-        except _Filtered:
-            await self._called(self._edit(channel, number, _without_contents(card)))
+        await _let_through(lambda let: self._called(self._edit(channel, number, let)), card)
 
     async def take(self, drawing: Drawing) -> str:
         """Keep a picture for the message that shows it first: it is sent as a part of that."""
@@ -325,6 +319,14 @@ class _NoThread(Exception):
 
 class _Filtered(ChatRefused):
     """A filter does not let the message through for what it holds."""
+
+
+async def _let_through(told: Callable[[Card], Awaitable[_T]], card: Card) -> _T:
+    """Tell of a card, or, where a filter keeps it back, of what no filter does."""
+    try:
+        return await told(card)
+    except _Filtered:
+        return await told(_without_contents(card))
 
 
 def _without_contents(card: Card) -> Card:

@@ -163,13 +163,7 @@ class _Origin:
         if self.respond is None or (self.thread is not None and not replace):
             # The address for answers puts nothing private into a thread ("Handling user
             # interaction": publishing in thread), and who looks at one sees nothing else.
-            await self.client.chat_postEphemeral(
-                channel=self.channel,
-                user=self.user,
-                text=fallback(card),
-                blocks=message(card),
-                thread_ts=self.thread,
-            )
+            await _post(self.client, self.channel, self.user, card, thread=self.thread)
             return
         answer = await self.respond(
             text=fallback(card),
@@ -186,7 +180,7 @@ class _Origin:
 
     async def whisper(self, card: Card, failed: Exception) -> None:
         """Say something after another answer failed, where that is possible at all."""
-        if self.respond is not None and not isinstance(failed, _Unanswered):
+        if self.respond and self.thread is None and not isinstance(failed, _Unanswered):
             # It works where the bot is in no channel: a command can be typed everywhere.
             try:
                 await self._say(card, replace=False)
@@ -381,18 +375,21 @@ def _why(error: Exception) -> str:
     return str(error) if isinstance(error, _Unanswered) else answered(error)
 
 
+async def _post(
+    client: AsyncWebClient, channel: str, user: str, card: Card, *, thread: str | None
+) -> None:
+    """Post to one person alone. Raises one of _NOT_SHOWN."""
+    await client.chat_postEphemeral(
+        channel=channel, user=user, text=fallback(card), blocks=message(card), thread_ts=thread
+    )
+
+
 async def _whisper(
     client: AsyncWebClient, channel: str, user: str, card: Card, *, thread: str | None = None
 ) -> None:
     """Say something to one person where no window can be shown."""
     try:
-        await client.chat_postEphemeral(
-            channel=channel,
-            user=user,
-            text=fallback(card),
-            blocks=message(card),
-            thread_ts=thread,
-        )
+        await _post(client, channel, user, card, thread=thread)
     except _NOT_SHOWN as error:
         # In a rush Slack may take no more; what was said is in the log.
         _log.warning("nor could it be said in another way: %s", answered(error))

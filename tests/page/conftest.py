@@ -10,7 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from .fake_member_api import PATIENCE, FakeMemberApi, Json
+from bot.hands import PATIENCE
+
+from .fake_member_api import FakeMemberApi, Json
 
 ARGS = [
     "--no-sandbox",

@@ -9,11 +9,11 @@ from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.hands import PATIENCE
 from bot.workspace import Member, SlashCommand, Workspace
 
 from . import canned
 from .conftest import WATCH
-from .fake_member_api import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
+from bot.hands import PATIENCE
 from tests.page.conftest import WATCH, browser
 
-from .fake_member_api import PATIENCE, FakeMemberApi, Json
+from .fake_member_api import FakeMemberApi, Json
 
 __all__ = ["browser"]
 

@@ -13,14 +13,13 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from bot.hands import PATIENCE
 from bot.local.page_guard import Page
 
 Json = dict[str, Any]
 
 PAGE = Path(__file__).parents[2] / "bot" / "guild" / "page"
 TOKEN = "a-token"
-#: Seconds: a browser takes its time where other tests have the processors.
-PATIENCE = 30.0
 PIXEL = (
     b"<svg xmlns='http://www.w3.org/2000/svg' width='300' height='120'>"
     b"<rect width='300' height='120' fill='#5865f2'/></svg>"

@@ -11,8 +11,8 @@ from discord.http import Route
 from playwright.async_api import Browser, expect
 
 from bot.guild import Guild, GuildMember
+from bot.hands import PATIENCE
 from tests.page.conftest import WATCH
-from tests.page.fake_member_api import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

@@ -123,21 +123,25 @@ class Bench:
         """Have an incident about ``user`` after few messages, which is quick; return its id."""
         await self.burst(number, user=user)
         await self.poll()
-        now = self.clock.now()
         async with self.store.session() as session:
-            evidence = await gather(session, "mail", user, now, Habit())
-            incident = Incident(
-                server="mail",
-                sender=user,
-                open_key=open_key("mail", user),
-                opened_at=now,
-                updated_at=now,
-                evidence=evidence.model_dump_json(),
-                score=60,
-            )
+            evidence = await gather(session, "mail", user, self.clock.now(), Habit())
+            incident = self.begun(user, evidence.model_dump_json())
             session.add(incident)
         assert incident.id is not None
         return incident.id
+
+    def begun(self, user: str, evidence: str) -> Incident:
+        """Return an incident about ``user`` that begins now, with this evidence as JSON."""
+        now = self.clock.now()
+        return Incident(
+            server="mail",
+            sender=user,
+            open_key=open_key("mail", user),
+            opened_at=now,
+            updated_at=now,
+            evidence=evidence,
+            score=60,
+        )
 
     # -- acting -------------------------------------------------------------------------
 

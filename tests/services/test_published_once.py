@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from bot.chat import ChatDown
 from bot.elements import Card
-from bot.publisher import INCIDENT, LINE, _Unforeseen
+from bot.publisher import INCIDENT, LINE, Publisher, _Unforeseen
 from bot.slack.chat import SlackChat, make_client
 from bot.workspace import Member, SlashCommand, Workspace
 from services.incidents import open_key
@@ -110,24 +110,25 @@ class _Slow(_Mute):
 
 async def _alerts(bench: Bench, *names: str) -> list[int]:
     """Have an incident for each of these accounts, of which no mail was seen; return their ids."""
-    now, ids = bench.clock.now(), []
+    ids = []
     async with bench.store.session() as session:
         (first,) = (await session.exec(select(Incident).where(Incident.id == 1))).all()
         for name in names:
-            account = f"{name}@example.com"
-            incident = Incident(
-                server="mail",
-                sender=account,
-                open_key=open_key("mail", account),
-                opened_at=now,
-                updated_at=now,
-                evidence=first.evidence,
-                score=60,
-            )
+            incident = bench.begun(f"{name}@example.com", first.evidence)
             session.add(incident)
             await session.flush()
             ids.append(incident.id or 0)
     return ids
+
+
+async def _told_of_twelve(bench: Bench) -> tuple[list[int], _Slow, Publisher]:
+    """Return twelve incidents' ids, and the channel that was told of them and of one before."""
+    await bench.alert()
+    ids = await _alerts(bench, *(f"old{n}" for n in range(12)))
+    channel = _Slow(bench)
+    tells = publisher(bench, channel)
+    await tells.catch_up()
+    return ids, channel, tells
 
 
 async def _all_change(bench: Bench, ids: Sequence[int]) -> None:
@@ -138,11 +139,7 @@ async def _all_change(bench: Bench, ids: Sequence[int]) -> None:
 
 
 async def test_a_new_alert_waits_for_few_of_the_changes_to_older_ones(bench: Bench) -> None:
-    await bench.alert()
-    ids = await _alerts(bench, *(f"old{n}" for n in range(12)))
-    channel = _Slow(bench)
-    tells = publisher(bench, channel)
-    await tells.catch_up()
+    ids, channel, tells = await _told_of_twelve(bench)
     await _all_change(bench, ids)
     channel.told.clear()
     channel.happens = True
@@ -155,11 +152,7 @@ async def test_a_new_alert_waits_for_few_of_the_changes_to_older_ones(bench: Ben
 
 
 async def test_changes_that_cannot_be_shown_keep_no_others_from_it(bench: Bench) -> None:
-    await bench.alert()
-    ids = await _alerts(bench, *(f"old{n}" for n in range(12)))
-    channel = _Slow(bench)
-    tells = publisher(bench, channel)
-    await tells.catch_up()
+    ids, channel, tells = await _told_of_twelve(bench)
     broken = {f"{INCIDENT}:{incident_id}" for incident_id in ids[:8]}
     update = channel.update
 
